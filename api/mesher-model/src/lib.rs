@@ -1,0 +1,37 @@
+//! The contract between the planes: registry records, error codes and the shapes of `/mesher/v1`.
+//! It must do no I/O, read no clock and know nothing of HTTP libraries: serde types and their grammar only.
+
+pub mod endpoint;
+pub mod error;
+pub mod instance;
+pub mod mesh;
+pub mod microservice;
+pub mod query;
+
+pub use endpoint::{Endpoint, EndpointError};
+pub use error::{ErrorBody, ErrorCode};
+pub use instance::{DataCenterInfo, HealthCheck, Instance, InstanceStatus};
+pub use microservice::{Framework, Microservice};
+
+/// The name of the tenant, of the project and of the application wherever none is given.
+pub const DEFAULT: &str = "default";
+
+/// The environments that the registry knows; the empty one is an environment of its own.
+///
+/// Source: Service Center v4, `MicroService.environment`.
+pub const ENVIRONMENTS: [&str; 5] = ["", "development", "testing", "acceptance", "production"];
+
+/// Request header that names the tenant.
+pub const DOMAIN_HEADER: &str = "x-domain-name";
+/// Request header that carries the service id of the caller in every look-up.
+pub const CONSUMER_HEADER: &str = "x-consumerid";
+/// Response header that carries the revision of a look-up's result set.
+pub const REVISION_HEADER: &str = "x-resource-revision";
+
+/// Instance property in which a Mesher proxy declares the ports of its application, as `rest:8080,tcp:5432`.
+///
+/// A port in a caller's URL may choose among these and no others.
+pub const PORTS_PROPERTY: &str = "mesher.ports";
+
+#[cfg(test)]
+mod tests;
