@@ -1,0 +1,71 @@
+//! Why a call to the control plane did not succeed.
+//! It must tell "no news" from "the answer is no": only the second may change what a proxy believes.
+
+use mesher_model::{ErrorBody, ErrorCode};
+
+/// A call that did not succeed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// No address could be reached. No news: what was known stays true.
+    #[error("cannot reach {address}: {reason}")]
+    Unreachable {
+        /// The last address tried.
+        address: String,
+        /// Why.
+        reason: String,
+    },
+    /// No answer in time. No news.
+    #[error("{address} did not answer within {seconds} s")]
+    Timeout {
+        /// The last address tried.
+        address: String,
+        /// The limit.
+        seconds: u64,
+    },
+    /// An answer that cannot be the control plane's. No news.
+    #[error("{address} answered {status} with what is no answer of a control plane: {reason}")]
+    Garbage {
+        /// Who answered.
+        address: String,
+        /// The HTTP status.
+        status: u16,
+        /// What was wrong with it.
+        reason: String,
+    },
+    /// The control plane refused, and said why.
+    #[error("{address} refused: {} {} {}", body.error_code, body.error_message, body.detail)]
+    Refused {
+        /// Who answered.
+        address: String,
+        /// The HTTP status.
+        status: u16,
+        /// What it said.
+        body: ErrorBody,
+    },
+}
+
+impl ClientError {
+    /// Whether the control plane answered with `code`.
+    #[must_use]
+    pub fn is(&self, code: ErrorCode) -> bool {
+        matches!(self, Self::Refused { body, .. } if body.is(code))
+    }
+
+    /// Whether the path does not exist there: an original registry, asked for something of Mesher's own.
+    #[must_use]
+    pub const fn is_unknown_path(&self) -> bool {
+        matches!(self, Self::Garbage { status: 404 | 405, .. } | Self::Refused { status: 404 | 405, .. })
+    }
+
+    /// One word for metrics.
+    #[must_use]
+    pub const fn result(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::Timeout { .. } => "timeout",
+            Self::Garbage { .. } => "garbage",
+            Self::Refused { .. } => "refused",
+        }
+    }
+}

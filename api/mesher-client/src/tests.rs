@@ -1,0 +1,109 @@
+//! The client against servers that answer well, badly, late or never.
+//! They must run on free loopback ports and end by themselves.
+
+use mesher_model::ErrorCode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::{Address, AddressError, ClientError, ControlClient, ServiceIdentity, Tenancy};
+
+/// Answers every connection with `answer` after its request's head. Returns the address.
+async fn answering(answer: &'static str) -> Address {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string().parse().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let Ok(byte) = socket.read_u8().await else { return };
+                head.push(byte);
+            }
+            let _ = socket.write_all(answer.as_bytes()).await;
+        }
+    });
+    address
+}
+
+fn client(addresses: Vec<Address>) -> ControlClient {
+    ControlClient::new(addresses, Tenancy::default())
+}
+
+fn identity() -> ServiceIdentity {
+    ServiceIdentity {
+        app: "default".to_owned(),
+        name: "calculator".to_owned(),
+        version: "0.0.1".to_owned(),
+        environment: String::new(),
+    }
+}
+
+const FOUND: &str =
+    "HTTP/1.1 200 OK\r\nContent-Length: 18\r\nConnection: close\r\n\r\n{\"serviceId\":\"s1\"}";
+
+#[test]
+fn addresses_are_read_as_people_write_them() {
+    for (text, shown) in [
+        ("http://127.0.0.1:30100", "http://127.0.0.1:30100"),
+        ("http://127.0.0.1:30100/", "http://127.0.0.1:30100"),
+        ("registry:81", "http://registry:81"),
+        ("registry", "http://registry:30100"),
+        ("http://[::1]:30100", "http://[::1]:30100"),
+    ] {
+        assert_eq!(text.parse::<Address>().unwrap().to_string(), shown, "{text}");
+    }
+    for (text, error) in [
+        ("https://r:1", AddressError::Tls as fn(String) -> AddressError),
+        ("http://r:1/v4", AddressError::HasPath),
+        ("http://", AddressError::Malformed),
+        ("http://r:99999", AddressError::Malformed),
+        ("http://r:0", AddressError::Malformed),
+        ("ftp://r:1", AddressError::Malformed),
+        ("a b", AddressError::Malformed),
+        ("http://u@r:1", AddressError::Malformed),
+    ] {
+        assert_eq!(text.parse::<Address>(), Err(error(text.to_owned())), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_next_address_is_tried_when_one_is_dead_or_answers_garbage() {
+    let dead: Address = "127.0.0.1:1".parse().unwrap();
+    let garbage = answering("HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>").await;
+    let broken = answering("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    let good = answering(FOUND).await;
+    let found = client(vec![dead.clone(), broken, good]).find_service(&identity()).await.unwrap();
+    assert_eq!(found.as_deref(), Some("s1"));
+    assert!(matches!(
+        client(vec![dead]).find_service(&identity()).await,
+        Err(ClientError::Unreachable { .. })
+    ));
+    let refused = client(vec![garbage]).find_service(&identity()).await;
+    assert!(
+        matches!(&refused, Err(ClientError::Garbage { reason, .. }) if reason.contains("<html>")),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_missing_service_is_an_answer_and_not_an_error() {
+    let missing = "HTTP/1.1 400 Bad Request\r\nContent-Length: 26\r\nConnection: close\r\n\r\n{\"errorCode\":\"400012\"}    ";
+    let client = client(vec![answering(missing).await]);
+    assert_eq!(client.find_service(&identity()).await.unwrap(), None);
+    let refused = client.heartbeat("s1", "i1").await.unwrap_err();
+    assert!(refused.is(ErrorCode::ServiceNotExists) && !refused.is_unknown_path());
+}
+
+#[tokio::test]
+async fn an_original_registry_knows_none_of_our_paths() {
+    let plain = "HTTP/1.1 404 Not Found\r\nContent-Length: 18\r\nConnection: close\r\n\r\n404 page not found";
+    let client = client(vec![answering(plain).await]);
+    assert!(client.services().await.unwrap_err().is_unknown_path());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_never_answers_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string().parse().unwrap();
+    let timeout = client(vec![address]).find_service(&identity()).await;
+    assert!(matches!(timeout, Err(ClientError::Timeout { .. })), "{timeout:?}");
+}

@@ -1,0 +1,187 @@
+//! One request to one of several addresses, bounded in time and size.
+//! It must not follow redirects and must not retry what an address has answered.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use mesher_model::{CONSUMER_HEADER, DOMAIN_HEADER, ErrorBody};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{ANSWER_BYTES_MAX, Address, CALL_TIME_MAX, ClientError};
+
+/// Idle connections to the control plane are closed after this time.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(50);
+/// How much of a strange answer a message shows.
+const SHOWN_BYTES_MAX: usize = 120;
+
+/// On whose behalf the client speaks.
+#[derive(Debug, Clone)]
+pub struct Tenancy {
+    /// The tenant.
+    pub domain: String,
+    /// The project segment of the paths.
+    pub project: String,
+}
+
+impl Default for Tenancy {
+    fn default() -> Self {
+        Self { domain: mesher_model::DEFAULT.to_owned(), project: mesher_model::DEFAULT.to_owned() }
+    }
+}
+
+/// The connections and where they lead.
+#[derive(Debug, Clone)]
+pub(crate) struct Transport {
+    addresses: Arc<[Address]>,
+    /// The address that answered last; the next call begins there.
+    preferred: Arc<AtomicUsize>,
+    tenancy: Arc<Tenancy>,
+    http: Client<HttpConnector, Full<Bytes>>,
+}
+
+/// One request.
+pub(crate) struct Call<'a> {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) consumer: Option<&'a str>,
+    pub(crate) body: Bytes,
+}
+
+impl Transport {
+    pub(crate) fn new(addresses: Vec<Address>, tenancy: Tenancy) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(CALL_TIME_MAX / 2));
+        let http = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIME_MAX)
+            .build(connector);
+        Self { addresses: addresses.into(), preferred: Arc::default(), tenancy: Arc::new(tenancy), http }
+    }
+
+    /// The path of the v4 registry API.
+    pub(crate) fn registry_path(&self, rest: &str) -> String {
+        format!("/v4/{}/registry{rest}", escape(&self.tenancy.project))
+    }
+
+    /// Sends `call` to the address that answered last, then to the others, until one answers.
+    pub(crate) async fn send(&self, call: Call<'_>) -> Result<Bytes, ClientError> {
+        let first = self.preferred.load(Ordering::Relaxed);
+        let mut last = ClientError::Unreachable {
+            address: String::new(),
+            reason: "no address is configured".to_owned(),
+        };
+        for offset in 0..self.addresses.len() {
+            let index = (first + offset) % self.addresses.len();
+            let Some(address) = self.addresses.get(index) else { continue };
+            match self.send_to(address, &call).await {
+                Err(error) if is_worth_another_address(&error) => last = error,
+                answer => {
+                    self.preferred.store(index, Ordering::Relaxed);
+                    return answer;
+                }
+            }
+        }
+        Err(last)
+    }
+
+    /// As [`Self::send`], with the answer read as JSON.
+    pub(crate) async fn fetch<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, ClientError> {
+        let body = self.send(call).await?;
+        serde_json::from_slice(&body).map_err(|error| ClientError::Garbage {
+            address: self.addresses.first().map(Address::to_string).unwrap_or_default(),
+            status: StatusCode::OK.as_u16(),
+            reason: format!("{error}; it began with {:?}", shown(&body)),
+        })
+    }
+
+    async fn send_to(&self, address: &Address, call: &Call<'_>) -> Result<Bytes, ClientError> {
+        let unreachable = |reason: String| ClientError::Unreachable { address: address.to_string(), reason };
+        let url =
+            address.url(&call.path).ok_or_else(|| unreachable(format!("{:?} is no path", call.path)))?;
+        let mut request = Request::builder()
+            .method(call.method.clone())
+            .uri(url)
+            .header(DOMAIN_HEADER, &self.tenancy.domain)
+            .header(http::header::CONTENT_TYPE, "application/json");
+        if let Some(consumer) = call.consumer {
+            request = request.header(CONSUMER_HEADER, consumer);
+        }
+        let request =
+            request.body(Full::new(call.body.clone())).map_err(|error| unreachable(error.to_string()))?;
+        let exchange = async {
+            let answer = self.http.request(request).await.map_err(|error| unreachable(innermost(&error)))?;
+            let status = answer.status();
+            let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+            let body =
+                body.map_err(|error| unreachable(format!("its answer broke off: {error}")))?.to_bytes();
+            read_answer(address, status, body)
+        };
+        tokio::time::timeout(CALL_TIME_MAX, exchange).await.unwrap_or_else(|_| {
+            Err(ClientError::Timeout { address: address.to_string(), seconds: CALL_TIME_MAX.as_secs() })
+        })
+    }
+}
+
+fn read_answer(address: &Address, status: StatusCode, body: Bytes) -> Result<Bytes, ClientError> {
+    if status.is_success() {
+        return Ok(body);
+    }
+    match serde_json::from_slice::<ErrorBody>(&body) {
+        Ok(body) => Err(ClientError::Refused { address: address.to_string(), status: status.as_u16(), body }),
+        Err(_) => Err(ClientError::Garbage {
+            address: address.to_string(),
+            status: status.as_u16(),
+            reason: format!("it began with {:?}", shown(&body)),
+        }),
+    }
+}
+
+/// A refusal and an unknown path are answers; everything else may be one node's trouble.
+fn is_worth_another_address(error: &ClientError) -> bool {
+    match error {
+        ClientError::Refused { status, .. } => *status >= 500,
+        ClientError::Garbage { .. } => !error.is_unknown_path(),
+        ClientError::Unreachable { .. } | ClientError::Timeout { .. } => true,
+    }
+}
+
+fn shown(body: &[u8]) -> String {
+    let end = body.len().min(SHOWN_BYTES_MAX);
+    String::from_utf8_lossy(body.get(..end).unwrap_or_default()).into_owned()
+}
+
+/// The reason at the bottom: "connection refused" rather than "client error".
+fn innermost(error: &dyn Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+/// Escapes a segment of a path or a value of a query.
+pub(crate) fn escape(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+/// A request without a body.
+pub(crate) fn call(method: Method, path: String) -> Call<'static> {
+    Call { method, path, consumer: None, body: Bytes::new() }
+}
+
+/// A request with a JSON body.
+pub(crate) fn call_with<T: Serialize>(method: Method, path: String, body: &T) -> Call<'static> {
+    let body =
+        serde_json::to_vec(body).expect("the model's types have string keys and no failing serializer");
+    Call { method, path, consumer: None, body: body.into() }
+}

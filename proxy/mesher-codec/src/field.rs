@@ -1,0 +1,165 @@
+//! Header fields as spans of the head that holds them, with the kinds that a proxy must tell apart.
+//! It must not copy a value or change its bytes: case, order and repetition leave as they came.
+
+/// A stretch of a head's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Span {
+    start: u32,
+    length: u32,
+}
+
+impl Span {
+    /// Where `part` lies in `whole`. `part` must be a slice of `whole`.
+    pub(crate) fn of(part: &[u8], whole: &[u8]) -> Self {
+        let start = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
+        debug_assert!(part.is_empty() || start.saturating_add(part.len()) <= whole.len());
+        // A head has at most 64 KiB, so neither number is cut; an empty part may lie anywhere.
+        Self { start: start.min(whole.len()) as u32, length: part.len() as u32 }
+    }
+
+    /// The bytes of this span; empty where it does not lie within `whole`.
+    #[must_use]
+    #[inline]
+    pub fn bytes(self, whole: &[u8]) -> &[u8] {
+        let start = self.start as usize;
+        whole.get(start..start.saturating_add(self.length as usize)).unwrap_or_default()
+    }
+
+    /// The text of this span; empty where it is no UTF-8.
+    #[must_use]
+    #[inline]
+    pub fn text(self, whole: &[u8]) -> &str {
+        std::str::from_utf8(self.bytes(whole)).unwrap_or_default()
+    }
+
+    /// Whether nothing is in it.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.length == 0
+    }
+}
+
+/// The fields that a proxy handles itself. Every other field passes as [`FieldKind::Other`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldKind {
+    /// Passes through untouched.
+    Other,
+    /// `Host`
+    Host,
+    /// `Content-Length`
+    ContentLength,
+    /// `Transfer-Encoding`
+    TransferEncoding,
+    /// `Connection`
+    Connection,
+    /// `Expect`
+    Expect,
+    /// `Upgrade`
+    Upgrade,
+    /// `TE`
+    Te,
+    /// `Keep-Alive`, `Proxy-Connection`, `Proxy-Authenticate`, `Proxy-Authorization`, and what `Connection` names.
+    Hop,
+    /// `Proxy-Status`
+    ProxyStatus,
+    /// `x-cse-context`
+    CseContext,
+    /// `x-cse-src-microservice`
+    CseSource,
+    /// `X-Forwarded-Port`
+    ForwardedPort,
+}
+
+impl FieldKind {
+    /// The kind of the field called `name`, compared without case.
+    #[must_use]
+    pub fn of(name: &[u8]) -> Self {
+        let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
+        match name.len() {
+            2 if is("te") => Self::Te,
+            4 if is("host") => Self::Host,
+            6 if is("expect") => Self::Expect,
+            7 if is("upgrade") => Self::Upgrade,
+            10 if is("connection") => Self::Connection,
+            10 if is("keep-alive") => Self::Hop,
+            12 if is("proxy-status") => Self::ProxyStatus,
+            13 if is("x-cse-context") => Self::CseContext,
+            14 if is("content-length") => Self::ContentLength,
+            16 if is("proxy-connection") => Self::Hop,
+            16 if is("x-forwarded-port") => Self::ForwardedPort,
+            17 if is("transfer-encoding") => Self::TransferEncoding,
+            18 if is("proxy-authenticate") => Self::Hop,
+            19 if is("proxy-authorization") => Self::Hop,
+            22 if is("x-cse-src-microservice") => Self::CseSource,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether a field of this kind ends at this connection and is never passed on as it came.
+    ///
+    /// Source: RFC 9110 §7.6.1.
+    #[must_use]
+    pub const fn is_hop_by_hop(self) -> bool {
+        matches!(self, Self::Connection | Self::Hop | Self::Te | Self::Upgrade | Self::TransferEncoding)
+    }
+}
+
+/// One field line of a head.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Its name, in the case it came in.
+    pub name: Span,
+    /// Its value, without the white space around it.
+    pub value: Span,
+    /// What it is to a proxy.
+    pub kind: FieldKind,
+}
+
+impl Field {
+    /// Appends this field as one line.
+    pub(crate) fn write(&self, whole: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(self.name.bytes(whole));
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(self.value.bytes(whole));
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// What the `Connection` fields of a head ask for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ConnectionOptions {
+    pub(crate) close: bool,
+    pub(crate) keep_alive: bool,
+}
+
+/// Reads every `Connection` field and marks the fields that they name as hop-by-hop.
+///
+/// `close` wins over `keep-alive` wherever it stands. Fields that frame the message keep their kind: a sender cannot
+/// make `Content-Length` vanish by naming it.
+pub(crate) fn apply_connection(whole: &[u8], fields: &mut [Field]) -> ConnectionOptions {
+    let mut options = ConnectionOptions::default();
+    for index in 0..fields.len() {
+        let Some(field) = fields.get(index).copied().filter(|field| field.kind == FieldKind::Connection)
+        else {
+            continue;
+        };
+        for token in field.value.bytes(whole).split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
+            if token.eq_ignore_ascii_case(b"close") {
+                options.close = true;
+            } else if token.eq_ignore_ascii_case(b"keep-alive") {
+                options.keep_alive = true;
+            } else if !token.is_empty() {
+                mark_named(whole, fields, token);
+            }
+        }
+    }
+    options
+}
+
+fn mark_named(whole: &[u8], fields: &mut [Field], token: &[u8]) {
+    for field in fields.iter_mut() {
+        if field.kind == FieldKind::Other && field.name.bytes(whole).eq_ignore_ascii_case(token) {
+            field.kind = FieldKind::Hop;
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The byte checks that the field parser leaves out, and the framing fields' one reading.
+//! It must not be lenient: each check refuses, none repairs.
+
+use memchr::memchr_iter;
+
+use crate::field::{Field, FieldKind};
+use crate::{Framing, Refusal, Version};
+
+/// Refuses a head in which a line ends with LF alone. The parser underneath takes both; two readers of one message
+/// must never disagree about where a line ends (RFC 9112 §2.2).
+pub(crate) fn check_line_ends(head: &[u8]) -> Result<(), Refusal> {
+    let is_bare = |position: usize| position == 0 || head.get(position - 1) != Some(&b'\r');
+    if memchr_iter(b'\n', head).any(is_bare) { Err(Refusal::LineEnd) } else { Ok(()) }
+}
+
+/// Turns the field parser's error into a refusal.
+pub(crate) fn refusal_of(error: httparse::Error) -> Refusal {
+    match error {
+        httparse::Error::HeaderName => Refusal::FieldName,
+        httparse::Error::HeaderValue => Refusal::FieldValue,
+        httparse::Error::NewLine => Refusal::LineEnd,
+        httparse::Error::Status => Refusal::Status,
+        httparse::Error::Token => Refusal::StartLine,
+        httparse::Error::TooManyHeaders => Refusal::TooManyFields,
+        httparse::Error::Version => Refusal::Version,
+    }
+}
+
+/// What the framing fields of a head say, before method and status have their say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeclaredFraming {
+    /// No field frames the body.
+    None,
+    /// `Content-Length`
+    Length(u64),
+    /// `Transfer-Encoding: chunked`
+    Chunked,
+}
+
+impl DeclaredFraming {
+    /// The framing of a request: without a field there is no body (RFC 9112 §6.3).
+    pub(crate) const fn of_request(self) -> Framing {
+        match self {
+            Self::None => Framing::Empty,
+            Self::Length(length) => Framing::Length(length),
+            Self::Chunked => Framing::Chunked,
+        }
+    }
+}
+
+/// Reads the framing fields. Anything that two readers could take differently is refused (RFC 9112 §6.1, §6.3).
+pub(crate) fn declared_framing(
+    whole: &[u8],
+    fields: &[Field],
+    version: Version,
+) -> Result<DeclaredFraming, Refusal> {
+    let mut length = None;
+    let mut is_chunked = false;
+    for field in fields {
+        match field.kind {
+            FieldKind::ContentLength if length.is_some() => return Err(Refusal::ContentLength),
+            FieldKind::ContentLength => length = Some(decimal(field.value.bytes(whole))?),
+            FieldKind::TransferEncoding if is_chunked => return Err(Refusal::TransferEncoding),
+            FieldKind::TransferEncoding => is_chunked = chunked_coding(field.value.bytes(whole))?,
+            _ => {}
+        }
+    }
+    match (length, is_chunked) {
+        (Some(_), true) => Err(Refusal::LengthAndCoding),
+        (None, true) if version == Version::Http10 => Err(Refusal::TransferEncoding),
+        (None, true) => Ok(DeclaredFraming::Chunked),
+        (Some(length), false) => Ok(DeclaredFraming::Length(length)),
+        (None, false) => Ok(DeclaredFraming::None),
+    }
+}
+
+/// A plain decimal number: digits only, no sign, no list, at most what 63 bits hold.
+fn decimal(value: &[u8]) -> Result<u64, Refusal> {
+    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+        return Err(Refusal::ContentLength);
+    }
+    let add = |sum: u64, &digit: &u8| sum.checked_mul(10)?.checked_add(u64::from(digit & 0x0f));
+    let number = value.iter().try_fold(0_u64, add).ok_or(Refusal::ContentLength)?;
+    if number > i64::MAX as u64 { Err(Refusal::ContentLength) } else { Ok(number) }
+}
+
+/// Only the single word `chunked` is taken. A list that ends with it names a coding that is not supported; anything
+/// else cannot frame a body.
+fn chunked_coding(value: &[u8]) -> Result<bool, Refusal> {
+    if value.eq_ignore_ascii_case(b"chunked") {
+        return Ok(true);
+    }
+    let is_token = |part: &[u8]| !part.is_empty() && part.iter().all(|&byte| is_token_byte(byte));
+    let mut codings = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+    let well_formed = codings.clone().all(is_token);
+    let ends_with_chunked =
+        codings.clone().next_back().is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"));
+    let repeats_chunked =
+        codings.by_ref().filter(|coding| coding.eq_ignore_ascii_case(b"chunked")).count() > 1;
+    if well_formed && ends_with_chunked && !repeats_chunked {
+        Err(Refusal::UnknownCoding)
+    } else {
+        Err(Refusal::TransferEncoding)
+    }
+}
+
+/// Whether `byte` may stand in a token (RFC 9110 §5.6.2).
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
+}

@@ -1,0 +1,298 @@
+//! A request head: parsed once into spans, checked by the strict gate, written for the next hop in one pass.
+//! It must not choose where the request goes, and must never pass on a head that it could not read in one way only.
+
+use std::mem::MaybeUninit;
+
+use crate::field::{self, Field, FieldKind, Span};
+use crate::{
+    Authority, FIELD_COUNT_MAX, Framing, HEAD_BYTES_MAX, METHOD_BYTES_MAX, Progress, Refusal,
+    TARGET_BYTES_MAX, Version, gate,
+};
+
+/// The form of a request's target (RFC 9112 §3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TargetForm {
+    /// `/path?query`
+    #[default]
+    Origin,
+    /// `http://host/path?query`, as a client sends it to a proxy.
+    Absolute,
+    /// `*`
+    Asterisk,
+    /// `host:port`, of `CONNECT`.
+    Authority,
+}
+
+/// A request head with the bytes that it came in. Made to be used again: its buffers keep their capacity.
+#[derive(Debug, Default)]
+pub struct RequestHead {
+    bytes: Vec<u8>,
+    fields: Vec<Field>,
+    method: Span,
+    path: Span,
+    authority: Span,
+    form: TargetForm,
+    version: Version,
+    framing: Framing,
+    is_last: bool,
+}
+
+/// A field that the proxy sets itself: in place of the first of its kind, or at the end.
+#[derive(Debug, Clone, Copy)]
+pub struct SetField<'a> {
+    /// Which fields of the incoming head it stands for.
+    pub kind: FieldKind,
+    /// Its name on the wire.
+    pub name: &'a str,
+    /// Its value; must hold no control character.
+    pub value: &'a [u8],
+}
+
+impl RequestHead {
+    /// Reads a head from the beginning of `input`. Nothing of `input` is kept unless the head is whole.
+    ///
+    /// # Errors
+    /// A [`Refusal`] as soon as it is certain, also from a part of a head.
+    pub fn parse(&mut self, input: &[u8]) -> Result<Progress, Refusal> {
+        let mut slots = [const { MaybeUninit::uninit() }; FIELD_COUNT_MAX];
+        let mut request = httparse::Request::new(&mut []);
+        let status = request.parse_with_uninit_headers(input, &mut slots);
+        let consumed = match status {
+            Ok(httparse::Status::Complete(consumed)) => consumed,
+            Ok(httparse::Status::Partial) => return Self::check_partial(input),
+            Err(error) => return Err(Self::start_line_refusal(input, error)),
+        };
+        let head = input.get(..consumed).unwrap_or_default();
+        gate::check_line_ends(head)?;
+        self.version = if request.version == Some(0) { Version::Http10 } else { Version::Http11 };
+        self.read_fields(head, request.headers);
+        self.read_start_line(head, request.method.unwrap_or_default(), request.path.unwrap_or_default())?;
+        if consumed > HEAD_BYTES_MAX {
+            return Err(Refusal::HeadTooLarge);
+        }
+        self.bytes.clear();
+        self.bytes.extend_from_slice(head);
+        self.check()?;
+        Ok(Progress::Complete(consumed))
+    }
+
+    fn check_partial(input: &[u8]) -> Result<Progress, Refusal> {
+        let line_is_whole = memchr::memchr(b'\n', input).is_some();
+        if !line_is_whole && input.len() > TARGET_BYTES_MAX.saturating_add(METHOD_BYTES_MAX) {
+            return Err(Refusal::TargetTooLong);
+        }
+        if input.len() > HEAD_BYTES_MAX { Err(Refusal::HeadTooLarge) } else { Ok(Progress::Partial) }
+    }
+
+    /// The parser reports a bad byte of the start line as "token"; bytes that cannot begin a method are another protocol.
+    fn start_line_refusal(input: &[u8], error: httparse::Error) -> Refusal {
+        match (error, input.first()) {
+            (httparse::Error::Token, Some(&first)) if !gate::is_token_byte(first) => Refusal::NotHttp,
+            (httparse::Error::Version, _) if input.starts_with(b"PRI * HTTP/2.0\r\n") => Refusal::Version,
+            _ => gate::refusal_of(error),
+        }
+    }
+
+    fn read_fields(&mut self, head: &[u8], headers: &[httparse::Header<'_>]) {
+        self.fields.clear();
+        self.fields.extend(headers.iter().map(|header| Field {
+            name: Span::of(header.name.as_bytes(), head),
+            value: Span::of(header.value, head),
+            kind: FieldKind::of(header.name.as_bytes()),
+        }));
+    }
+
+    fn read_start_line(&mut self, head: &[u8], method: &str, target: &str) -> Result<(), Refusal> {
+        if method.len() > METHOD_BYTES_MAX {
+            return Err(Refusal::MethodTooLong);
+        }
+        if target.len() > TARGET_BYTES_MAX {
+            return Err(Refusal::TargetTooLong);
+        }
+        let is_target_byte = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+        if !target.bytes().all(is_target_byte) || target.contains("%00") {
+            return Err(Refusal::Target);
+        }
+        let span = |part: &str| Span::of(part.as_bytes(), head);
+        self.method = span(method);
+        (self.authority, self.path) = (Span::default(), span(target));
+        self.form = match target.as_bytes() {
+            [b'/', ..] => TargetForm::Origin,
+            b"*" if method == "OPTIONS" => TargetForm::Asterisk,
+            _ if method == "CONNECT" => TargetForm::Authority,
+            _ => {
+                let rest = strip_http_scheme(target).ok_or(Refusal::Target)?;
+                let end = rest.find(['/', '?']).unwrap_or(rest.len());
+                let (authority, path) = rest.split_at(end);
+                (self.authority, self.path) = (span(authority), span(path));
+                TargetForm::Absolute
+            }
+        };
+        Ok(())
+    }
+
+    /// What cannot be checked before all fields are known.
+    fn check(&mut self) -> Result<(), Refusal> {
+        let options = field::apply_connection(&self.bytes, &mut self.fields);
+        self.framing = gate::declared_framing(&self.bytes, &self.fields, self.version)?.of_request();
+        self.is_last = options.close || (self.version == Version::Http10 && !options.keep_alive);
+        self.check_host()?;
+        self.check_expectation()
+    }
+
+    /// Exactly one `Host` on HTTP/1.1, at most one on HTTP/1.0. In absolute form the target's authority is the one
+    /// that counts, for routing and for the next hop alike (RFC 9112 §3.2.2).
+    fn check_host(&mut self) -> Result<(), Refusal> {
+        let mut hosts = self.fields.iter().filter(|field| field.kind == FieldKind::Host);
+        let host = hosts.next();
+        if hosts.next().is_some() || (host.is_none() && self.version == Version::Http11) {
+            return Err(Refusal::Host);
+        }
+        if let Some(host) = host {
+            Authority::parse(host.value.bytes(&self.bytes))?;
+            if self.form != TargetForm::Absolute {
+                self.authority = host.value;
+            }
+        }
+        if self.form == TargetForm::Absolute {
+            Authority::parse(self.authority.bytes(&self.bytes))?;
+        }
+        Ok(())
+    }
+
+    fn check_expectation(&self) -> Result<(), Refusal> {
+        let mut expectations = self.fields.iter().filter(|field| field.kind == FieldKind::Expect);
+        let is_known = match (expectations.next(), expectations.next()) {
+            (None, _) => true,
+            (Some(only), None) => only.value.bytes(&self.bytes).eq_ignore_ascii_case(b"100-continue"),
+            (Some(_), Some(_)) => false,
+        };
+        if is_known || self.version == Version::Http10 { Ok(()) } else { Err(Refusal::Expectation) }
+    }
+
+    /// The method, as it came; methods are case-sensitive.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        self.method.text(&self.bytes)
+    }
+
+    /// Path and query of the target, never empty.
+    #[must_use]
+    pub fn path_and_query(&self) -> &str {
+        match self.path.text(&self.bytes) {
+            "" if self.method() == "OPTIONS" => "*",
+            "" => "/",
+            path => path,
+        }
+    }
+
+    /// The host that the request names; `None` for an HTTP/1.0 request without `Host`.
+    #[must_use]
+    pub fn authority(&self) -> Option<Authority<'_>> {
+        Authority::parse(self.authority.bytes(&self.bytes)).ok()
+    }
+
+    /// The form of the target.
+    #[must_use]
+    pub const fn form(&self) -> TargetForm {
+        self.form
+    }
+
+    /// The sender's version.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    /// How the body is framed.
+    #[must_use]
+    pub const fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// Whether the sender will not use the connection again.
+    #[must_use]
+    pub const fn is_last(&self) -> bool {
+        self.is_last
+    }
+
+    /// Whether the sender waits for `100 Continue` before its body.
+    #[must_use]
+    pub fn expects_continue(&self) -> bool {
+        self.version == Version::Http11 && self.value(FieldKind::Expect).is_some()
+    }
+
+    /// The value of the first field of `kind`.
+    #[must_use]
+    pub fn value(&self, kind: FieldKind) -> Option<&[u8]> {
+        let field = self.fields.iter().find(|field| field.kind == kind)?;
+        Some(field.value.bytes(&self.bytes))
+    }
+
+    /// Every field as it came, in order: name and value.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.fields.iter().map(|field| (field.name.text(&self.bytes), field.value.bytes(&self.bytes)))
+    }
+
+    /// Appends this head for the next hop: origin form, one `Host`, no hop-by-hop field, the framing written anew.
+    pub fn write(&self, set: &[SetField<'_>], out: &mut Vec<u8>) {
+        out.extend_from_slice(self.method.bytes(&self.bytes));
+        out.push(b' ');
+        // A query alone needs its path in front (RFC 9112 §3.2.1).
+        if self.path.bytes(&self.bytes).first() == Some(&b'?') {
+            out.push(b'/');
+        }
+        out.extend_from_slice(self.path_and_query().as_bytes());
+        out.extend_from_slice(b" HTTP/1.1\r\n");
+        self.write_absolute_host(out);
+        let mut is_set = [false; 8];
+        for field in &self.fields {
+            if let Some(index) = set.iter().position(|own| own.kind == field.kind) {
+                let done = is_set.get_mut(index).map(|done| std::mem::replace(done, true));
+                if done == Some(false) {
+                    write_set(set.get(index), out);
+                }
+            } else if self.passes(field) {
+                field.write(&self.bytes, out);
+            }
+        }
+        for (own, _) in set.iter().zip(is_set).filter(|(_, done)| !done) {
+            write_set(Some(own), out);
+        }
+        self.framing.write(out);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// In absolute form the next hop's `Host` is the target's authority, whatever the field said.
+    fn write_absolute_host(&self, out: &mut Vec<u8>) {
+        let has_host = self.fields.iter().any(|field| field.kind == FieldKind::Host);
+        if self.form == TargetForm::Absolute || !has_host {
+            out.extend_from_slice(b"Host: ");
+            out.extend_from_slice(self.authority.bytes(&self.bytes));
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+
+    fn passes(&self, field: &Field) -> bool {
+        match field.kind {
+            FieldKind::Host => self.form != TargetForm::Absolute,
+            FieldKind::ContentLength => false,
+            FieldKind::Expect => self.version == Version::Http11,
+            kind => !kind.is_hop_by_hop(),
+        }
+    }
+}
+
+fn write_set(own: Option<&SetField<'_>>, out: &mut Vec<u8>) {
+    if let Some(own) = own.filter(|own| !own.value.is_empty()) {
+        out.extend_from_slice(own.name.as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(own.value);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+fn strip_http_scheme(target: &str) -> Option<&str> {
+    let (scheme, rest) = target.split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case("http://").then_some(rest)
+}

@@ -1,0 +1,172 @@
+//! A response head: parsed once into spans, checked, and written for the caller in one pass.
+//! It must not decide about retries, and must never present a body as complete that its framing does not end.
+
+use std::mem::MaybeUninit;
+
+use crate::field::{self, Field, FieldKind, Span};
+use crate::gate::{self, DeclaredFraming};
+use crate::{FIELD_COUNT_MAX, Framing, HEAD_BYTES_MAX, Progress, Refusal, Version};
+
+/// A response head with the bytes that it came in. Made to be used again: its buffers keep their capacity.
+#[derive(Debug, Default)]
+pub struct ResponseHead {
+    bytes: Vec<u8>,
+    fields: Vec<Field>,
+    status: u16,
+    reason: Span,
+    version: Version,
+    declared_length: Option<u64>,
+    framing: Framing,
+    is_last: bool,
+}
+
+/// What the caller's connection can take.
+#[derive(Debug, Clone, Copy)]
+pub struct Downstream {
+    /// The caller's version.
+    pub version: Version,
+    /// Whether the connection is closed after this response.
+    pub is_last: bool,
+}
+
+impl ResponseHead {
+    /// Reads a head from the beginning of `input`. `answers_head` says whether the request was a `HEAD`.
+    ///
+    /// # Errors
+    /// A [`Refusal`]: the upstream is to blame.
+    pub fn parse(&mut self, input: &[u8], answers_head: bool) -> Result<Progress, Refusal> {
+        let mut slots = [const { MaybeUninit::uninit() }; FIELD_COUNT_MAX];
+        let mut response = httparse::Response::new(&mut []);
+        let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+            &mut response,
+            input,
+            &mut slots,
+        );
+        let consumed = match parsed {
+            Ok(httparse::Status::Complete(consumed)) if consumed <= HEAD_BYTES_MAX => consumed,
+            Ok(httparse::Status::Partial) if input.len() <= HEAD_BYTES_MAX => return Ok(Progress::Partial),
+            Ok(_) => return Err(Refusal::HeadTooLarge),
+            Err(error) => return Err(gate::refusal_of(error)),
+        };
+        let head = input.get(..consumed).unwrap_or_default();
+        gate::check_line_ends(head)?;
+        self.status = response.code.unwrap_or_default();
+        if self.status < 100 {
+            return Err(Refusal::Status);
+        }
+        self.version = if response.version == Some(0) { Version::Http10 } else { Version::Http11 };
+        self.reason = Span::of(response.reason.unwrap_or_default().as_bytes(), head);
+        self.fields.clear();
+        self.fields.extend(response.headers.iter().map(|header| Field {
+            name: Span::of(header.name.as_bytes(), head),
+            value: Span::of(header.value, head),
+            kind: FieldKind::of(header.name.as_bytes()),
+        }));
+        self.bytes.clear();
+        self.bytes.extend_from_slice(head);
+        self.decide_framing(answers_head)?;
+        Ok(Progress::Complete(consumed))
+    }
+
+    /// The framing that method, status and fields decide together (RFC 9112 §6.3).
+    fn decide_framing(&mut self, answers_head: bool) -> Result<(), Refusal> {
+        let options = field::apply_connection(&self.bytes, &mut self.fields);
+        let declared = gate::declared_framing(&self.bytes, &self.fields, self.version)?;
+        self.declared_length = match declared {
+            DeclaredFraming::Length(length) => Some(length),
+            _ => None,
+        };
+        let has_no_body = answers_head || self.is_interim() || matches!(self.status, 204 | 304);
+        self.framing = match declared {
+            _ if has_no_body => Framing::Empty,
+            DeclaredFraming::None => Framing::UntilClose,
+            other => other.of_request(),
+        };
+        self.is_last = options.close
+            || (self.version == Version::Http10 && !options.keep_alive)
+            || self.framing == Framing::UntilClose;
+        Ok(())
+    }
+
+    /// The status code, 100 to 999.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Whether this is an interim response (1xx): the final one is still to come.
+    #[must_use]
+    pub const fn is_interim(&self) -> bool {
+        self.status < 200
+    }
+
+    /// How the body is framed.
+    #[must_use]
+    pub const fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// Whether the upstream will not use the connection again.
+    #[must_use]
+    pub const fn is_last(&self) -> bool {
+        self.is_last
+    }
+
+    /// The value of the first field of `kind`.
+    #[must_use]
+    pub fn value(&self, kind: FieldKind) -> Option<&[u8]> {
+        let field = self.fields.iter().find(|field| field.kind == kind)?;
+        Some(field.value.bytes(&self.bytes))
+    }
+
+    /// Every field as it came, in order: name and value.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.fields.iter().map(|field| (field.name.text(&self.bytes), field.value.bytes(&self.bytes)))
+    }
+
+    /// How the body must be framed for a caller of this version: an old one knows no chunks.
+    #[must_use]
+    pub const fn framing_for(&self, version: Version) -> Framing {
+        match (self.framing, version) {
+            (Framing::Chunked | Framing::UntilClose, Version::Http10) => Framing::UntilClose,
+            (Framing::UntilClose, Version::Http11) => Framing::Chunked,
+            (framing, _) => framing,
+        }
+    }
+
+    /// Appends this head for the caller: no hop-by-hop field, the framing written anew.
+    pub fn write(&self, downstream: Downstream, out: &mut Vec<u8>) {
+        let mut digits = itoa::Buffer::new();
+        out.extend_from_slice(b"HTTP/1.1 ");
+        out.extend_from_slice(digits.format(self.status).as_bytes());
+        out.push(b' ');
+        out.extend_from_slice(self.reason.bytes(&self.bytes));
+        out.extend_from_slice(b"\r\n");
+        for field in &self.fields {
+            if field.kind != FieldKind::ContentLength && !field.kind.is_hop_by_hop() {
+                field.write(&self.bytes, out);
+            }
+        }
+        if !self.is_interim() {
+            self.write_framing(downstream, out);
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+
+    fn write_framing(&self, downstream: Downstream, out: &mut Vec<u8>) {
+        match self.framing_for(downstream.version) {
+            // Without a body the declared length still describes the resource (RFC 9110 §8.6); 204 never has one.
+            Framing::Empty => {
+                if let Some(length) = self.declared_length.filter(|_| self.status != 204) {
+                    Framing::write_length(length, out);
+                }
+            }
+            framing => framing.write(out),
+        }
+        if downstream.is_last {
+            out.extend_from_slice(b"Connection: close\r\n");
+        } else if downstream.version == Version::Http10 {
+            out.extend_from_slice(b"Connection: keep-alive\r\n");
+        }
+    }
+}

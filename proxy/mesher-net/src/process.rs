@@ -1,0 +1,51 @@
+//! Child processes that do not outlive their parent, and signals to them.
+//! It must signal only processes that the caller started.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use rustix::process::{Pid, Signal};
+
+/// Asks the kernel to end the child with SIGTERM when the thread that starts it ends, whatever ends it.
+///
+/// The caller must start the child from a thread that lives as long as the process: the main one.
+pub fn end_with_parent(command: &mut Command) {
+    let parent = rustix::process::getpid();
+    let tie = move || {
+        rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
+        // The parent may have ended before the request reached the kernel.
+        if rustix::process::getppid() == Some(parent) {
+            Ok(())
+        } else {
+            Err(io::Error::other("the parent ended"))
+        }
+    };
+    // SAFETY: between fork and exec the closure makes two system calls and allocates nothing unless it fails, and
+    // touches no lock and no memory of another thread.
+    #[expect(unsafe_code, reason = "the standard library offers no other way to set this before exec")]
+    unsafe {
+        command.pre_exec(tie);
+    }
+}
+
+/// Asks the child with this id to end (SIGTERM).
+///
+/// # Errors
+/// The system's, when there is no such process any more.
+pub fn terminate(pid: u32) -> io::Result<()> {
+    signal(pid, Signal::TERM)
+}
+
+/// Ends the child with this id at once (SIGKILL).
+///
+/// # Errors
+/// The system's, when there is no such process any more.
+pub fn kill(pid: u32) -> io::Result<()> {
+    signal(pid, Signal::KILL)
+}
+
+fn signal(pid: u32, signal: Signal) -> io::Result<()> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(rustix::process::kill_process(pid, signal)?)
+}

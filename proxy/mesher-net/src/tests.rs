@@ -1,0 +1,102 @@
+//! Sockets, pool, listeners and children against the real system.
+//! They must use free ports only and leave no process behind.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::listener::{self, BindError, Fallback};
+use crate::{ConnectError, Pool, Socket, process, route, worker};
+
+const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const LIMIT: Duration = Duration::from_secs(5);
+
+#[test]
+fn a_taken_port_is_named_or_passed_over() {
+    let first = listener::bind(ANY, Fallback::Fail).unwrap();
+    let address = first.local_addr().unwrap();
+    assert!(
+        matches!(listener::bind(address, Fallback::Fail), Err(BindError::Taken(taken)) if taken == address)
+    );
+    let second = listener::bind(address, Fallback::AnyPort).unwrap().local_addr().unwrap();
+    assert_eq!(second.ip(), address.ip());
+    assert_ne!(second.port(), address.port());
+}
+
+#[test]
+fn a_refused_connection_says_where() {
+    let address = TcpListener::bind(ANY).unwrap().local_addr().unwrap();
+    let refused = worker::block_on(Socket::connect(address, LIMIT)).unwrap();
+    assert!(matches!(refused, Err(ConnectError::Refused { address: at, .. }) if at == address));
+}
+
+#[test]
+fn the_pool_forgets_what_closed_and_what_is_old() {
+    let peer = TcpListener::bind(ANY).unwrap();
+    let address = peer.local_addr().unwrap();
+    worker::block_on(async {
+        let mut pool = Pool::default();
+        let connect = async || Socket::connect(address, LIMIT).await.unwrap();
+        let now = Instant::now();
+        let first = connect().await;
+        let (mut accepted, _) = peer.accept().unwrap();
+        pool.put(1_u32, first, now, LIMIT);
+        assert!(pool.take(&2, now).is_none(), "another endpoint's");
+        assert!(pool.take(&1, now + LIMIT).is_none(), "too old");
+        assert!(pool.is_empty());
+
+        pool.put(1, connect().await, now, LIMIT);
+        let _second = peer.accept().unwrap();
+        assert!(pool.take(&1, now).is_some(), "fresh");
+
+        let third = connect().await;
+        let (closing, _) = peer.accept().unwrap();
+        pool.put(1, third, now, LIMIT);
+        drop(closing);
+        until(|| {
+            pool.sweep(now, |_| true);
+            pool.is_empty()
+        })
+        .await;
+        accepted.write_all(b"x").unwrap();
+    })
+    .unwrap();
+}
+
+/// Waits, bounded, until `holds`, letting the runtime see its sockets in between.
+async fn until(mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + LIMIT;
+    while !holds() {
+        assert!(Instant::now() < deadline, "did not happen in time");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[test]
+fn a_worker_returns_its_result_and_its_panic() {
+    assert_eq!(worker::spawn("counts", async || 1 + 1).unwrap().join().unwrap().unwrap(), 2);
+    let failing = worker::spawn("fails", async || assert_eq!(1, 2)).unwrap();
+    assert!(failing.join().is_err());
+}
+
+#[test]
+fn the_route_to_loopback_is_loopback() {
+    assert_eq!(
+        route::local_address_towards(([127, 0, 0, 1], 9).into()),
+        Some(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    );
+}
+
+#[test]
+fn a_child_is_ended_by_its_id() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "echo up; read line"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    process::end_with_parent(&mut command);
+    let mut child = command.spawn().unwrap();
+    let mut up = [0; 3];
+    child.stdout.take().unwrap().read_exact(&mut up).unwrap();
+    process::terminate(child.id()).unwrap();
+    assert!(!child.wait().unwrap().success());
+    assert!(process::terminate(u32::MAX).is_err());
+}
