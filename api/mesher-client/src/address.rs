@@ -53,7 +53,8 @@ impl FromStr for Address {
         let authority = match authority.port_u16() {
             Some(0) => return Err(malformed()),
             Some(_) => authority.clone(),
-            None if authority.as_str().ends_with(':') => return Err(malformed()),
+            // A port that is no port: the parser keeps its text and reads none.
+            None if authority.as_str().len() > authority.host().len() => return Err(malformed()),
             None => format!("{}:30100", authority.host()).parse().map_err(|_| malformed())?,
         };
         Ok(Self { authority })

@@ -1,0 +1,186 @@
+//! The settings of a proxy, read once at start: a file, overridden by the environment, overridden by flags.
+//! Nothing else reads the environment, and nothing that is set may be ignored: it is understood or refused.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `table` | every setting: its names, its kind, whether this release has its feature |
+//! | `sources` | where values come from, and which of several wins |
+//! | `values` | how each value is read |
+//! | `problem` | what is wrong, where, and how to mend it |
+
+mod problem;
+mod sources;
+mod table;
+mod values;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use mesher_client::Address;
+use mesher_net::Fallback;
+
+pub use problem::{BootstrapError, Problem};
+pub use sources::Sources;
+pub use table::{SETTINGS, Setting};
+
+use values::Reader;
+
+/// The outbound listener's address unless another is given.
+pub const OUTBOUND_DEFAULT: &str = "127.0.0.1:30101";
+/// The inbound listener's port unless another is given.
+pub const INBOUND_PORT_DEFAULT: u16 = 30101;
+/// The admin listener's address unless another is given.
+pub const ADMIN_DEFAULT: &str = "127.0.0.1:30102";
+/// The registry's address unless another is given.
+pub const REGISTRY_DEFAULT: &str = "http://127.0.0.1:30100";
+
+/// Everything that a proxy is told at its start.
+#[derive(Debug, Clone)]
+pub struct Bootstrap {
+    /// Who the local application is.
+    pub identity: Identity,
+    /// Where the local application listens; empty for one that only calls.
+    pub ports: Vec<LocalPort>,
+    /// Where the registry is; never empty.
+    pub registry: Vec<Address>,
+    /// Where calls of the local application are taken.
+    pub outbound_listen: SocketAddr,
+    /// Where calls for the local application are taken; derived from the advertised address when absent.
+    pub inbound_listen: Option<SocketAddr>,
+    /// The address that others reach this instance by.
+    pub advertise: Advertise,
+    /// Where the admin answers.
+    pub admin_listen: SocketAddr,
+    /// Properties of the instance.
+    pub properties: BTreeMap<String, String>,
+    /// Data threads; at least 1.
+    pub workers: usize,
+    /// Loopback addresses whose connections go to a TCP service.
+    pub tcp_outbound: Vec<TcpOutbound>,
+    /// Region of the instance; empty when unknown.
+    pub region: String,
+    /// Zone of the instance; empty when unknown.
+    pub zone: String,
+    /// Which calls are logged.
+    pub access_log: AccessLog,
+    /// What to do when a listening port is taken.
+    pub fallback: Fallback,
+}
+
+/// Who the local application is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Tenant.
+    pub domain: String,
+    /// Project segment of the API paths.
+    pub project: String,
+    /// Application.
+    pub app: String,
+    /// Service name.
+    pub service: String,
+    /// Version.
+    pub version: String,
+    /// Environment; may be empty.
+    pub environment: String,
+}
+
+/// What is spoken on a port of the local application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortProtocol {
+    /// HTTP/1.1
+    Rest,
+    /// Opaque TCP.
+    Tcp,
+}
+
+impl PortProtocol {
+    /// The word in settings and in endpoints.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
+/// A port of the local application, on loopback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalPort {
+    /// What is spoken there.
+    pub protocol: PortProtocol,
+    /// 1 to 65535.
+    pub port: u16,
+}
+
+/// The parts of the advertised address that were given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Advertise {
+    /// Found from the route to the registry when absent.
+    pub host: Option<IpAddr>,
+    /// The inbound one when absent.
+    pub port: Option<u16>,
+}
+
+/// A listener whose connections go to a TCP service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TcpOutbound {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The service, as a host names it.
+    pub service: String,
+}
+
+/// Which calls are logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessLog {
+    /// None.
+    Off,
+    /// Those that failed or ended with a 5xx status.
+    Failures,
+    /// All.
+    All,
+}
+
+impl Bootstrap {
+    /// Reads all settings.
+    ///
+    /// # Errors
+    /// [`BootstrapError`] lists every problem at once, each with its place and remedy.
+    pub fn load(sources: &Sources) -> Result<Self, BootstrapError> {
+        let mut reader = Reader::new(sources);
+        let bootstrap = Self {
+            identity: Identity {
+                domain: reader.word("domain", mesher_model::DEFAULT),
+                project: reader.word("project", mesher_model::DEFAULT),
+                app: reader.name("app", mesher_model::DEFAULT),
+                service: reader.required_name("service"),
+                version: reader.version("version", "0.0.1"),
+                environment: reader.environment("environment"),
+            },
+            ports: reader.ports("ports"),
+            registry: reader.registry("registry"),
+            outbound_listen: reader
+                .address("outbound_listen", Some(OUTBOUND_DEFAULT))
+                .unwrap_or(values::UNSET),
+            inbound_listen: reader.address("inbound_listen", None),
+            advertise: reader.advertise("advertise"),
+            admin_listen: reader.address("admin_listen", Some(ADMIN_DEFAULT)).unwrap_or(values::UNSET),
+            properties: reader.properties(),
+            workers: reader.workers("workers"),
+            tcp_outbound: reader.tcp_outbound("tcp_outbound"),
+            region: reader.word("region", ""),
+            zone: reader.word("zone", ""),
+            access_log: reader.access_log("access_log"),
+            fallback: reader.fallback("when_taken"),
+        };
+        reader.check_loopback("outbound_listen", bootstrap.outbound_listen);
+        for outbound in &bootstrap.tcp_outbound {
+            reader.check_loopback("tcp_outbound", outbound.listen);
+        }
+        reader.finish(bootstrap)
+    }
+}
+
+#[cfg(test)]
+mod tests;

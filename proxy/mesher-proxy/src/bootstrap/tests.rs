@@ -1,0 +1,186 @@
+//! Settings from files, variables and flags: what wins, what is refused, and in which words.
+//! They must show every name of the table at work.
+
+use std::path::PathBuf;
+
+use super::{AccessLog, Bootstrap, BootstrapError, LocalPort, PortProtocol, SETTINGS, Sources, TcpOutbound};
+
+fn sources(file: &str, variables: &[(&str, &str)]) -> Sources {
+    let mut sources = Sources::default();
+    if !file.is_empty() {
+        sources.file = Some((PathBuf::from("mesher.yaml"), file.to_owned()));
+    }
+    for (name, value) in variables {
+        sources.environment.insert((*name).to_owned(), (*value).to_owned());
+    }
+    sources
+}
+
+fn load(file: &str, variables: &[(&str, &str)]) -> Result<Bootstrap, BootstrapError> {
+    Bootstrap::load(&sources(file, variables))
+}
+
+fn problems(file: &str, variables: &[(&str, &str)]) -> String {
+    load(file, variables).expect_err("refused").to_string()
+}
+
+#[test]
+fn one_variable_is_enough() {
+    let bootstrap = load("", &[("SERVICE_NAME", "webapp")]).unwrap();
+    assert_eq!(bootstrap.identity.service, "webapp");
+    assert_eq!(bootstrap.identity.version, "0.0.1");
+    assert_eq!(bootstrap.identity.app, "default");
+    assert_eq!(bootstrap.outbound_listen.to_string(), "127.0.0.1:30101");
+    assert_eq!(bootstrap.admin_listen.to_string(), "127.0.0.1:30102");
+    assert_eq!(bootstrap.registry[0].to_string(), "http://127.0.0.1:30100");
+    assert_eq!(bootstrap.access_log, AccessLog::Failures);
+    assert!(bootstrap.ports.is_empty() && bootstrap.workers >= 1);
+}
+
+#[test]
+fn flags_win_over_variables_and_variables_over_the_file() {
+    let mut all = sources(
+        "service: file\nversion: 1.0\napp: shop\n",
+        &[("MESHER_VERSION", "2.0"), ("SERVICE_NAME", "alias"), ("MESHER_SERVICE", "native")],
+    );
+    all.flag("version", "--version", "3.0".to_owned());
+    let bootstrap = Bootstrap::load(&all).unwrap();
+    assert_eq!(bootstrap.identity.service, "native");
+    assert_eq!(bootstrap.identity.version, "3.0");
+    assert_eq!(bootstrap.identity.app, "shop");
+}
+
+#[test]
+fn the_file_takes_lists_and_keeps_numbers_as_text() {
+    let file = "service: a\nversion: 0.10\nports: [rest:8080, tcp:5432]\nregistry:\n  - http://a:1\n  - http://b:2\nworkers: 3\n";
+    let bootstrap = load(file, &[]).unwrap();
+    assert_eq!(bootstrap.identity.version, "0.10");
+    assert_eq!(
+        bootstrap.ports,
+        [
+            LocalPort { protocol: PortProtocol::Rest, port: 8080 },
+            LocalPort { protocol: PortProtocol::Tcp, port: 5432 }
+        ]
+    );
+    assert_eq!(bootstrap.registry.len(), 2);
+    assert_eq!(bootstrap.workers, 3);
+    assert_eq!(load("service: a\nports: 8080\n", &[]).unwrap().ports[0].port, 8080);
+}
+
+#[test]
+fn every_name_of_a_built_setting_is_read() {
+    let value = |key: &str| match key {
+        "service" | "app" | "project" | "domain" | "region" | "zone" => "x1",
+        "version" => "1.2",
+        "ports" => "rest:8080",
+        "registry" => "http://127.0.0.1:9",
+        "outbound_listen" | "inbound_listen" | "admin_listen" => "[::1]:9",
+        "advertise" => "10.0.0.7",
+        "environment" => "testing",
+        "properties" => "k=v|l=w",
+        "node_ip" => "10.1.1.1",
+        "workers" => "77",
+        "tcp_outbound" => "127.0.0.1:6379=cache",
+        "access_log" => "all",
+        "when_taken" => "any-port",
+        _ => "anything",
+    };
+    let default = format!("{:?}", load("", &[("MESHER_SERVICE", "default-name")]).unwrap());
+    for setting in SETTINGS {
+        for name in std::iter::once(&setting.variable).chain(setting.aliases) {
+            let base = [("MESHER_SERVICE", "default-name")];
+            let base: &[_] = if setting.key == "service" { &[] } else { &base };
+            let result = load("", &[base, &[(*name, value(setting.key))]].concat());
+            match setting.state {
+                super::table::State::Built => {
+                    assert_ne!(format!("{:?}", result.unwrap()), default, "{name} has no effect")
+                }
+                super::table::State::NotBuilt(_) => {
+                    let told = result.unwrap_err().to_string();
+                    assert!(told.starts_with(*name) && told.contains("does not have"), "{told}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_misspelt_key_is_shown_where_it_stands() {
+    let told = problems("service: a\n\nserivce_ports: 1\nprots: rest:80\n", &[("MESHER_SERVCE", "b")]);
+    assert!(
+        told.contains(
+            "mesher.yaml:4:1: unknown setting `prots`; did you mean `ports`?\n    prots: rest:80\n    ^"
+        ),
+        "{told}"
+    );
+    assert!(told.contains("mesher.yaml:3:1: unknown setting `serivce_ports`"), "{told}");
+    assert!(
+        told.contains("MESHER_SERVCE: unknown setting `MESHER_SERVCE`; did you mean `MESHER_SERVICE`?"),
+        "{told}"
+    );
+}
+
+#[test]
+fn bad_values_are_named_with_their_remedy() {
+    let table = [
+        ("MESHER_PORTS", "rest:99999", "a port is a number from 1 to 65535"),
+        ("MESHER_PORTS", "smtp:25", "is no protocol; write rest:8080 or tcp:5432"),
+        ("SERVICE_PORTS", "rest:8080,grpc:9090", "does not speak grpc yet"),
+        ("MESHER_PORTS", "8080,tcp:8080", "named twice"),
+        ("MESHER_REGISTRY", "https://r:1", "does not speak"),
+        ("CSE_REGISTRY_ADDR", "http://r:1/v4", "has a path"),
+        ("MESHER_OUTBOUND_LISTEN", "30101", "HOST:PORT"),
+        ("MESHER_OUTBOUND_LISTEN", "0.0.0.0:30101", "loopback address only"),
+        ("MESHER_TCP_OUTBOUND", "127.0.0.1:1", "write LISTEN=SERVICE"),
+        ("MESHER_TCP_OUTBOUND", "10.0.0.1:1=db", "loopback address only"),
+        ("MESHER_ADVERTISE", "0.0.0.0", "others cannot reach"),
+        ("MESHER_ADVERTISE", "calculator", "an IP address"),
+        ("VERSION", "v1", "one to four numbers"),
+        ("ENVIRONMENT", "dev", "one of development"),
+        ("MESHER_WORKERS", "0", "a number from 1"),
+        ("MD", "novalue", "is no pair"),
+        ("MESHER_ACCESS_LOG", "some", "one of off, failures, all"),
+        ("MESHER_APP", "-a", "begins and ends with"),
+    ];
+    for (name, value, remedy) in table {
+        let told = problems("", &[("MESHER_SERVICE", "a"), (name, value)]);
+        assert!(told.starts_with(&format!("{name}: ")) && told.contains(remedy), "{name}={value}: {told}");
+    }
+    assert!(problems("", &[]).contains("a sidecar needs the name of its service"));
+}
+
+#[test]
+fn a_file_that_is_no_yaml_says_where() {
+    for file in ["service: [a\n", "- a\n", "service: a\nservice: b\n", "service: {a: b}\n"] {
+        let told = problems(file, &[]);
+        assert!(told.starts_with("mesher.yaml:"), "{file:?}: {told}");
+    }
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let told = load("prots: 1\n", &[("MESHER_WORKERS", "x"), ("VERSION", "y")]).unwrap_err();
+    assert_eq!(told.problems.len(), 4, "{told}");
+}
+
+#[test]
+fn the_talks_names_keep_working() {
+    let bootstrap = load(
+        "",
+        &[
+            ("SERVICE_NAME", "demoServer"),
+            ("SPECIFIC_ADDR", "127.0.0.1:3000"),
+            ("CSE_REGISTRY_ADDR", "http://10.0.0.1:30100,http://10.0.0.2:30100"),
+            ("MD", "a=1|b=2"),
+            ("HOSTING_SERVER_IP", "10.9.9.9"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(bootstrap.ports, [LocalPort { protocol: PortProtocol::Rest, port: 3000 }]);
+    assert_eq!(bootstrap.registry.len(), 2);
+    assert_eq!(bootstrap.properties["nodeIP"], "10.9.9.9");
+    let tcp = load("", &[("SERVICE_NAME", "a"), ("MESHER_TCP_OUTBOUND", "127.0.0.1:6379=cache")])
+        .unwrap()
+        .tcp_outbound;
+    assert_eq!(tcp, [TcpOutbound { listen: "127.0.0.1:6379".parse().unwrap(), service: "cache".to_owned() }]);
+}

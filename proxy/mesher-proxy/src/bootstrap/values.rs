@@ -1,0 +1,263 @@
+//! How each value is read. Every refusal names the text, the reason and what would be right.
+//! It must not stop at the first problem: a person mends them all at once.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use mesher_client::Address;
+use mesher_net::Fallback;
+
+use super::problem::{BootstrapError, Problem};
+use super::sources::{self, Given, Sources, Values};
+use super::{AccessLog, Advertise, LocalPort, PortProtocol, REGISTRY_DEFAULT, TcpOutbound};
+
+/// Stands for an address that could not be read; the problem beside it keeps it from being used.
+pub(super) const UNSET: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+/// Most data threads that can be asked for.
+const WORKERS_MAX: usize = 1024;
+/// Most characters of a service name.
+const NAME_CHARACTERS_MAX: usize = 128;
+
+/// Reads values one by one and gathers what is wrong.
+pub(super) struct Reader {
+    values: Values,
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    pub(super) fn new(sources: &Sources) -> Self {
+        let mut problems = Vec::new();
+        let values = sources::collect(sources, &mut problems);
+        Self { values, problems }
+    }
+
+    pub(super) fn finish<T>(self, value: T) -> Result<T, BootstrapError> {
+        if self.problems.is_empty() { Ok(value) } else { Err(BootstrapError { problems: self.problems }) }
+    }
+
+    /// Reads the setting `key` with `parse`, or takes `absent` where it is not given.
+    fn read<T>(&mut self, key: &str, absent: T, parse: impl FnOnce(&str) -> Result<T, String>) -> T
+    where
+        T: Clone,
+    {
+        let Some(Given { text, place, excerpt }) = self.values.get(key).cloned() else { return absent };
+        parse(&text).unwrap_or_else(|reason| {
+            self.problems.push(Problem { place, message: format!("{text:?}: {reason}"), excerpt });
+            absent
+        })
+    }
+
+    pub(super) fn word(&mut self, key: &str, default: &str) -> String {
+        self.read(key, default.to_owned(), |text| {
+            let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+            if text.len() <= NAME_CHARACTERS_MAX && text.bytes().all(is_allowed) {
+                Ok(text.to_owned())
+            } else {
+                Err("only letters, digits, '_', '.' and '-', at most 128 of them".to_owned())
+            }
+        })
+    }
+
+    pub(super) fn name(&mut self, key: &str, default: &str) -> String {
+        self.read(key, default.to_owned(), check_name)
+    }
+
+    pub(super) fn required_name(&mut self, key: &'static str) -> String {
+        if !self.values.contains_key(key) {
+            self.problems.push(Problem {
+                place: "MESHER_SERVICE".to_owned(),
+                message:
+                    "not set; a sidecar needs the name of its service, for example MESHER_SERVICE=calculator"
+                        .to_owned(),
+                excerpt: None,
+            });
+        }
+        self.name(key, "")
+    }
+
+    /// Up to four numbers with dots between (Service Center v4).
+    pub(super) fn version(&mut self, key: &str, default: &str) -> String {
+        self.read(key, default.to_owned(), |text| {
+            let parts: Vec<_> = text.split('.').collect();
+            let is_number = |part: &&str| {
+                part.bytes().all(|byte| byte.is_ascii_digit()) && part.parse().is_ok_and(|number: u32| number <= 32767)
+            };
+            if parts.len() <= 4 && parts.iter().all(is_number) {
+                Ok(text.to_owned())
+            } else {
+                Err("a version is one to four numbers with dots between, each at most 32767, for example 1.0.2".to_owned())
+            }
+        })
+    }
+
+    pub(super) fn environment(&mut self, key: &str) -> String {
+        self.read(key, String::new(), |text| {
+            if mesher_model::ENVIRONMENTS.contains(&text) {
+                Ok(text.to_owned())
+            } else {
+                Err("one of development, testing, acceptance, production, or nothing".to_owned())
+            }
+        })
+    }
+
+    pub(super) fn ports(&mut self, key: &str) -> Vec<LocalPort> {
+        self.read(key, Vec::new(), |text| {
+            let ports = items(text).map(parse_port).collect::<Result<Vec<_>, _>>()?;
+            let repeated = ports
+                .iter()
+                .enumerate()
+                .find(|(index, port)| ports.iter().take(*index).any(|earlier| earlier.port == port.port));
+            match repeated {
+                Some((_, port)) => Err(format!("port {} is named twice", port.port)),
+                None => Ok(ports),
+            }
+        })
+    }
+
+    pub(super) fn registry(&mut self, key: &str) -> Vec<Address> {
+        let default = vec![REGISTRY_DEFAULT.parse().expect("the default address is one")];
+        self.read(key, default, |text| {
+            let addresses = items(text).map(str::parse).collect::<Result<Vec<Address>, _>>();
+            match addresses {
+                Ok(addresses) if addresses.is_empty() => Err("no address; write http://HOST:PORT".to_owned()),
+                other => other.map_err(|error| error.to_string()),
+            }
+        })
+    }
+
+    pub(super) fn address(&mut self, key: &str, default: Option<&str>) -> Option<SocketAddr> {
+        let absent = default.and_then(|text| text.parse().ok());
+        self.read(key, absent, |text| parse_address(text).map(Some))
+    }
+
+    pub(super) fn advertise(&mut self, key: &str) -> Advertise {
+        self.read(key, Advertise::default(), |text| {
+            if let Ok(address) = text.parse::<SocketAddr>() {
+                let port = Some(address.port()).filter(|&port| port != 0);
+                return check_advertised(address.ip()).map(|host| Advertise { host: Some(host), port });
+            }
+            let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+            let host = bare
+                .parse()
+                .map_err(|_| "an IP address with an optional port, for example 10.0.0.7:30101".to_owned())?;
+            check_advertised(host).map(|host| Advertise { host: Some(host), port: None })
+        })
+    }
+
+    pub(super) fn properties(&mut self) -> BTreeMap<String, String> {
+        let mut properties = self.read("properties", BTreeMap::new(), |text| {
+            let pairs = text.split('|').map(str::trim).filter(|pair| !pair.is_empty());
+            let pair = |pair: &str| {
+                let (key, value) =
+                    pair.split_once('=').ok_or_else(|| format!("{pair:?} is no pair; write k=v|k=v"))?;
+                Ok((key.trim().to_owned(), value.trim().to_owned()))
+            };
+            pairs.map(pair).collect()
+        });
+        if let Some(node) = self.read("node_ip", None, |text| Ok(Some(text.to_owned()))) {
+            properties.insert("nodeIP".to_owned(), node);
+        }
+        properties
+    }
+
+    pub(super) fn workers(&mut self, key: &str) -> usize {
+        self.read(key, mesher_net::worker::processor_count(), |text| {
+            let workers = text.parse().ok().filter(|workers| (1..=WORKERS_MAX).contains(workers));
+            workers.ok_or_else(|| format!("a number from 1 to {WORKERS_MAX}"))
+        })
+    }
+
+    pub(super) fn tcp_outbound(&mut self, key: &str) -> Vec<TcpOutbound> {
+        self.read(key, Vec::new(), |text| {
+            let pair = |item: &str| {
+                let (listen, service) = item.split_once('=').ok_or_else(|| {
+                    format!("{item:?}: write LISTEN=SERVICE, for example 127.0.0.1:6379=cache")
+                })?;
+                let service = check_name(service.trim())?;
+                Ok(TcpOutbound { listen: parse_address(listen.trim())?, service })
+            };
+            items(text).map(pair).collect()
+        })
+    }
+
+    pub(super) fn access_log(&mut self, key: &str) -> AccessLog {
+        self.read(key, AccessLog::Failures, |text| match text {
+            "off" => Ok(AccessLog::Off),
+            "failures" => Ok(AccessLog::Failures),
+            "all" => Ok(AccessLog::All),
+            _ => Err("one of off, failures, all".to_owned()),
+        })
+    }
+
+    pub(super) fn fallback(&mut self, key: &str) -> Fallback {
+        self.read(key, Fallback::Fail, |text| match text {
+            "fail" => Ok(Fallback::Fail),
+            "any-port" => Ok(Fallback::AnyPort),
+            _ => Err("one of fail, any-port".to_owned()),
+        })
+    }
+
+    /// Whoever can reach an outbound listener calls in the name of the service.
+    pub(super) fn check_loopback(&mut self, key: &str, address: SocketAddr) {
+        let (Some(given), false) = (self.values.get(key), address.ip().is_loopback()) else { return };
+        if address != UNSET {
+            self.problems.push(Problem {
+                place: given.place.clone(),
+                message: format!(
+                    "{:?}: the application's own calls are taken on a loopback address only, for example 127.0.0.1:{}",
+                    given.text,
+                    address.port()
+                ),
+                excerpt: given.excerpt.clone(),
+            });
+        }
+    }
+}
+
+fn items(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+fn check_name(text: &str) -> Result<String, String> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    let ends_well = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let is_name = text.len() <= NAME_CHARACTERS_MAX
+        && text.bytes().all(is_allowed)
+        && ends_well(text.bytes().next())
+        && ends_well(text.bytes().next_back());
+    if is_name {
+        Ok(text.to_owned())
+    } else {
+        Err("a name has 1 to 128 letters, digits, '_', '.' or '-', and begins and ends with a letter or digit".to_owned())
+    }
+}
+
+fn check_advertised(host: IpAddr) -> Result<IpAddr, String> {
+    if host.is_unspecified() || host.is_multicast() {
+        Err("others cannot reach this address; name the one that they use".to_owned())
+    } else {
+        Ok(host)
+    }
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let named = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    named.as_deref().unwrap_or(text).parse().map_err(|_| {
+        "an address is HOST:PORT with an IP address, for example 127.0.0.1:30101 or [::1]:30101".to_owned()
+    })
+}
+
+fn parse_port(item: &str) -> Result<LocalPort, String> {
+    let (protocol, port) = item.split_once(':').unwrap_or(("rest", item));
+    let protocol = match protocol {
+        "rest" | "http" => PortProtocol::Rest,
+        "tcp" => PortProtocol::Tcp,
+        "grpc" | "highway" | "dubbo" => {
+            return Err(format!("this release does not speak {protocol} yet; use rest or tcp"));
+        }
+        _ => return Err(format!("{protocol:?} is no protocol; write rest:8080 or tcp:5432")),
+    };
+    let port = port.parse().ok().filter(|&port: &u16| port != 0);
+    port.map(|port| LocalPort { protocol, port })
+        .ok_or_else(|| format!("{item:?}: a port is a number from 1 to 65535"))
+}
