@@ -4,6 +4,7 @@
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
@@ -48,4 +49,37 @@ pub fn kill(pid: u32) -> io::Result<()> {
 fn signal(pid: u32, signal: Signal) -> io::Result<()> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
     Ok(rustix::process::kill_process(pid, signal)?)
+}
+
+/// The name of this machine.
+#[must_use]
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// What this process uses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Resident memory.
+    pub resident_bytes: u64,
+    /// Open file descriptors.
+    pub open_descriptors: u64,
+    /// Processor time, in the kernel and outside.
+    pub processor_time: Duration,
+}
+
+/// What this process uses now; zeros where the system does not tell.
+#[must_use]
+pub fn usage() -> Usage {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    let open = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    let clock = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let seconds = u64::try_from(clock.tv_sec).unwrap_or(0);
+    let nanoseconds = u32::try_from(clock.tv_nsec).unwrap_or(0);
+    Usage {
+        resident_bytes: pages * rustix::param::page_size() as u64,
+        open_descriptors: open as u64,
+        processor_time: Duration::new(seconds, nanoseconds),
+    }
 }

@@ -100,3 +100,23 @@ fn a_child_is_ended_by_its_id() {
     assert!(!child.wait().unwrap().success());
     assert!(process::terminate(u32::MAX).is_err());
 }
+
+#[test]
+fn a_deadline_fires_once_its_seconds_have_passed() {
+    let deadlines = crate::Deadlines::default();
+    let (first, second) = (deadlines.watch(), deadlines.watch());
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    first.set(&deadlines, Duration::from_secs(2));
+    second.set_idle(&deadlines, Duration::from_secs(100));
+    for _ in 0..2 {
+        deadlines.tick();
+        assert!(first.poll_passed(&mut context).is_pending());
+    }
+    deadlines.tick();
+    assert!(first.poll_passed(&mut context).is_ready());
+    assert!(second.poll_passed(&mut context).is_pending());
+    deadlines.fire_idle();
+    assert!(second.poll_passed(&mut context).is_ready());
+    drop((first, second));
+    assert!(deadlines.is_empty());
+}

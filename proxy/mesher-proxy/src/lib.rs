@@ -1,4 +1,35 @@
 //! The data plane: takes every call of an application and every call to it.
 //! It must keep serving with what it knows when the control plane is gone, and must never end on a byte from the network.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`bootstrap`] | the settings, read once |
+//! | `proxy` | puts the parts together, runs them, takes them down in the right order |
+//! | `request` | one request's way, one file per stage, in travel order |
+//! | `handlers` | the two chains and their handlers |
+//! | `snapshot` | everything a worker believes |
+//! | `discovery` | where the snapshot comes from: the registry, the resolver; our own record there |
+//! | `worker` | what one thread owns |
+//! | `status`, `admin`, `telemetry` | what the proxy tells of itself |
 
+mod admin;
 pub mod bootstrap;
+mod discovery;
+mod handlers;
+mod proxy;
+mod request;
+mod snapshot;
+mod status;
+mod telemetry;
+mod worker;
+
+pub use proxy::{Proxy, ProxyError};
+pub use status::Addresses;
+
+/// The commit that this build was made from; empty outside a repository.
+pub(crate) const COMMIT: &str = match option_env!("MESHER_COMMIT") {
+    Some(commit) => commit,
+    None => "",
+};
+/// The least compiler that builds this release.
+pub(crate) const RUST: &str = env!("CARGO_PKG_RUST_VERSION");

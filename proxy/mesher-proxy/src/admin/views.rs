@@ -1,0 +1,106 @@
+//! What the proxy believes, as JSON.
+//! It must show no secret, and must be read from the snapshot that calls are served with.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::snapshot::{Cluster, ClusterKind, Endpoint};
+use crate::status::{State as ProxyState, Status};
+use crate::telemetry::exposition::protocol_word;
+
+pub(super) async fn index() -> &'static str {
+    "Mesher proxy admin\n\
+     GET  /livez                          the process works\n\
+     GET  /readyz                         it may take work\n\
+     GET  /metrics                        OpenMetrics\n\
+     GET  /config                         settings and snapshot\n\
+     GET  /clusters                       services, endpoints\n\
+     POST /drain                          end inbound work\n\
+     GET  /v1/mesher/version, /health, /metrics, /routeRule/{service}\n"
+}
+
+pub(super) async fn config(State(status): State<Arc<Status>>) -> Json<Value> {
+    let bootstrap = &status.bootstrap;
+    let own = &bootstrap.identity;
+    let ports: Vec<_> =
+        bootstrap.ports.iter().map(|port| format!("{}:{}", port.protocol.as_str(), port.port)).collect();
+    let registry: Vec<_> = bootstrap.registry.iter().map(ToString::to_string).collect();
+    Json(json!({
+        "instance": status.instance_id,
+        "service": {"domain": own.domain, "project": own.project, "app": own.app, "name": own.service,
+            "version": own.version, "environment": own.environment, "id": status.service_id()},
+        "ports": ports,
+        "registry": registry,
+        "addresses": status.addresses,
+        "workers": bootstrap.workers,
+        "properties": bootstrap.properties,
+        "chains": {"consumer": chain(crate::request::invocation::Direction::Outbound),
+            "provider": chain(crate::request::invocation::Direction::Inbound)},
+        "snapshot": snapshot(&status),
+    }))
+}
+
+pub(super) async fn clusters(State(status): State<Arc<Status>>) -> Json<Value> {
+    Json(snapshot(&status))
+}
+
+pub(super) async fn version() -> Json<Value> {
+    Json(
+        json!({"version": env!("CARGO_PKG_VERSION"), "commit": crate::COMMIT, "built": "", "rust": crate::RUST}),
+    )
+}
+
+/// As the Go Mesher had it, except that it tells the truth.
+pub(super) async fn health(State(status): State<Arc<Status>>) -> (StatusCode, Json<Value>) {
+    let own = &status.bootstrap.identity;
+    let mut body = json!({"serviceName": own.service, "version": own.version, "connectedMonitoring": false});
+    let trouble = match (status.state(), status.registry_trouble()) {
+        (ProxyState::Ready, None) => None,
+        (ProxyState::Ready, Some((_, reason))) => Some(format!("the registry is away: {reason}")),
+        (state, _) => Some(format!("the proxy is {}", state.as_str())),
+    };
+    let is_red = status.state() != ProxyState::Ready;
+    if let Some(members) = body.as_object_mut() {
+        members.insert("status".to_owned(), if is_red { "red" } else { "green" }.into());
+        if let Some(trouble) = trouble {
+            members.insert("error".to_owned(), trouble.into());
+        }
+    }
+    (if is_red { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK }, Json(body))
+}
+
+fn chain(direction: crate::request::invocation::Direction) -> Vec<&'static str> {
+    crate::handlers::chains::of(direction).iter().map(|handler| handler.name()).collect()
+}
+
+fn snapshot(status: &Status) -> Value {
+    let snapshot = status.snapshot();
+    let clusters: Vec<_> =
+        snapshot.clusters().filter(|cluster| cluster.kind != ClusterKind::Nowhere).map(cluster).collect();
+    json!({"number": snapshot.number, "age_seconds": status.snapshot_age().as_secs(), "clusters": clusters})
+}
+
+fn cluster(cluster: &Cluster) -> Value {
+    let kind = match cluster.kind {
+        ClusterKind::Local => "local",
+        ClusterKind::Service => "service",
+        ClusterKind::Outside => "outside",
+        ClusterKind::Nowhere => "nowhere",
+    };
+    let endpoints: Vec<_> = cluster.endpoints.iter().map(endpoint).collect();
+    json!({"name": &*cluster.name, "kind": kind, "endpoints": endpoints})
+}
+
+fn endpoint(endpoint: &Endpoint) -> Value {
+    json!({
+        "address": endpoint.address.to_string(),
+        "protocol": protocol_word(endpoint.protocol),
+        "instance": &*endpoint.instance,
+        "version": &*endpoint.version,
+        "ports": endpoint.ports,
+    })
+}

@@ -1,0 +1,224 @@
+//! The local application's own record in the registry: created, kept alive, taken away.
+//! It must register an instance only once the application accepts connections, and never give up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mesher_client::{ClientError, ControlClient, ServiceIdentity};
+use mesher_model::mesh::ProxyRow;
+use mesher_model::{
+    DataCenterInfo, ErrorCode, Framework, HealthCheck, Instance, InstanceStatus, Microservice,
+};
+use tokio::sync::watch;
+
+use crate::snapshot::ports_property;
+use crate::status::{State, Status};
+
+/// Seconds between two heartbeats.
+const HEARTBEAT_SECONDS: i64 = 10;
+/// Heartbeats that may be missed.
+const HEARTBEATS_MISSED_MAX: i64 = 3;
+/// The first and the longest pause after a failure.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// How often the proxy tells of itself.
+const ANNOUNCE_INTERVAL: Duration = Duration::from_secs(10);
+/// How long leaving the registry may take.
+const LEAVE_TIME_MAX: Duration = Duration::from_secs(3);
+
+/// Keeps the record of one proxy's application.
+pub(crate) struct Registration {
+    pub(crate) client: ControlClient,
+    pub(crate) status: Arc<Status>,
+    /// The endpoints to register; empty for an application that only calls.
+    pub(crate) endpoints: Vec<String>,
+    pub(crate) host_name: String,
+    /// The proxy as it announces itself; id and state are filled in.
+    pub(crate) row: ProxyRow,
+    /// Whether the application accepts connections.
+    pub(crate) is_up: watch::Receiver<bool>,
+}
+
+impl Registration {
+    /// Registers, and keeps registered until dropped. Answers of the registry decide; its silence changes nothing.
+    pub(crate) async fn keep(&mut self) {
+        let mut pause = PAUSES.0;
+        // The sender lives as long as the proxy.
+        let _ = self.is_up.wait_for(|is_up| *is_up).await;
+        loop {
+            match self.register().await {
+                Ok(()) => {
+                    pause = PAUSES.0;
+                    self.keep_alive().await;
+                }
+                Err(error) => {
+                    self.status.registry_is_away(&error.to_string());
+                    let jitter = Duration::from_millis(fastrand::u64(
+                        0..=u64::try_from(pause.as_millis() / 2).unwrap_or(0),
+                    ));
+                    tokio::time::sleep(pause + jitter).await;
+                    pause = (pause * 2).min(PAUSES.1);
+                }
+            }
+        }
+    }
+
+    async fn register(&self) -> Result<(), ClientError> {
+        let service_id = self.service().await?;
+        if !self.endpoints.is_empty() {
+            let instance = self.instance();
+            self.counted(self.client.register_instance(&service_id, instance).await)?;
+        }
+        self.status.registered(&service_id);
+        self.status.registry_is_there();
+        tracing::info!(service = %self.status.bootstrap.identity.service, service_id, endpoints = ?self.endpoints, "registered");
+        Ok(())
+    }
+
+    async fn service(&self) -> Result<String, ClientError> {
+        match self.counted(self.client.find_service(&self.identity()).await)? {
+            Some(id) => Ok(id),
+            None => self.counted(self.client.create_service(self.record()).await),
+        }
+    }
+
+    /// Renews until the registry says that it does not know us any more.
+    async fn keep_alive(&self) {
+        let interval = Duration::from_secs(HEARTBEAT_SECONDS.unsigned_abs());
+        loop {
+            tokio::time::sleep(interval).await;
+            let service_id = self.status.service_id();
+            let beat = if self.endpoints.is_empty() {
+                // Without an instance there is no lease; the service itself may be gone after the registry's restart.
+                self.client.find_service(&self.identity()).await.map(|found| found.is_some())
+            } else {
+                match self.client.heartbeat(&service_id, &self.status.instance_id).await {
+                    Err(error)
+                        if error.is(ErrorCode::InstanceNotExists)
+                            || error.is(ErrorCode::ServiceNotExists) =>
+                    {
+                        Ok(false)
+                    }
+                    beat => beat.map(|()| true),
+                }
+            };
+            match self.counted(beat) {
+                Ok(true) => self.status.registry_is_there(),
+                Ok(false) => {
+                    tracing::info!("the registry does not know this instance any more; registering again");
+                    return;
+                }
+                Err(error) => self.status.registry_is_away(&error.to_string()),
+            }
+        }
+    }
+
+    /// Takes the instance out, so that no new caller finds it. Bounded: an unreachable registry lets the lease end.
+    pub(crate) async fn leave(&self) {
+        let service_id = self.status.service_id();
+        let leave = async {
+            let _ = self.client.withdraw_proxy(&self.status.instance_id).await;
+            if self.endpoints.is_empty() || service_id.is_empty() {
+                return Ok(());
+            }
+            self.client.unregister_instance(&service_id, &self.status.instance_id).await
+        };
+        match tokio::time::timeout(LEAVE_TIME_MAX, leave).await {
+            Ok(Ok(())) => tracing::info!("unregistered"),
+            Ok(Err(error)) => tracing::warn!(%error, "cannot unregister; the lease will end by itself"),
+            Err(_) => tracing::warn!("the registry does not answer; the lease will end by itself"),
+        }
+    }
+
+    /// Tells a Mesher control plane of this proxy, for as long as the proxy runs.
+    pub(crate) async fn announce(client: ControlClient, status: Arc<Status>, row: ProxyRow) {
+        loop {
+            let state = status.state();
+            let row = ProxyRow {
+                snapshot: status.snapshot_number(),
+                state: state.as_str().to_owned(),
+                ..row.clone()
+            };
+            let interval = match client.announce_proxy(&row).await {
+                _ if state == State::Draining => return,
+                Ok(()) => ANNOUNCE_INTERVAL,
+                // An original registry has no such path; it may be replaced while we run.
+                Err(error) if error.is_unknown_path() => ANNOUNCE_INTERVAL * 30,
+                Err(_) => ANNOUNCE_INTERVAL / 10,
+            };
+            tokio::select! {
+                () = tokio::time::sleep(interval) => {}
+                // A new state is told at once.
+                () = status.state_changed() => {}
+            }
+        }
+    }
+
+    fn counted<T>(&self, result: Result<T, ClientError>) -> Result<T, ClientError> {
+        self.status.count_registry_request(result.as_ref().map_or_else(|error| error.result(), |_| "ok"));
+        result
+    }
+
+    fn identity(&self) -> ServiceIdentity {
+        let own = &self.status.bootstrap.identity;
+        ServiceIdentity {
+            app: own.app.clone(),
+            name: own.service.clone(),
+            version: own.version.clone(),
+            environment: own.environment.clone(),
+        }
+    }
+
+    fn record(&self) -> Microservice {
+        let own = &self.status.bootstrap.identity;
+        Microservice {
+            app_id: own.app.clone(),
+            service_name: own.service.clone(),
+            version: own.version.clone(),
+            environment: own.environment.clone(),
+            level: "BACK".to_owned(),
+            status: InstanceStatus::Up.as_str().to_owned(),
+            register_by: "SIDECAR".to_owned(),
+            framework: Some(Framework {
+                name: "Mesher".to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            }),
+            ..Microservice::default()
+        }
+    }
+
+    fn instance(&self) -> Instance {
+        let bootstrap = &self.status.bootstrap;
+        let mut properties = bootstrap.properties.clone();
+        let (key, value) = ports_property(&bootstrap.ports);
+        properties.insert(key, value);
+        Instance {
+            instance_id: self.status.instance_id.clone(),
+            endpoints: self.endpoints.clone(),
+            host_name: self.host_name.clone(),
+            status: InstanceStatus::Up.as_str().to_owned(),
+            properties,
+            health_check: Some(HealthCheck {
+                mode: "push".to_owned(),
+                interval: HEARTBEAT_SECONDS,
+                times: HEARTBEATS_MISSED_MAX,
+                ..HealthCheck::default()
+            }),
+            data_center_info: self.data_center(),
+            ..Instance::default()
+        }
+    }
+
+    /// The registry wants all three parts or none.
+    fn data_center(&self) -> Option<DataCenterInfo> {
+        let (region, zone) = (&self.status.bootstrap.region, &self.status.bootstrap.zone);
+        if region.is_empty() && zone.is_empty() {
+            return None;
+        }
+        let or = |text: &String, other: &str| if text.is_empty() { other.to_owned() } else { text.clone() };
+        Some(DataCenterInfo {
+            name: or(region, zone),
+            region: or(region, "default"),
+            available_zone: or(zone, "default"),
+        })
+    }
+}

@@ -1,0 +1,81 @@
+//! `balance`: chooses the endpoint of each try, taking the instances in turn.
+//! It must not choose an endpoint that failed in this invocation while another one is left.
+
+use mesher_traffic::RoundRobin;
+
+use crate::handlers::Handler;
+use crate::request::failure::{Failure, FailureKind};
+use crate::request::invocation::{Invocation, Target};
+use crate::snapshot::{Cluster, ClusterKind, Endpoint};
+use crate::worker::Worker;
+
+pub(crate) struct Balance;
+
+impl Handler for Balance {
+    fn name(&self) -> &'static str {
+        "balance"
+    }
+
+    fn request(&self, worker: &Worker, call: &mut Invocation) -> Result<(), Failure> {
+        if let Some(refusal) = call.refusal.take() {
+            return Err(refusal);
+        }
+        let cluster = call.cluster();
+        let may_take = |endpoint: &Endpoint| is_eligible(endpoint, call.target);
+        let pick = |rotation: &mut RoundRobin, also: &dyn Fn(&Endpoint) -> bool| {
+            let endpoints = &cluster.endpoints;
+            rotation.pick(endpoints.len(), |place| {
+                endpoints.get(place).is_some_and(|endpoint| may_take(endpoint) && also(endpoint))
+            })
+        };
+        let chosen = worker.with_rotation(cluster.id, |rotation| {
+            pick(rotation, &|endpoint| !call.has_tried(endpoint.id)).or_else(|| pick(rotation, &|_| true))
+        });
+        call.endpoint = Some(chosen.ok_or_else(|| nothing_to_choose(cluster, call.target))?);
+        Ok(())
+    }
+}
+
+fn is_eligible(endpoint: &Endpoint, target: Target) -> bool {
+    let is_chosen = match target.port {
+        Some(port) => endpoint.ports.contains(&port),
+        None => endpoint.rank == 0,
+    };
+    endpoint.protocol == target.protocol && is_chosen
+}
+
+fn nothing_to_choose(cluster: &Cluster, target: Target) -> Failure {
+    let name = &cluster.name;
+    let of_protocol = || cluster.endpoints.iter().filter(|endpoint| endpoint.protocol == target.protocol);
+    match target.port {
+        Some(port) if of_protocol().next().is_some() => {
+            let mut declared: Vec<_> =
+                of_protocol().flat_map(|endpoint| &endpoint.ports).map(u16::to_string).collect();
+            declared.sort();
+            declared.dedup();
+            let declared = declared.join(", ");
+            let detail = format!(
+                "{name} does not declare port {port}; it declares {declared}. Leave the port out, or name one of these"
+            );
+            Failure::local(FailureKind::UnknownPort, detail)
+        }
+        _ if cluster.kind == ClusterKind::Local => {
+            let word = target.protocol.as_str();
+            Failure::local(
+                FailureKind::NoEndpoint,
+                format!("{name} has declared no {word} port to this proxy; set MESHER_PORTS"),
+            )
+        }
+        _ if !cluster.endpoints.is_empty() => {
+            let word = target.protocol.as_str();
+            Failure::local(
+                FailureKind::NoEndpoint,
+                format!("no instance of {name} has a usable {word} endpoint"),
+            )
+        }
+        _ => Failure::local(
+            FailureKind::NoEndpoint,
+            format!("{name} is registered, but no instance of it takes calls"),
+        ),
+    }
+}

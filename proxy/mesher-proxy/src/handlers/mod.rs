@@ -1,0 +1,41 @@
+//! The handlers: each a folder, each asking a question and acting on the answer.
+//! No handler may know a protocol's name or write to a socket.
+
+pub(crate) mod balance;
+pub(crate) mod chains;
+pub(crate) mod metrics;
+pub(crate) mod retry;
+
+use std::time::Duration;
+
+use crate::request::failure::Failure;
+use crate::request::invocation::{Code, Invocation, Outcome};
+use crate::worker::Worker;
+
+/// What happens after a handler has seen a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The reply goes on up the chain.
+    Pass,
+    /// The call goes down again from below this handler.
+    Again,
+}
+
+/// One step of a chain. Handlers hold no state: what they remember is the worker's.
+pub(crate) trait Handler: Sync {
+    /// Its name: in the chain, in configuration, in metrics, in documentation.
+    fn name(&self) -> &'static str;
+
+    /// Sees the call on its way down; an error turns it around.
+    fn request(&self, _worker: &Worker, _call: &mut Invocation) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Sees the reply on its way up.
+    fn response(&self, _worker: &Worker, _call: &mut Invocation, _reply: &Result<Code, Failure>) -> Next {
+        Next::Pass
+    }
+
+    /// Sees how it ended, once.
+    fn finish(&self, _worker: &Worker, _call: &Invocation, _outcome: &Outcome, _elapsed: Duration) {}
+}

@@ -1,0 +1,396 @@
+//! Puts a proxy together, runs it, and takes it down in the right order.
+//! It must listen before it announces anything, and must not stop serving before the registry knows.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use mesher_client::{ControlClient, Tenancy};
+use mesher_model::mesh::ProxyRow;
+use mesher_net::{BindError, listener, route, worker};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use crate::admin;
+use crate::bootstrap::{Bootstrap, INBOUND_PORT_DEFAULT, LocalPort, PortProtocol};
+use crate::discovery::registration::Registration;
+use crate::discovery::{Discovery, Lookup, REFRESH_INTERVAL};
+use crate::request::accept::{self, Purpose};
+use crate::request::invocation::Direction;
+use crate::snapshot::{Endpoint, EndpointId, IDLE_ELSEWHERE_MAX, SharedSnapshot, Snapshot};
+use crate::status::{Addresses, State, Status};
+use crate::telemetry::context;
+use crate::worker::{Order, Shared, Worker};
+
+/// Look-ups that may wait for the control thread.
+const LOOKUPS_WAITING_MAX: usize = 4096;
+/// How long callers get to learn that an instance has left: they look every second.
+const NOTICE: Duration = REFRESH_INTERVAL.saturating_mul(2);
+/// How long calls in flight may take to finish.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
+/// How often the application is asked whether it accepts connections.
+const APPLICATION_INTERVAL: Duration = Duration::from_millis(50);
+/// How long one such question may take.
+const APPLICATION_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Why a proxy cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProxyError {
+    /// An address cannot be listened on.
+    #[error("{setting}: {source}; {remedy}")]
+    Bind {
+        /// The setting that names the address.
+        setting: &'static str,
+        /// Why.
+        source: BindError,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The system gave no thread or no event queue.
+    #[error("cannot start a worker: {0}")]
+    Worker(std::io::Error),
+}
+
+/// A proxy that listens already and serves once it runs.
+#[derive(Debug)]
+pub struct Proxy {
+    addresses: Addresses,
+    advertised: IpAddr,
+    bootstrap: Bootstrap,
+    listeners: Vec<(TcpListener, Purpose)>,
+    admin: TcpListener,
+}
+
+impl Proxy {
+    /// Takes all addresses that the settings name. Nothing is announced yet.
+    ///
+    /// # Errors
+    /// [`ProxyError::Bind`] names the setting and what to do.
+    pub fn bind(bootstrap: Bootstrap) -> Result<Self, ProxyError> {
+        let advertised = bootstrap.advertise.host.unwrap_or_else(|| own_address(&bootstrap));
+        let mut listeners = Vec::new();
+        let mut listen = |setting, address, purpose| {
+            let (listener, address) = bind(&bootstrap, setting, address)?;
+            listeners.push((listener, purpose));
+            Ok(address)
+        };
+        let outbound = listen("MESHER_OUTBOUND_LISTEN", bootstrap.outbound_listen, Purpose::HttpOutbound)?;
+        let of = |protocol| bootstrap.ports.iter().filter(move |port| port.protocol == protocol);
+        let inbound_address = bootstrap.inbound_listen.unwrap_or_else(|| {
+            let port = if advertised.is_loopback() { 0 } else { INBOUND_PORT_DEFAULT };
+            SocketAddr::new(advertised, port)
+        });
+        let inbound = match of(PortProtocol::Rest).next() {
+            Some(_) => Some(listen("MESHER_INBOUND_LISTEN", inbound_address, Purpose::HttpInbound)?),
+            None => None,
+        };
+        let mut tcp_inbound = Vec::new();
+        for LocalPort { port, .. } in of(PortProtocol::Tcp) {
+            let address = SocketAddr::new(inbound_address.ip(), 0);
+            tcp_inbound.push(listen("MESHER_INBOUND_LISTEN", address, Purpose::TcpInbound(*port))?);
+        }
+        let mut tcp_outbound = Vec::new();
+        for way in &bootstrap.tcp_outbound {
+            let purpose = Purpose::TcpOutbound(way.service.as_str().into());
+            tcp_outbound.push(listen("MESHER_TCP_OUTBOUND", way.listen, purpose)?);
+        }
+        let (admin, admin_address) = bind(&bootstrap, "MESHER_ADMIN_LISTEN", bootstrap.admin_listen)?;
+        let addresses = Addresses { outbound, inbound, tcp_inbound, tcp_outbound, admin: admin_address };
+        Ok(Self { addresses, advertised, bootstrap, listeners, admin })
+    }
+
+    /// Where the proxy listens.
+    #[must_use]
+    pub const fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Serves until `shutdown` ends, then drains. Runs the control plane's side of the proxy on this thread.
+    ///
+    /// # Errors
+    /// [`ProxyError::Worker`] where the system gives no thread.
+    pub fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ProxyError> {
+        worker::block_on(self.serve(shutdown)).map_err(ProxyError::Worker)?
+    }
+
+    async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), ProxyError> {
+        let (lookups, asked) = mpsc::channel(LOOKUPS_WAITING_MAX);
+        let shared = Arc::new(self.shared(lookups));
+        let (orders, workers) = start_workers(&shared, &self.listeners)?;
+        let instance_id = uuid::Uuid::new_v4().simple().to_string();
+        let status = Arc::new(Status::new(&shared, instance_id, self.addresses.clone(), orders));
+        let own = &self.bootstrap.identity;
+        let tenancy = Tenancy { domain: own.domain.clone(), project: own.project.clone() };
+        let client = ControlClient::new(self.bootstrap.registry.clone(), tenancy);
+        let (is_up, application) = watch::channel(self.bootstrap.ports.is_empty());
+        let (local, local_endpoints) = mpsc::channel(4);
+
+        let discovery = Discovery::new(client.clone(), Arc::clone(&status), Arc::clone(&shared.snapshot));
+        tokio::task::spawn_local(discovery.run(asked, local_endpoints));
+        tokio::task::spawn_local(watch_application(self.bootstrap.ports.clone(), local, is_up));
+        let row = self.row(&status.instance_id);
+        tokio::task::spawn_local(admin::serve(self.admin, Arc::clone(&status)));
+        tokio::task::spawn_local(Registration::announce(client.clone(), Arc::clone(&status), row.clone()));
+        let mut registration = Registration {
+            client,
+            status: Arc::clone(&status),
+            endpoints: endpoints(&self.bootstrap, self.advertised, &self.addresses),
+            host_name: mesher_net::process::host_name(),
+            row,
+            is_up: application,
+        };
+        tracing::info!(service = %own.service, addresses = ?self.addresses, advertised = %self.advertised, "listening");
+
+        tokio::pin!(shutdown);
+        let is_over = tokio::select! {
+            () = registration.keep() => false,
+            () = status.drain_requested() => false,
+            () = &mut shutdown => true,
+        };
+        drain(&shared, &status, &registration).await;
+        if !is_over {
+            // Inbound work is over; the application may still call others until it has ended too.
+            shutdown.await;
+        }
+        status.stop_workers();
+        join(workers).await;
+        tracing::info!("ended");
+        Ok(())
+    }
+
+    fn shared(&self, lookups: mpsc::Sender<Lookup>) -> Shared {
+        let service = &self.bootstrap.identity.service;
+        let signature = |direction: Direction| format!("mesher/{service}/{}", direction.as_str());
+        let own = &self.addresses;
+        let all = [own.outbound, own.admin].into_iter().chain(own.inbound).chain(own.tcp_outbound.clone());
+        Shared {
+            signatures: [signature(Direction::Inbound), signature(Direction::Outbound)],
+            own_context: context::fresh(service),
+            bootstrap: self.bootstrap.clone(),
+            snapshot: Arc::new(SharedSnapshot::from_pointee(Snapshot::numbered(0))),
+            lookups,
+            own_addresses: all.collect(),
+            is_draining: AtomicBool::new(false),
+        }
+    }
+
+    fn row(&self, id: &str) -> ProxyRow {
+        let own = &self.bootstrap.identity;
+        ProxyRow {
+            id: id.to_owned(),
+            app: own.app.clone(),
+            env: own.environment.clone(),
+            service: own.service.clone(),
+            version: own.version.clone(),
+            mesher_version: env!("CARGO_PKG_VERSION").to_owned(),
+            outbound: self.addresses.outbound.to_string(),
+            inbound: self.addresses.inbound.map(|address| address.to_string()).unwrap_or_default(),
+            admin: self.addresses.admin.to_string(),
+            ..ProxyRow::default()
+        }
+    }
+}
+
+fn bind(
+    bootstrap: &Bootstrap,
+    setting: &'static str,
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), ProxyError> {
+    let failed = |source: BindError| {
+        let remedy = match source {
+            BindError::Taken(_) => "stop that process, or choose another address",
+            _ => "choose an address of this machine",
+        };
+        ProxyError::Bind { setting, source, remedy }
+    };
+    let listener = listener::bind(address, bootstrap.fallback).map_err(failed)?;
+    let address = listener.local_addr().map_err(ProxyError::Worker)?;
+    Ok((listener, address))
+}
+
+/// The address from which the registry would be reached; the one of the default route when its name is not known.
+fn own_address(bootstrap: &Bootstrap) -> IpAddr {
+    const FAR_AWAY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
+    let registry =
+        bootstrap.registry.first().and_then(|address| address.host_and_port().to_socket_addrs().ok()?.next());
+    let towards = |target| route::local_address_towards(target);
+    registry.and_then(towards).or_else(|| towards(FAR_AWAY)).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+}
+
+/// The endpoints as the registry and all SDKs understand them.
+fn endpoints(bootstrap: &Bootstrap, advertised: IpAddr, addresses: &Addresses) -> Vec<String> {
+    let rest = addresses.inbound.map(|inbound| {
+        let port = bootstrap.advertise.port.unwrap_or(inbound.port());
+        format!("rest://{}", SocketAddr::new(advertised, port))
+    });
+    let tcp = addresses
+        .tcp_inbound
+        .iter()
+        .map(|inbound| format!("tcp://{}", SocketAddr::new(advertised, inbound.port())));
+    rest.into_iter().chain(tcp).collect()
+}
+
+type Workers = Vec<JoinHandle<std::io::Result<()>>>;
+
+fn start_workers(
+    shared: &Arc<Shared>,
+    listeners: &[(TcpListener, Purpose)],
+) -> Result<(Vec<mpsc::UnboundedSender<Order>>, Workers), ProxyError> {
+    let (mut orders, mut workers) = (Vec::new(), Vec::new());
+    for number in 0..shared.bootstrap.workers {
+        let (order, received) = mpsc::unbounded_channel();
+        let shared = Arc::clone(shared);
+        let lent = listeners.iter().map(|(listener, purpose)| Ok((listener.try_clone()?, purpose.clone())));
+        let lent = lent.collect::<std::io::Result<Vec<_>>>().map_err(ProxyError::Worker)?;
+        let name = format!("mesher-worker-{number}");
+        let thread = worker::spawn(&name, async move || work(shared, number, lent, received).await);
+        workers.push(thread.map_err(ProxyError::Worker)?);
+        orders.push(order);
+    }
+    Ok((orders, workers))
+}
+
+/// One worker's life.
+async fn work(
+    shared: Arc<Shared>,
+    number: usize,
+    listeners: Vec<(TcpListener, Purpose)>,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+) {
+    let worker = Rc::new(Worker::new(shared, number));
+    let mut accepting = Vec::new();
+    for (listener, purpose) in listeners {
+        match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => {
+                accepting.push(tokio::task::spawn_local(accept::accept(
+                    Rc::clone(&worker),
+                    listener,
+                    purpose,
+                )));
+            }
+            Err(error) => tracing::error!(%error, "a worker cannot watch its listener"),
+        }
+    }
+    let mut tick = tokio::time::interval(mesher_net::deadline::TICK);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => worker.tick(),
+            order = orders.recv() => match order {
+                Some(Order::Report(answer)) => {
+                    let report = worker.counters.borrow().report(worker.pool.borrow().len());
+                    // Whoever asked may have given up.
+                    let _ = answer.send(report);
+                }
+                Some(Order::Stop) | None => break,
+            },
+        }
+    }
+    for accepting in accepting {
+        accepting.abort();
+    }
+    finish_connections(&worker, &mut tick).await;
+}
+
+/// Lets calls in flight finish, bounded, and closes what is idle.
+async fn finish_connections(worker: &Worker, tick: &mut tokio::time::Interval) {
+    let deadline = Instant::now() + DRAIN_TIME_MAX;
+    while worker.connection_count.get() > 0 && Instant::now() < deadline {
+        worker.deadlines.fire_idle();
+        tokio::select! {
+            () = worker.connection_ended.notified() => {}
+            _ = tick.tick() => worker.tick(),
+        }
+    }
+}
+
+/// Ends inbound work: the registry first, then the callers, then the calls in flight.
+async fn drain(shared: &Shared, status: &Status, registration: &Registration) {
+    let was_found = status.state() == State::Ready && !registration.endpoints.is_empty();
+    status.enter(State::Draining);
+    tracing::info!("draining");
+    registration.leave().await;
+    if was_found {
+        tokio::time::sleep(NOTICE).await;
+    }
+    shared.is_draining.store(true, Ordering::Relaxed);
+    let deadline = Instant::now() + DRAIN_TIME_MAX;
+    while active_inbound(status).await > 0 && Instant::now() < deadline {
+        tokio::time::sleep(APPLICATION_INTERVAL).await;
+    }
+    status.drained();
+}
+
+async fn active_inbound(status: &Status) -> i64 {
+    let report = status.report().await;
+    let inbound = report.rows.iter().filter(|(labels, _)| labels.direction == Direction::Inbound);
+    inbound.map(|(_, counts)| counts.active).sum()
+}
+
+async fn join(workers: Workers) {
+    for worker in workers {
+        while !worker.is_finished() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        match worker.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "a worker could not run"),
+            Err(_) => tracing::error!("a worker ended in a panic"),
+        }
+    }
+}
+
+/// Watches for the application: tells where on loopback it listens, and once that it accepts connections.
+async fn watch_application(
+    ports: Vec<LocalPort>,
+    local: mpsc::Sender<Vec<Endpoint>>,
+    is_up: watch::Sender<bool>,
+) {
+    if ports.is_empty() {
+        return;
+    }
+    let mut endpoints: Vec<_> = local_endpoints(&ports);
+    let _ = local.send(endpoints.clone()).await;
+    let mut has_moved = false;
+    for endpoint in &mut endpoints {
+        let found = first_accepting(endpoint.address.port()).await;
+        has_moved |= found != endpoint.address;
+        endpoint.address = found;
+    }
+    if has_moved {
+        let _ = local.send(endpoints).await;
+    }
+    is_up.send_replace(true);
+    // The senders live as long as the proxy: a closed channel would read as the end of the application.
+    std::future::pending::<()>().await;
+}
+
+/// The loopback address, of either family, that accepts connections on `port`; waits until one does.
+async fn first_accepting(port: u16) -> SocketAddr {
+    loop {
+        for ip in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(std::net::Ipv6Addr::LOCALHOST)] {
+            let address = SocketAddr::new(ip, port);
+            if mesher_net::Socket::connect(address, APPLICATION_TIME_MAX).await.is_ok() {
+                return address;
+            }
+        }
+        tokio::time::sleep(APPLICATION_INTERVAL).await;
+    }
+}
+
+fn local_endpoints(ports: &[LocalPort]) -> Vec<Endpoint> {
+    let endpoint = |port: &LocalPort| Endpoint {
+        id: EndpointId(0),
+        address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port.port),
+        protocol: port.protocol,
+        instance: "".into(),
+        version: "".into(),
+        ports: vec![port.port],
+        rank: 0,
+        idle_limit: IDLE_ELSEWHERE_MAX,
+    };
+    ports.iter().map(endpoint).collect()
+}

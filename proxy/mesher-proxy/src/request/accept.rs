@@ -1,0 +1,116 @@
+//! Takes connections from a listener and starts one task for each.
+//! It must go on whatever `accept` says, and must never take more connections than the bound.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mesher_net::Socket;
+use tokio::net::TcpListener;
+
+use crate::request::invocation::Direction;
+use crate::request::{flow, serve};
+use crate::worker::Worker;
+
+/// Connections that one worker serves at a time.
+const CONNECTIONS_MAX: usize = 20_000;
+/// How long a worker waits when it cannot take another connection.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What a listener is for.
+#[derive(Debug, Clone)]
+pub(crate) enum Purpose {
+    /// HTTP calls of the local application.
+    HttpOutbound,
+    /// HTTP calls to the local application.
+    HttpInbound,
+    /// Flows of the local application to one TCP service.
+    TcpOutbound(Arc<str>),
+    /// Flows to one TCP port of the local application.
+    TcpInbound(u16),
+}
+
+impl Purpose {
+    pub(crate) const fn direction(&self) -> Direction {
+        match self {
+            Self::HttpOutbound | Self::TcpOutbound(_) => Direction::Outbound,
+            Self::HttpInbound | Self::TcpInbound(_) => Direction::Inbound,
+        }
+    }
+}
+
+/// Accepts until the worker stops.
+pub(crate) async fn accept(worker: Rc<Worker>, listener: TcpListener, purpose: Purpose) {
+    loop {
+        if worker.connection_count.get() >= CONNECTIONS_MAX {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        }
+        match listener.accept().await {
+            Ok((stream, peer)) => start(&worker, Socket::accepted(stream, peer), purpose.clone()),
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                // Out of descriptors or memory: those that end free some.
+                tracing::warn!(%error, "cannot accept a connection; trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Whether the error is that of a connection that went away while it waited.
+fn is_of_one_connection(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        std::io::ErrorKind::ConnectionAborted
+            | std::io::ErrorKind::ConnectionReset
+            | std::io::ErrorKind::ConnectionRefused
+            | std::io::ErrorKind::Interrupted
+    )
+}
+
+fn start(worker: &Rc<Worker>, socket: Socket, purpose: Purpose) {
+    let guard = ConnectionGuard::new(Rc::clone(worker), purpose.direction());
+    let worker = Rc::clone(worker);
+    tokio::task::spawn_local(async move {
+        let _guard = guard;
+        match purpose {
+            Purpose::HttpOutbound | Purpose::HttpInbound => {
+                serve::serve(&worker, socket, purpose.direction()).await
+            }
+            Purpose::TcpOutbound(service) => flow::outbound(&worker, socket, &service).await,
+            Purpose::TcpInbound(port) => flow::inbound(&worker, socket, port).await,
+        }
+    });
+}
+
+/// Counts a connection while it lives; a panic in its task ends it like any other end.
+struct ConnectionGuard {
+    worker: Rc<Worker>,
+    direction: Direction,
+}
+
+impl ConnectionGuard {
+    fn new(worker: Rc<Worker>, direction: Direction) -> Self {
+        worker.connection_count.set(worker.connection_count.get() + 1);
+        let guard = Self { worker, direction };
+        guard.count(1);
+        guard
+    }
+
+    fn count(&self, change: i64) {
+        if let Ok(mut counters) = self.worker.counters.try_borrow_mut()
+            && let Some(count) = counters.downstream.get_mut(self.direction as usize)
+        {
+            *count += change;
+        }
+    }
+}
+
+impl Drop for ConnectionGuard {
+    fn drop(&mut self) {
+        self.count(-1);
+        self.worker.connection_count.set(self.worker.connection_count.get() - 1);
+        self.worker.connection_ended.notify_waiters();
+    }
+}

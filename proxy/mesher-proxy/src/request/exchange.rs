@@ -1,0 +1,473 @@
+//! HTTP/1.1's side of a try: sends the head, streams the body, reads the answer, brings it back.
+//! It must never pair an answer with another call: a connection that is not read to a clean end is closed.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use mesher_codec::field::FieldKind;
+use mesher_codec::request::SetField;
+use mesher_codec::response::Downstream;
+use mesher_codec::{Framing, Progress, Refusal, RequestHead, ResponseHead, Version};
+use mesher_net::{ConnectError, Deadline, Socket};
+use mesher_traffic::Safety;
+
+use crate::request::failure::{Failure, FailureKind, Side};
+use crate::request::invocation::{Code, Direction, Exchange, Invocation, Operation, Outcome};
+use crate::request::pump::{Pump, PumpError};
+use crate::request::respond;
+use crate::snapshot::EndpointId;
+use crate::worker::Worker;
+
+/// How long a connection may take to come about.
+pub(crate) const CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
+/// How long an upstream may be silent before its answer, or in the middle of it.
+const SILENCE_MAX: Duration = Duration::from_secs(300);
+/// Interim responses that are passed on.
+const INTERIM_MAX: u32 = 32;
+
+/// What a connection needs while it is busy. Idle connections own none of it.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    pub(crate) request: RequestHead,
+    /// Bytes that came after the head: of the body, or of the next request.
+    pub(crate) input: Vec<u8>,
+    response: ResponseHead,
+    /// Bytes that came with or after the answer's head.
+    upstream_input: Vec<u8>,
+}
+
+impl Buffers {
+    /// Forgets the content. Heads keep their room, bodies' bytes do not.
+    pub(crate) fn clear(&mut self) {
+        self.input = Vec::new();
+        self.upstream_input = Vec::new();
+    }
+}
+
+/// An upstream connection in use.
+#[derive(Debug)]
+struct Upstream {
+    socket: Socket,
+    endpoint: EndpointId,
+    idle_limit: Duration,
+    is_reused: bool,
+}
+
+/// One HTTP/1.1 call on a caller's connection.
+#[derive(Debug)]
+pub(crate) struct HttpExchange<'c> {
+    pub(crate) socket: &'c mut Socket,
+    pub(crate) buffers: &'c mut Buffers,
+    pub(crate) deadline: &'c Deadline,
+    /// The value of `x-cse-context` that the callee gets; empty to leave the caller's.
+    pub(crate) context: String,
+    upstream: Option<Upstream>,
+    request_pump: Pump,
+    interim_count: u32,
+    /// An answer's head is out, so no other answer can be given.
+    has_answered: bool,
+}
+
+impl<'c> HttpExchange<'c> {
+    pub(crate) fn new(
+        socket: &'c mut Socket,
+        buffers: &'c mut Buffers,
+        deadline: &'c Deadline,
+        context: String,
+    ) -> Self {
+        Self {
+            socket,
+            buffers,
+            deadline,
+            context,
+            upstream: None,
+            request_pump: Pump::default(),
+            interim_count: 0,
+            has_answered: false,
+        }
+    }
+
+    /// A connection to the current endpoint: one that is idle, or a new one.
+    async fn connect(worker: &Worker, call: &Invocation, may_reuse: bool) -> Result<Upstream, Failure> {
+        let Some(endpoint) = call.current_endpoint() else {
+            return Err(Failure::local(FailureKind::NoEndpoint, "the endpoint is gone"));
+        };
+        let (id, address, idle_limit) = (endpoint.id, endpoint.address, endpoint.idle_limit);
+        let idle = if may_reuse { worker.pool.borrow_mut().take(&id, call.started) } else { None };
+        let is_reused = idle.is_some();
+        let socket = match idle {
+            Some(socket) => socket,
+            None => {
+                let result = Socket::connect(address, CONNECT_TIME_MAX).await;
+                worker.counters.borrow_mut().connected(call.cluster(), &result);
+                result.map_err(|error| connect_failure(&error))?
+            }
+        };
+        Ok(Upstream { socket, endpoint: id, idle_limit, is_reused })
+    }
+
+    /// Sends the call over `upstream` and waits for the head of the final answer.
+    async fn converse(&mut self, worker: &Worker, upstream: &mut Upstream) -> Result<(), Failure> {
+        let answers_head = self.buffers.request.method() == "HEAD";
+        let set =
+            [SetField { kind: FieldKind::CseContext, name: "x-cse-context", value: self.context.as_bytes() }];
+        let set = if self.context.is_empty() { &[][..] } else { &set[..] };
+        self.request_pump = Pump::new(self.buffers.request.framing(), self.buffers.request.framing());
+        self.buffers.upstream_input.clear();
+        self.deadline.set(&worker.deadlines, SILENCE_MAX);
+        let mut has_begun = false;
+        let mut request_error = None;
+        poll_fn(|context| {
+            let Buffers { request, input, response, upstream_input } = &mut *self.buffers;
+            if !has_begun {
+                has_begun = true;
+                let head = |output: &mut Vec<u8>| request.write(set, output);
+                let begun =
+                    self.request_pump.start(context, head, input, &mut upstream.socket, &worker.scratch);
+                request_error = begun.err();
+            }
+            if request_error.is_none() && !self.request_pump.is_done() {
+                let pumped = self.request_pump.poll(
+                    context,
+                    self.socket,
+                    input,
+                    &mut upstream.socket,
+                    &worker.scratch,
+                );
+                if let Poll::Ready(Err(error)) = pumped {
+                    request_error = Some(error);
+                }
+            }
+            if let Some(error @ (PumpError::Source(_) | PumpError::Refused(_))) = &request_error {
+                return Poll::Ready(Err(source_failure(error)));
+            }
+            // An upstream that stopped reading may have answered before: the answer is read all the same.
+            let read =
+                read_response(context, worker, &mut upstream.socket, response, upstream_input, answers_head);
+            match read {
+                Poll::Ready(Ok(())) if response.is_interim() => {
+                    self.interim_count += 1;
+                    if response.status() == 101 {
+                        return Poll::Ready(Err(bad_response(Refusal::UnaskedUpgrade)));
+                    }
+                    if self.interim_count > INTERIM_MAX {
+                        return Poll::Ready(Err(bad_response(Refusal::TooManyInterim)));
+                    }
+                    if let Err(failure) = pass_interim(context, self.socket, request, response, worker) {
+                        return Poll::Ready(Err(failure));
+                    }
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Poll::Ready(result) => Poll::Ready(result),
+                Poll::Pending if self.deadline.poll_passed(context).is_ready() => {
+                    let detail = format!("no answer within {} s", SILENCE_MAX.as_secs());
+                    Poll::Ready(Err(Failure::upstream(FailureKind::ResponseTimeout, Safety::Spent, detail)))
+                }
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// How far a failed try had come. A body that was begun cannot be sent again from its beginning.
+    fn safety_of(&self, failure: &Failure) -> Safety {
+        if self.request_pump.bytes > 0 || self.interim_count > 0 { Safety::Spent } else { failure.safety }
+    }
+
+    /// Whether a peer's proxy says that its application never saw the call.
+    fn is_refused_by_peer(&self, call: &Invocation) -> bool {
+        let says_so = |value: &[u8]| {
+            let value = std::str::from_utf8(value).unwrap_or_default();
+            value.starts_with("mesher/")
+                && value.contains("/inbound;")
+                && value.contains("error=connection_refused")
+        };
+        call.direction == Direction::Outbound
+            && self.buffers.response.status() == 502
+            && self.buffers.response.value(FieldKind::ProxyStatus).is_some_and(says_so)
+    }
+
+    /// Streams the answer to the caller, and what is left of the request to the callee.
+    async fn stream(
+        &mut self,
+        worker: &Worker,
+        upstream: &mut Upstream,
+        downstream: Downstream,
+    ) -> (Pump, Option<PumpError>) {
+        let response = &self.buffers.response;
+        let mut pump = Pump::new(response.framing(), response.framing_for(downstream.version));
+        let mut has_begun = false;
+        let result = poll_fn(|context| {
+            let Buffers { request: _, input, response, upstream_input } = &mut *self.buffers;
+            if !has_begun {
+                has_begun = true;
+                let head = |output: &mut Vec<u8>| response.write(downstream, output);
+                pump.start(context, head, upstream_input, self.socket, &worker.scratch)?;
+            }
+            let before = pump.bytes;
+            if !self.request_pump.is_done() {
+                // Its end is of no matter to the answer; an unfinished request ends the connection afterwards.
+                let _ = self.request_pump.poll(
+                    context,
+                    self.socket,
+                    input,
+                    &mut upstream.socket,
+                    &worker.scratch,
+                );
+            }
+            let polled =
+                pump.poll(context, &mut upstream.socket, upstream_input, self.socket, &worker.scratch);
+            if pump.bytes != before {
+                self.deadline.set(&worker.deadlines, SILENCE_MAX);
+            }
+            match polled {
+                Poll::Pending if self.deadline.poll_passed(context).is_ready() => {
+                    Poll::Ready(Err(PumpError::Source(Some(std::io::ErrorKind::TimedOut.into()))))
+                }
+                other => other,
+            }
+        })
+        .await;
+        (pump, result.err())
+    }
+}
+
+impl Exchange for HttpExchange<'_> {
+    async fn send(&mut self, worker: &Worker, call: &Invocation) -> Result<Code, Failure> {
+        let mut may_reuse = true;
+        loop {
+            let mut upstream = Self::connect(worker, call, may_reuse).await?;
+            match self.converse(worker, &mut upstream).await {
+                Ok(()) if self.is_refused_by_peer(call) => {
+                    let safety = self.safety_of(&Failure::upstream(
+                        FailureKind::ConnectRefused,
+                        Safety::NothingSent,
+                        "",
+                    ));
+                    let detail =
+                        format!("the application behind {} refused the connection", upstream.socket.peer());
+                    return Err(Failure::upstream(FailureKind::ConnectRefused, safety, detail));
+                }
+                Ok(()) => {
+                    self.upstream = Some(upstream);
+                    return Ok(Code::Status(self.buffers.response.status()));
+                }
+                Err(mut failure) => {
+                    failure.safety = self.safety_of(&failure);
+                    // The peer may close an idle connection in the moment in which we use it; a fresh one settles
+                    // whether it is alive. Only what may happen twice is sent twice.
+                    let is_stale =
+                        upstream.is_reused && failure.safety == Safety::MayHaveActed && call.is_idempotent;
+                    if !is_stale || !may_reuse {
+                        return Err(failure);
+                    }
+                    may_reuse = false;
+                }
+            }
+        }
+    }
+
+    async fn relay(&mut self, worker: &Worker, call: &Invocation) -> Outcome {
+        let Some(mut upstream) = self.upstream.take() else {
+            let failure = Failure::local(FailureKind::Internal, "there is no connection to answer from");
+            return self.refuse(worker, call, failure).await;
+        };
+        let version = self.buffers.request.version();
+        let is_last_request = self.buffers.request.is_last() || worker.is_draining();
+        let ends_by_close = self.buffers.response.framing_for(version) == Framing::UntilClose;
+        let is_last = is_last_request || ends_by_close || !self.request_pump.is_read();
+        self.has_answered = true;
+        let (pump, error) = self.stream(worker, &mut upstream, Downstream { version, is_last }).await;
+        self.deadline.clear();
+        let is_whole = error.is_none() && self.request_pump.is_done();
+        let is_clean = is_whole && self.buffers.upstream_input.is_empty() && !self.buffers.response.is_last();
+        if is_clean {
+            let (key, limit) = (upstream.endpoint, upstream.idle_limit);
+            worker.pool.borrow_mut().put(key, upstream.socket, Instant::now(), limit);
+        }
+        let (failure, detail) = error.map_or((None, None), |error| {
+            let (side, kind, detail) = stream_failure(&error);
+            (Some((side, kind)), Some(detail))
+        });
+        Outcome {
+            code: Code::Status(self.buffers.response.status()),
+            failure,
+            detail,
+            keeps_connection: is_whole && !is_last,
+            request_bytes: self.request_pump.bytes,
+            response_bytes: pump.bytes,
+        }
+    }
+
+    async fn refuse(&mut self, worker: &Worker, call: &Invocation, failure: Failure) -> Outcome {
+        let answer = respond::Answer {
+            failure: &failure,
+            signature: worker.shared.signature(call.direction),
+            service: host_of(&self.buffers.request),
+            invocation: Some(call.id),
+            is_head: self.buffers.request.method() == "HEAD",
+            version: self.buffers.request.version(),
+            // What is left of the request's body is not read.
+            must_close: self.buffers.request.is_last()
+                || worker.is_draining()
+                || self.buffers.request.framing() != Framing::Empty,
+        };
+        let can_answer = !self.has_answered
+            && !matches!((failure.side, failure.kind), (Side::Downstream, FailureKind::Terminated));
+        self.deadline.set(&worker.deadlines, respond::WRITE_TIME_MAX);
+        let sent =
+            if can_answer { respond::write(self.socket, self.deadline, &answer).await } else { Err(()) };
+        self.deadline.clear();
+        Outcome {
+            code: if sent.is_ok() { Code::Status(answer.status()) } else { Code::None },
+            failure: Some((failure.side, failure.kind)),
+            detail: Some(failure.detail.to_string()),
+            keeps_connection: sent.is_ok() && !answer.closes(),
+            request_bytes: self.request_pump.bytes,
+            response_bytes: 0,
+        }
+    }
+
+    fn operation(&self) -> Operation<'_> {
+        let request = &self.buffers.request;
+        Operation { method: request.method(), path: request.path_and_query(), host: host_of(request) }
+    }
+}
+
+fn host_of(request: &RequestHead) -> &str {
+    request.authority().map_or("", |authority| authority.host)
+}
+
+/// Reads up to the end of the next head. Bytes after it are left in `input`.
+fn read_response(
+    context: &mut Context<'_>,
+    worker: &Worker,
+    socket: &mut Socket,
+    response: &mut ResponseHead,
+    input: &mut Vec<u8>,
+    answers_head: bool,
+) -> Poll<Result<(), Failure>> {
+    loop {
+        if !input.is_empty() {
+            match response.parse(input, answers_head) {
+                Ok(Progress::Complete(used)) => {
+                    input.drain(..used);
+                    return Poll::Ready(Ok(()));
+                }
+                Ok(Progress::Partial) => {}
+                Err(refusal) => return Poll::Ready(Err(bad_response(refusal))),
+            }
+        }
+        let has_part = !input.is_empty();
+        let read = worker.scratch.with_input(|buffer| match socket.poll_read(context, buffer) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(terminated(has_part, None))),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(terminated(has_part, Some(&error)))),
+            Poll::Ready(Ok(read)) => {
+                let bytes = buffer.get(..read).unwrap_or_default();
+                if has_part {
+                    input.extend_from_slice(bytes);
+                    return Poll::Ready(Ok(false));
+                }
+                // The usual case: the head is whole in the first read, and is parsed where it lies.
+                match response.parse(bytes, answers_head) {
+                    Ok(Progress::Complete(used)) => {
+                        input.extend_from_slice(bytes.get(used..).unwrap_or_default());
+                        Poll::Ready(Ok(true))
+                    }
+                    Ok(Progress::Partial) => {
+                        input.extend_from_slice(bytes);
+                        Poll::Ready(Ok(false))
+                    }
+                    Err(refusal) => Poll::Ready(Err(bad_response(refusal))),
+                }
+            }
+        });
+        if std::task::ready!(read)? {
+            return Poll::Ready(Ok(()));
+        }
+    }
+}
+
+/// Passes an interim response on. Callers of HTTP/1.0 know none.
+fn pass_interim(
+    context: &mut Context<'_>,
+    socket: &mut Socket,
+    request: &RequestHead,
+    response: &ResponseHead,
+    worker: &Worker,
+) -> Result<(), Failure> {
+    if request.version() == Version::Http10 {
+        return Ok(());
+    }
+    let downstream = Downstream { version: Version::Http11, is_last: false };
+    let written = worker.scratch.with_output(|output| {
+        response.write(downstream, output);
+        match socket.poll_write(context, output) {
+            Poll::Ready(Ok(written)) => written == output.len(),
+            _ => false,
+        }
+    });
+    // Nothing was written to this caller before, so a full buffer means that it does not read.
+    let stuck =
+        || Failure::downstream(FailureKind::Terminated, "the caller does not take an interim response");
+    written.then_some(()).ok_or_else(stuck)
+}
+
+pub(crate) fn connect_failure(error: &ConnectError) -> Failure {
+    let kind = match error {
+        ConnectError::Timeout { .. } => FailureKind::ConnectTimeout,
+        _ => FailureKind::ConnectRefused,
+    };
+    Failure::upstream(kind, Safety::NothingSent, error.to_string())
+}
+
+fn terminated(has_part: bool, error: Option<&std::io::Error>) -> Failure {
+    let detail = match error {
+        Some(error) => format!("the connection broke before the answer: {error}"),
+        None => "the connection was closed before the answer".to_owned(),
+    };
+    let safety = if has_part { Safety::Spent } else { Safety::MayHaveActed };
+    Failure::upstream(FailureKind::Terminated, safety, detail)
+}
+
+fn bad_response(refusal: Refusal) -> Failure {
+    Failure::upstream(
+        FailureKind::BadResponse(refusal),
+        Safety::Spent,
+        format!("the answer was refused: {refusal}"),
+    )
+}
+
+/// The caller's part of the call could not be read.
+fn source_failure(error: &PumpError) -> Failure {
+    match error {
+        PumpError::Refused(refusal) => {
+            Failure::downstream(FailureKind::BadRequest(*refusal), refusal.to_string())
+        }
+        _ => Failure::downstream(FailureKind::Terminated, "the caller ended before its request did"),
+    }
+}
+
+/// The answer could not be brought to its end.
+fn stream_failure(error: &PumpError) -> (Side, FailureKind, String) {
+    match error {
+        PumpError::Source(Some(error)) if error.kind() == std::io::ErrorKind::TimedOut => {
+            (Side::Upstream, FailureKind::Stalled, "the answer stalled".to_owned())
+        }
+        PumpError::Source(Some(error)) => {
+            (Side::Upstream, FailureKind::Terminated, format!("the answer broke off: {error}"))
+        }
+        PumpError::Source(None) => {
+            (Side::Upstream, FailureKind::Terminated, "the answer broke off".to_owned())
+        }
+        PumpError::Refused(refusal) => {
+            (Side::Upstream, FailureKind::BadResponse(*refusal), refusal.to_string())
+        }
+        PumpError::Sink(error) => {
+            (Side::Downstream, FailureKind::Terminated, format!("the caller ended: {error}"))
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! How an invocation can go wrong: whose side, which kind, whether a further try is safe.
+//! It must not know how a protocol words it: that is one table, in `respond`.
+
+use std::borrow::Cow;
+
+use mesher_codec::Refusal;
+use mesher_traffic::Safety;
+
+/// Whose fault it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Side {
+    /// The caller's.
+    Downstream,
+    /// The callee's, or that of the way there.
+    Upstream,
+    /// Ours: a rule, a limit, or something unknown here.
+    Local,
+}
+
+impl Side {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Downstream => "downstream",
+            Self::Upstream => "upstream",
+            Self::Local => "local",
+        }
+    }
+}
+
+/// What went wrong. A closed list: these words are metric labels and the keys of the answer table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum FailureKind {
+    /// The request is malformed or ambiguous.
+    BadRequest(Refusal),
+    /// The method is not taken here.
+    MethodNotAllowed,
+    /// The head did not come in time.
+    HeadTimeout,
+    /// The body did not come, or the answer was not read, in time.
+    Stalled,
+    /// The name is no service's.
+    UnknownService,
+    /// The service does not declare the port that the caller named.
+    UnknownPort,
+    /// The name of an outside host cannot be resolved.
+    DnsError,
+    /// The name of an outside host was not resolved in time.
+    DnsTimeout,
+    /// The call would come back to this proxy.
+    Loop,
+    /// No instance takes calls.
+    NoEndpoint,
+    /// The service was never asked for, and the registry cannot be asked now.
+    RegistryAway,
+    /// Too many names are known already, or too many look-ups wait.
+    LookupLimit,
+    /// The endpoint refused the connection.
+    ConnectRefused,
+    /// The endpoint did not accept a connection in time.
+    ConnectTimeout,
+    /// The peer closed or reset the connection.
+    Terminated,
+    /// The answer did not come in time.
+    ResponseTimeout,
+    /// What came is no answer.
+    BadResponse(Refusal),
+    /// Something in this proxy broke.
+    Internal,
+}
+
+impl FailureKind {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest(_) => "bad_request",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::HeadTimeout => "head_timeout",
+            Self::Stalled => "stalled",
+            Self::UnknownService => "unknown_service",
+            Self::UnknownPort => "unknown_port",
+            Self::DnsError => "dns_error",
+            Self::DnsTimeout => "dns_timeout",
+            Self::Loop => "loop",
+            Self::NoEndpoint => "no_endpoint",
+            Self::RegistryAway => "registry_away",
+            Self::LookupLimit => "lookup_limit",
+            Self::ConnectRefused => "connect_refused",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::Terminated => "terminated",
+            Self::ResponseTimeout => "response_timeout",
+            Self::BadResponse(_) => "bad_response",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// One failure, with a sentence for whoever called.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    pub(crate) side: Side,
+    pub(crate) kind: FailureKind,
+    pub(crate) safety: Safety,
+    pub(crate) detail: Cow<'static, str>,
+}
+
+impl Failure {
+    /// A failure of ours, before anything was sent. A further try would end alike.
+    pub(crate) fn local(kind: FailureKind, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { side: Side::Local, kind, safety: Safety::Spent, detail: detail.into() }
+    }
+
+    /// A failure of the caller's.
+    pub(crate) fn downstream(kind: FailureKind, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { side: Side::Downstream, kind, safety: Safety::Spent, detail: detail.into() }
+    }
+
+    /// A failure of the callee's, or of the way there.
+    pub(crate) fn upstream(kind: FailureKind, safety: Safety, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { side: Side::Upstream, kind, safety, detail: detail.into() }
+    }
+}

@@ -1,0 +1,191 @@
+//! The neutral call: who calls, what, where to, since when. And what a protocol offers to have its calls handled.
+//! It must not name a protocol beyond its label: handlers see this and nothing else.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::bootstrap::PortProtocol;
+use crate::request::failure::{Failure, FailureKind, Side};
+use crate::snapshot::{Cluster, ClusterIndex, Endpoint, EndpointId, Snapshot};
+use crate::telemetry::counters::Row;
+use crate::worker::Worker;
+
+/// Endpoints that one invocation remembers having tried.
+const TRIED_MAX: usize = 8;
+
+/// Where a call is going, seen from the local application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Direction {
+    /// To the local application.
+    Inbound,
+    /// From the local application.
+    Outbound,
+}
+
+impl Direction {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        }
+    }
+}
+
+/// The label of the protocol that a call came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Protocol {
+    /// HTTP/1.0 and HTTP/1.1
+    Http1,
+    /// Opaque TCP.
+    Tcp,
+}
+
+impl Protocol {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http1 => "http1",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
+/// A number that names one invocation, for answers and logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InvocationId(pub(crate) u64);
+
+impl std::fmt::Display for InvocationId {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{:016x}", self.0)
+    }
+}
+
+/// Where a call goes: a cluster of the snapshot, and the endpoints of it that may take the call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) cluster: ClusterIndex,
+    /// What the endpoint must speak.
+    pub(crate) protocol: PortProtocol,
+    /// The application's port that the caller chose.
+    pub(crate) port: Option<u16>,
+}
+
+/// One call, or one TCP flow, on its way through the chain.
+#[derive(Debug)]
+pub(crate) struct Invocation {
+    pub(crate) id: InvocationId,
+    pub(crate) direction: Direction,
+    pub(crate) protocol: Protocol,
+    pub(crate) target: Target,
+    /// Whether it may happen twice without harm.
+    pub(crate) is_idempotent: bool,
+    pub(crate) started: Instant,
+    /// What is believed while it runs.
+    pub(crate) snapshot: Rc<Arc<Snapshot>>,
+    /// Where it is counted.
+    pub(crate) row: Row,
+    /// Why it leads nowhere, where it does: the chain turns it around with this.
+    pub(crate) refusal: Option<Failure>,
+    /// Tries begun.
+    pub(crate) tries: u32,
+    /// The endpoint of the current try, as a place in its cluster.
+    pub(crate) endpoint: Option<usize>,
+    tried: [Cell<Option<EndpointId>>; TRIED_MAX],
+}
+
+impl Invocation {
+    pub(crate) fn new(
+        worker: &Worker,
+        snapshot: Rc<Arc<Snapshot>>,
+        (direction, protocol): (Direction, Protocol),
+        target: Target,
+        row: Row,
+    ) -> Self {
+        Self {
+            id: worker.next_invocation_id(),
+            direction,
+            protocol,
+            target,
+            is_idempotent: false,
+            started: Instant::now(),
+            snapshot,
+            row,
+            refusal: None,
+            tries: 0,
+            endpoint: None,
+            tried: [const { Cell::new(None) }; TRIED_MAX],
+        }
+    }
+
+    /// The cluster that it goes to.
+    pub(crate) fn cluster(&self) -> &Cluster {
+        self.snapshot.cluster(self.target.cluster)
+    }
+
+    /// The endpoint of the current try.
+    pub(crate) fn current_endpoint(&self) -> Option<&Endpoint> {
+        self.cluster().endpoints.get(self.endpoint?)
+    }
+
+    /// Remembers that the current endpoint failed. What does not fit is forgotten, oldest first.
+    pub(crate) fn mark_tried(&self) {
+        if let (Some(endpoint), Some(slot)) =
+            (self.current_endpoint(), self.tried.get(self.tries as usize % TRIED_MAX))
+        {
+            slot.set(Some(endpoint.id));
+        }
+    }
+
+    /// Whether an endpoint failed in this invocation already.
+    pub(crate) fn has_tried(&self, id: EndpointId) -> bool {
+        self.tried.iter().any(|slot| slot.get() == Some(id))
+    }
+}
+
+/// The first sign of an answer: its code, before its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Code {
+    /// An HTTP status.
+    Status(u16),
+    /// A flow that was connected.
+    Connected,
+    /// No answer was sent.
+    None,
+}
+
+/// How an invocation ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Outcome {
+    pub(crate) code: Code,
+    pub(crate) failure: Option<(Side, FailureKind)>,
+    /// A sentence about the failure, for the log.
+    pub(crate) detail: Option<String>,
+    /// Whether the caller's connection can carry a further call.
+    pub(crate) keeps_connection: bool,
+    pub(crate) request_bytes: u64,
+    pub(crate) response_bytes: u64,
+}
+
+/// What was called, for logs and rules: borrowed from the protocol that knows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Operation<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) host: &'a str,
+}
+
+/// One call as its protocol sees it. `invoke` and the chain drive every protocol through these steps.
+pub(crate) trait Exchange {
+    /// One try: sends the call to the current endpoint, up to the first sign of an answer.
+    async fn send(&mut self, worker: &Worker, call: &Invocation) -> Result<Code, Failure>;
+
+    /// Brings the answer to the caller, and the rest of the call to the callee, to the end.
+    async fn relay(&mut self, worker: &Worker, call: &Invocation) -> Outcome;
+
+    /// Tells the caller that there is no answer, and why.
+    async fn refuse(&mut self, worker: &Worker, call: &Invocation, failure: Failure) -> Outcome;
+
+    /// What was called.
+    fn operation(&self) -> Operation<'_>;
+}

@@ -1,0 +1,46 @@
+//! One invocation from start to outcome: the chain top to bottom, the try, the chain bottom to top, one exit.
+//! It must not know a protocol, and must record every invocation exactly once.
+
+use crate::handlers::{Next, chains};
+use crate::request::failure::Failure;
+use crate::request::invocation::{Code, Exchange, Invocation, Outcome};
+use crate::request::{finish, forward};
+use crate::worker::Worker;
+
+/// Runs `call` to its end.
+pub(crate) async fn invoke<E: Exchange>(worker: &Worker, call: &mut Invocation, exchange: &mut E) -> Outcome {
+    let outcome = match travel(worker, call, exchange).await {
+        Ok(_) => exchange.relay(worker, call).await,
+        Err(failure) => exchange.refuse(worker, call, failure).await,
+    };
+    finish::finish(worker, call, exchange.operation(), &outcome);
+    outcome
+}
+
+/// Goes down the chain, tries, and comes up again, until no handler wants another try.
+async fn travel<E: Exchange>(
+    worker: &Worker,
+    call: &mut Invocation,
+    exchange: &mut E,
+) -> Result<Code, Failure> {
+    let chain = chains::of(call.direction);
+    let mut depth = 0;
+    loop {
+        let mut reply = Ok(Code::None);
+        while let (Ok(_), Some(handler)) = (&reply, chain.get(depth)) {
+            depth += 1;
+            reply = handler.request(worker, call).map(|()| Code::None);
+        }
+        if reply.is_ok() {
+            reply = forward::forward(worker, call, exchange).await;
+        }
+        loop {
+            let Some(above) = depth.checked_sub(1) else { return reply };
+            let next = chain.get(above).map(|handler| handler.response(worker, call, &reply));
+            if next == Some(Next::Again) {
+                break;
+            }
+            depth = above;
+        }
+    }
+}

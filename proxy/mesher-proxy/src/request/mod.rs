@@ -1,0 +1,35 @@
+//! One request's way through the proxy, one file per stage, in travel order.
+//! No stage may hold a buffer while it waits for nothing but the next message, and none may panic on foreign bytes.
+//!
+//! ```text
+//! accept → serve | flow → invoke → [chain, top to bottom] → forward → (upstream)
+//!                             forward → [chain, bottom to top] → relay → finish
+//! ```
+//!
+//! | file | stage |
+//! |---|---|
+//! | `accept` | takes connections from a listener and starts one task for each |
+//! | `serve` | the loop of an HTTP/1.1 connection: read a head, make an invocation, run it, go on or close |
+//! | `flow` | the same for an opaque TCP connection: one flow, one invocation |
+//! | `target` | host → cluster, with one bounded look-up for a name that was never asked for |
+//! | `invocation` | the neutral call, and what a protocol must offer to have its calls handled |
+//! | `invoke` | one invocation from start to outcome: the chain down, `forward`, the chain up, one exit |
+//! | `forward` | the last step of the chain: the endpoint, the try |
+//! | `exchange` | HTTP/1.1's side of a try: send the head, stream the body, read the answer |
+//! | `pump` | one direction of a body or a flow, with back-pressure |
+//! | `failure` | how an invocation can go wrong: side, kind, whether a further try is safe |
+//! | `respond` | the one table from failure to status, and the answer's bytes |
+//! | `finish` | what is recorded of every invocation |
+
+pub(crate) mod accept;
+pub(crate) mod exchange;
+pub(crate) mod failure;
+pub(crate) mod finish;
+pub(crate) mod flow;
+pub(crate) mod forward;
+pub(crate) mod invocation;
+pub(crate) mod invoke;
+pub(crate) mod pump;
+pub(crate) mod respond;
+pub(crate) mod serve;
+pub(crate) mod target;

@@ -1,0 +1,185 @@
+//! The one table from failure to status, and the bytes of the answer that tells a caller why there is none.
+//! It must tell two proxies in a row apart, and must never leave a caller with a bare reset where a status can be given.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use mesher_codec::{Refusal, Version};
+use mesher_net::{Deadline, Socket};
+
+use crate::request::failure::{Failure, FailureKind};
+use crate::request::invocation::InvocationId;
+
+/// How long a caller may take to read an answer of ours.
+pub(crate) const WRITE_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long a connection is read after an answer that ends it, so that the answer is not lost to a reset.
+const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
+/// How much is read then.
+const LINGER_BYTES_MAX: usize = 1024 * 1024;
+
+/// What a caller is told: status and RFC 9209 error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) status: u16,
+    pub(crate) error: &'static str,
+    /// Whether what follows on the connection cannot be trusted.
+    pub(crate) closes: bool,
+}
+
+/// The failure table.
+pub(crate) const fn verdict(kind: FailureKind) -> Verdict {
+    let (status, error, closes) = match kind {
+        FailureKind::BadRequest(refusal) => (refusal_status(refusal), "http_request_error", true),
+        FailureKind::MethodNotAllowed => (405, "http_request_denied", true),
+        FailureKind::HeadTimeout | FailureKind::Stalled => (408, "http_request_error", true),
+        FailureKind::UnknownService | FailureKind::UnknownPort => (502, "destination_not_found", false),
+        FailureKind::DnsError => (502, "dns_error", false),
+        FailureKind::DnsTimeout => (504, "dns_timeout", false),
+        FailureKind::Loop => (502, "proxy_loop_detected", false),
+        FailureKind::NoEndpoint | FailureKind::RegistryAway => (503, "destination_unavailable", false),
+        FailureKind::LookupLimit => (503, "connection_limit_reached", false),
+        FailureKind::ConnectRefused => (502, "connection_refused", false),
+        FailureKind::ConnectTimeout => (504, "connection_timeout", false),
+        FailureKind::Terminated => (502, "connection_terminated", false),
+        FailureKind::ResponseTimeout => (504, "http_response_timeout", false),
+        FailureKind::BadResponse(_) => (502, "http_protocol_error", false),
+        FailureKind::Internal => (500, "proxy_internal_error", true),
+    };
+    Verdict { status, error, closes }
+}
+
+const fn refusal_status(refusal: Refusal) -> u16 {
+    match refusal {
+        Refusal::TargetTooLong => 414,
+        Refusal::TooManyFields | Refusal::HeadTooLarge => 431,
+        Refusal::Expectation => 417,
+        Refusal::MethodTooLong | Refusal::UnknownCoding => 501,
+        Refusal::Version => 505,
+        _ => 400,
+    }
+}
+
+/// An answer of the proxy's own.
+#[derive(Debug)]
+pub(crate) struct Answer<'a> {
+    pub(crate) failure: &'a Failure,
+    pub(crate) signature: &'a str,
+    pub(crate) service: &'a str,
+    pub(crate) invocation: Option<InvocationId>,
+    pub(crate) is_head: bool,
+    pub(crate) version: Version,
+    pub(crate) must_close: bool,
+}
+
+impl Answer<'_> {
+    pub(crate) const fn status(&self) -> u16 {
+        verdict(self.failure.kind).status
+    }
+
+    /// Whether the connection ends with this answer.
+    pub(crate) const fn closes(&self) -> bool {
+        self.must_close || verdict(self.failure.kind).closes
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let Verdict { status, error, .. } = verdict(self.failure.kind);
+        let mut body = serde_json::Map::new();
+        body.insert("error".to_owned(), error.into());
+        body.insert("detail".to_owned(), self.failure.detail.as_ref().into());
+        body.insert("service".to_owned(), self.service.into());
+        let invocation = self.invocation.map_or_else(String::new, |id| id.to_string());
+        body.insert("invocation".to_owned(), invocation.into());
+        let body = format!("{}\n", serde_json::Value::Object(body));
+        let mut head = format!(
+            "HTTP/1.1 {status} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nProxy-Status: {}; error={error}; details=\"{}\"\r\n",
+            reason(status),
+            body.len(),
+            self.signature,
+            quotable(&self.failure.detail),
+        );
+        if status == 405 {
+            head.push_str("Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n");
+        }
+        if self.closes() {
+            head.push_str("Connection: close\r\n");
+        } else if self.version == Version::Http10 {
+            head.push_str("Connection: keep-alive\r\n");
+        }
+        head.push_str("\r\n");
+        if !self.is_head {
+            head.push_str(&body);
+        }
+        head.into_bytes()
+    }
+}
+
+/// Writes the answer, and lets the caller read it before the connection is closed.
+pub(crate) async fn write(socket: &mut Socket, deadline: &Deadline, answer: &Answer<'_>) -> Result<(), ()> {
+    let bytes = answer.bytes();
+    let mut rest = bytes.as_slice();
+    poll_fn(|context| {
+        while !rest.is_empty() {
+            match socket.poll_write(context, rest) {
+                Poll::Ready(Ok(written)) if written > 0 => rest = rest.get(written..).unwrap_or_default(),
+                Poll::Ready(_) => return Poll::Ready(Err(())),
+                Poll::Pending => return deadline.poll_passed(context).map(Err),
+            }
+        }
+        Poll::Ready(Ok(()))
+    })
+    .await?;
+    if answer.closes() {
+        linger(socket).await;
+    }
+    Ok(())
+}
+
+/// Reads what still comes, bounded, so that closing does not reset the connection under the answer (RFC 9112 §9.6).
+async fn linger(socket: &mut Socket) {
+    let mut buffer = [0; 4096];
+    let mut budget = LINGER_BYTES_MAX;
+    let drain = poll_fn(|context| {
+        if std::task::ready!(socket.poll_shutdown(context)).is_err() {
+            return Poll::Ready(());
+        }
+        loop {
+            match std::task::ready!(socket.poll_read(context, &mut buffer)) {
+                Ok(read) if read > 0 && budget > read => budget -= read,
+                _ => return Poll::Ready(()),
+            }
+        }
+    });
+    let _ = tokio::time::timeout(LINGER_TIME_MAX, drain).await;
+}
+
+const fn reason(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        414 => "URI Too Long",
+        417 => "Expectation Failed",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "Error",
+    }
+}
+
+/// Text as a quoted string of a structured field can hold it (RFC 8941 §3.3.3).
+fn quotable(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len());
+    for character in text.chars().take(200) {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            ' '..='~' => quoted.push(character),
+            _ => quoted.push('?'),
+        }
+    }
+    quoted
+}

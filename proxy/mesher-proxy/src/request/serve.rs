@@ -1,0 +1,285 @@
+//! The loop of an HTTP/1.1 connection: read a head, make an invocation, run it, go on or close.
+//! It must own no buffer while it waits for the next request.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use mesher_codec::field::FieldKind;
+use mesher_codec::{Progress, Refusal, RequestHead, TargetForm};
+use mesher_net::{Deadline, Socket};
+use mesher_traffic::retry::is_idempotent;
+
+use crate::bootstrap::PortProtocol;
+use crate::request::exchange::{Buffers, HttpExchange};
+use crate::request::failure::{Failure, FailureKind};
+use crate::request::invocation::{Code, Direction, Invocation, Outcome, Protocol, Target};
+use crate::request::{invoke, respond, target};
+use crate::snapshot::Snapshot;
+use crate::telemetry::context;
+use crate::worker::Worker;
+
+/// How long a head may take from its first byte.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a connection may wait for its first byte.
+const FIRST_BYTE_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a connection may be idle between two requests.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(300);
+
+/// How the wait for a head ended.
+enum Arrival {
+    Head(Box<Buffers>),
+    Refused(Refusal),
+    TimedOut,
+    Closed,
+}
+
+/// Serves one connection to its end.
+pub(crate) async fn serve(worker: &Worker, mut socket: Socket, direction: Direction) {
+    let deadline = worker.deadlines.watch();
+    let mut leftover = Vec::new();
+    let mut limit = FIRST_BYTE_TIME_MAX;
+    loop {
+        match read_head(worker, &mut socket, &deadline, std::mem::take(&mut leftover), limit).await {
+            Arrival::Head(mut buffers) => {
+                let outcome = exchange(worker, &mut socket, &mut buffers, &deadline, direction).await;
+                leftover = std::mem::take(&mut buffers.input);
+                worker.give_back(buffers);
+                if !outcome {
+                    return;
+                }
+            }
+            Arrival::Refused(refusal) => {
+                let failure = Failure::downstream(FailureKind::BadRequest(refusal), refusal.to_string());
+                return turn_away(worker, &mut socket, &deadline, direction, failure).await;
+            }
+            Arrival::TimedOut => {
+                let detail = format!("the request's head did not come within {} s", HEAD_TIME_MAX.as_secs());
+                let failure = Failure::downstream(FailureKind::HeadTimeout, detail);
+                return turn_away(worker, &mut socket, &deadline, direction, failure).await;
+            }
+            Arrival::Closed => return,
+        }
+        limit = IDLE_TIME_MAX;
+    }
+}
+
+/// Waits for the next head. `input` holds what came with the last request already.
+async fn read_head(
+    worker: &Worker,
+    socket: &mut Socket,
+    deadline: &Deadline,
+    mut input: Vec<u8>,
+    limit: Duration,
+) -> Arrival {
+    let mut buffers = None;
+    if input.is_empty() {
+        deadline.set_idle(&worker.deadlines, limit);
+    } else {
+        deadline.set(&worker.deadlines, HEAD_TIME_MAX);
+        let mut ready = worker.take_buffers();
+        if let Some(arrival) = parse(&mut ready.request, &mut input) {
+            return settle(arrival, ready, input);
+        }
+        buffers = Some(ready);
+    }
+    let arrival =
+        poll_fn(|context| poll_head(context, worker, socket, &mut buffers, &mut input, deadline)).await;
+    match (arrival, buffers) {
+        (Ok(()), Some(buffers)) => settle(Ok(()), buffers, input),
+        (Err(arrival), _) => arrival,
+        (Ok(()), None) => Arrival::Closed,
+    }
+}
+
+fn settle(result: Result<(), Refusal>, mut buffers: Box<Buffers>, input: Vec<u8>) -> Arrival {
+    match result {
+        Ok(()) => {
+            buffers.input = input;
+            Arrival::Head(buffers)
+        }
+        Err(refusal) => Arrival::Refused(refusal),
+    }
+}
+
+/// Parses the head at the beginning of `input` and takes it away; `None` while it is not whole.
+fn parse(request: &mut RequestHead, input: &mut Vec<u8>) -> Option<Result<(), Refusal>> {
+    match request.parse(input) {
+        Ok(Progress::Complete(used)) => {
+            input.drain(..used);
+            Some(Ok(()))
+        }
+        Ok(Progress::Partial) => None,
+        Err(refusal) => Some(Err(refusal)),
+    }
+}
+
+fn poll_head(
+    context: &mut Context<'_>,
+    worker: &Worker,
+    socket: &mut Socket,
+    buffers: &mut Option<Box<Buffers>>,
+    input: &mut Vec<u8>,
+    deadline: &Deadline,
+) -> Poll<Result<(), Arrival>> {
+    loop {
+        let read = worker.scratch.with_input(|scratch| match socket.poll_read(context, scratch) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(_) | Ok(0)) => Poll::Ready(Some(Err(Arrival::Closed))),
+            Poll::Ready(Ok(read)) => {
+                let bytes = scratch.get(..read).unwrap_or_default();
+                let ready = buffers.get_or_insert_with(|| worker.take_buffers());
+                if !input.is_empty() {
+                    input.extend_from_slice(bytes);
+                    let parsed = parse(&mut ready.request, input);
+                    return Poll::Ready(parsed.map(|result| result.map_err(Arrival::Refused)));
+                }
+                // The usual case: the head is whole in the first read, and is parsed where it lies.
+                match ready.request.parse(bytes) {
+                    Ok(Progress::Complete(used)) => {
+                        input.extend_from_slice(bytes.get(used..).unwrap_or_default());
+                        Poll::Ready(Some(Ok(())))
+                    }
+                    Ok(Progress::Partial) => {
+                        input.extend_from_slice(bytes);
+                        deadline.set(&worker.deadlines, HEAD_TIME_MAX);
+                        Poll::Ready(None)
+                    }
+                    Err(refusal) => Poll::Ready(Some(Err(Arrival::Refused(refusal)))),
+                }
+            }
+        });
+        match read {
+            Poll::Ready(Some(arrival)) => return Poll::Ready(arrival),
+            Poll::Ready(None) => {}
+            Poll::Pending if deadline.poll_passed(context).is_ready() => {
+                // A connection that never began a request is closed without a word.
+                let arrival = if input.is_empty() { Arrival::Closed } else { Arrival::TimedOut };
+                return Poll::Ready(Err(arrival));
+            }
+            Poll::Pending => return Poll::Pending,
+        }
+    }
+}
+
+/// Handles one request. Returns whether the connection can carry another.
+async fn exchange(
+    worker: &Worker,
+    socket: &mut Socket,
+    buffers: &mut Buffers,
+    deadline: &Deadline,
+    direction: Direction,
+) -> bool {
+    deadline.clear();
+    let request = &buffers.request;
+    if request.form() == TargetForm::Authority || request.method() == "TRACE" {
+        let method = if request.method() == "TRACE" { "TRACE" } else { "CONNECT" };
+        let failure =
+            Failure::downstream(FailureKind::MethodNotAllowed, format!("{method} is not taken here"));
+        turn_away(worker, socket, deadline, direction, failure).await;
+        return false;
+    }
+    let resolved = match direction {
+        Direction::Outbound => outbound_target(worker, request).await,
+        Direction::Inbound => inbound_target(worker, request),
+    };
+    let (snapshot, target, refusal) = match resolved {
+        Ok((snapshot, target)) => (snapshot, target, None),
+        Err(failure) => {
+            let snapshot = worker.snapshot();
+            let target = Target { cluster: snapshot.nowhere(), protocol: PortProtocol::Rest, port: None };
+            (snapshot, target, Some(failure))
+        }
+    };
+    let row = match direction {
+        Direction::Outbound if refusal.is_none() => {
+            worker.counters.borrow_mut().row_of_cluster(snapshot.cluster(target.cluster), Protocol::Http1)
+        }
+        Direction::Outbound => worker.counters.borrow_mut().row_of_unknown(direction, Protocol::Http1),
+        Direction::Inbound => {
+            let caller = context::caller(request);
+            worker.counters.borrow_mut().row_of_caller(caller.as_deref(), Protocol::Http1)
+        }
+    };
+    let own_context = match direction {
+        Direction::Outbound if snapshot.cluster(target.cluster).is_service() => {
+            context::outgoing(worker, request)
+        }
+        _ => String::new(),
+    };
+    let mut call = Invocation::new(worker, snapshot, (direction, Protocol::Http1), target, row);
+    call.is_idempotent = is_idempotent(request.method());
+    call.refusal = refusal;
+    let mut exchange = HttpExchange::new(socket, buffers, deadline, own_context);
+    invoke::invoke(worker, &mut call, &mut exchange).await.keeps_connection
+}
+
+async fn outbound_target(
+    worker: &Worker,
+    request: &RequestHead,
+) -> Result<(Rc<Arc<Snapshot>>, Target), Failure> {
+    match request.authority() {
+        Some(authority) => target::resolve(worker, authority, PortProtocol::Rest).await,
+        None => {
+            let detail =
+                "the request names no host; send a Host field, or set http_proxy and call http://NAME/";
+            Err(Failure::downstream(FailureKind::BadRequest(Refusal::Host), detail))
+        }
+    }
+}
+
+/// The local application. A port in the host, or the older port hint, may choose among the declared ports only.
+fn inbound_target(worker: &Worker, request: &RequestHead) -> Result<(Rc<Arc<Snapshot>>, Target), Failure> {
+    let snapshot = worker.snapshot();
+    let Some(cluster) = snapshot.local() else {
+        let detail = "this proxy has no port of an application to lead to; set MESHER_PORTS";
+        return Err(Failure::local(FailureKind::NoEndpoint, detail));
+    };
+    let hint = request
+        .value(FieldKind::ForwardedPort)
+        .and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
+    let named = request.authority().and_then(|authority| authority.port);
+    let endpoints = || {
+        snapshot.cluster(cluster).endpoints.iter().filter(|endpoint| endpoint.protocol == PortProtocol::Rest)
+    };
+    let is_declared = |port: &u16| endpoints().any(|endpoint| endpoint.ports.contains(port));
+    let first = endpoints().find_map(|endpoint| endpoint.ports.first().copied());
+    let port = named.filter(is_declared).or(hint.filter(is_declared)).or(first);
+    Ok((snapshot, Target { cluster, protocol: PortProtocol::Rest, port }))
+}
+
+/// Answers what never became an invocation, counts it, and ends the connection.
+async fn turn_away(
+    worker: &Worker,
+    socket: &mut Socket,
+    deadline: &Deadline,
+    direction: Direction,
+    failure: Failure,
+) {
+    let started = std::time::Instant::now();
+    let row = worker.counters.borrow_mut().row_of_unknown(direction, Protocol::Http1);
+    worker.counters.borrow_mut().begin(row);
+    let answer = respond::Answer {
+        failure: &failure,
+        signature: worker.shared.signature(direction),
+        service: "",
+        invocation: None,
+        is_head: false,
+        version: mesher_codec::Version::Http11,
+        must_close: true,
+    };
+    deadline.set(&worker.deadlines, respond::WRITE_TIME_MAX);
+    let sent = respond::write(socket, deadline, &answer).await;
+    let outcome = Outcome {
+        code: if sent.is_ok() { Code::Status(answer.status()) } else { Code::None },
+        failure: Some((failure.side, failure.kind)),
+        detail: None,
+        keeps_connection: false,
+        request_bytes: 0,
+        response_bytes: 0,
+    };
+    worker.counters.borrow_mut().end(row, &outcome, started.elapsed());
+    tracing::debug!(peer = %socket.peer(), reason = failure.kind.as_str(), detail = %failure.detail, "request refused");
+}

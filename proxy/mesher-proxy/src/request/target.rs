@@ -1,0 +1,131 @@
+//! Host → cluster, as the interface states it: the registry first, then outside hosts, never a guess.
+//! A name that was never asked for waits once, bounded, for a look-up that all its callers share.
+
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mesher_codec::Authority;
+use tokio::sync::oneshot;
+
+use crate::bootstrap::PortProtocol;
+use crate::discovery::{Lookup, LookupFailure};
+use crate::request::failure::{Failure, FailureKind};
+use crate::request::invocation::Target;
+use crate::snapshot::{ClusterKind, Snapshot};
+use crate::worker::Worker;
+
+/// How long the first call to a name waits for its look-up.
+const LOOKUP_TIME_MAX: Duration = Duration::from_secs(5);
+/// The port that an HTTP URL names by naming none.
+const HTTP_PORT: u16 = 80;
+
+/// The cluster that `authority` names, with the snapshot that holds it.
+pub(crate) async fn resolve(
+    worker: &Worker,
+    authority: Authority<'_>,
+    protocol: PortProtocol,
+) -> Result<(Rc<Arc<Snapshot>>, Target), Failure> {
+    let lower;
+    let host = if authority.host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        lower = authority.host.to_ascii_lowercase();
+        lower.as_str()
+    } else {
+        authority.host
+    };
+    let snapshot = worker.snapshot();
+    if let Some(target) = find(worker, &snapshot, host, authority.port, protocol)? {
+        return Ok((snapshot, target));
+    }
+    ask(worker, host, authority).await?;
+    let snapshot = worker.snapshot();
+    match find(worker, &snapshot, host, authority.port, protocol)? {
+        Some(target) => Ok((snapshot, target)),
+        None => {
+            Err(Failure::local(FailureKind::Internal, format!("the look-up of {host} left nothing behind")))
+        }
+    }
+}
+
+fn find(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    host: &str,
+    port: Option<u16>,
+    protocol: PortProtocol,
+) -> Result<Option<Target>, Failure> {
+    if let Some(cluster) = snapshot.service(host) {
+        return Ok(Some(Target { cluster, protocol, port: port.filter(|&port| port != HTTP_PORT) }));
+    }
+    let port = port.unwrap_or(HTTP_PORT);
+    let Some(index) = snapshot.outside(host, port) else { return Ok(None) };
+    let cluster = snapshot.cluster(index);
+    debug_assert_eq!(cluster.kind, ClusterKind::Outside);
+    let is_own = |address: SocketAddr| worker.shared.own_addresses.iter().any(|own| reaches(*own, address));
+    if cluster.endpoints.iter().any(|endpoint| is_own(endpoint.address)) {
+        let detail =
+            format!("{host}:{port} is this proxy itself; call a service by its name, as in http://NAME/");
+        return Err(Failure::local(FailureKind::Loop, detail));
+    }
+    Ok(Some(Target { cluster: index, protocol, port: None }))
+}
+
+/// Whether a connection to `address` would arrive at the listener `own`.
+fn reaches(own: SocketAddr, address: SocketAddr) -> bool {
+    let same_host = own.ip() == address.ip() || (own.ip().is_unspecified() && is_ours(address.ip()));
+    own.port() == address.port() && same_host
+}
+
+/// Whether an address is this machine's: the one from which it would be reached.
+fn is_ours(address: IpAddr) -> bool {
+    address.is_loopback()
+        || mesher_net::route::local_address_towards(SocketAddr::new(address, 1)) == Some(address)
+}
+
+async fn ask(worker: &Worker, host: &str, authority: Authority<'_>) -> Result<(), Failure> {
+    let (answer, answered) = oneshot::channel();
+    let lookup = Lookup {
+        host: host.into(),
+        as_written: authority.host.into(),
+        port: authority.port.unwrap_or(HTTP_PORT),
+        answer,
+    };
+    if worker.shared.lookups.try_send(lookup).is_err() {
+        return Err(Failure::local(FailureKind::LookupLimit, "too many look-ups wait already; try again"));
+    }
+    match tokio::time::timeout(LOOKUP_TIME_MAX, answered).await {
+        Ok(Ok(Ok(()))) => Ok(()),
+        Ok(Ok(Err(failure))) => Err(lookup_failure(host, failure)),
+        Ok(Err(_)) => Err(Failure::local(FailureKind::Internal, "the look-up was dropped")),
+        Err(_) => {
+            let detail = format!("the look-up of {host} took longer than {} s", LOOKUP_TIME_MAX.as_secs());
+            Err(Failure::local(FailureKind::RegistryAway, detail))
+        }
+    }
+}
+
+fn lookup_failure(host: &str, failure: LookupFailure) -> Failure {
+    match failure {
+        LookupFailure::UnknownService { registry } => Failure::local(
+            FailureKind::UnknownService,
+            format!("no service is called {host:?} in the registry at {registry}; see `mesher get services`"),
+        ),
+        LookupFailure::RegistryAway { reason } => Failure::local(
+            FailureKind::RegistryAway,
+            format!("{host:?} was never looked up before, and the registry cannot be asked now: {reason}"),
+        ),
+        LookupFailure::Dns { reason } => Failure::local(
+            FailureKind::DnsError,
+            format!("{host:?} is no service, and its address is not known: {reason}"),
+        ),
+        LookupFailure::DnsTimeout => Failure::local(
+            FailureKind::DnsTimeout,
+            format!("{host:?} is no service, and its address was not found in time"),
+        ),
+        LookupFailure::TooMany { limit } => Failure::local(
+            FailureKind::LookupLimit,
+            format!("this proxy knows {limit} names already and takes no more for now"),
+        ),
+    }
+}

@@ -1,0 +1,175 @@
+//! Everything a worker believes: which services there are, and where. Immutable, swapped whole.
+//! A snapshot must never change after it is published; an invocation keeps the one it began with.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use hashbrown::HashMap;
+use mesher_model::PORTS_PROPERTY;
+
+use crate::bootstrap::PortProtocol;
+
+/// How long a connection to another Mesher proxy may be idle. Its own limit is longer.
+pub(crate) const IDLE_AT_PROXY_MAX: Duration = Duration::from_secs(60);
+/// How long a connection to anything else may be idle: shorter than what common servers allow.
+pub(crate) const IDLE_ELSEWHERE_MAX: Duration = Duration::from_secs(4);
+
+/// A number that names one cluster for the life of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ClusterId(pub(crate) u32);
+
+/// A number that names one endpoint of one cluster for the life of the process. Never used again for another, so
+/// that a pooled connection cannot serve a stranger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct EndpointId(pub(crate) u32);
+
+/// What kind of target a cluster is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClusterKind {
+    /// The application beside this proxy.
+    Local,
+    /// A service from the registry.
+    Service,
+    /// A host that the registry does not know, passed through.
+    Outside,
+    /// Where calls stand that lead to no cluster.
+    Nowhere,
+}
+
+/// A chosen set of addresses.
+#[derive(Debug, Clone)]
+pub(crate) struct Cluster {
+    pub(crate) id: ClusterId,
+    /// Name of the service, or the outside host.
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: ClusterKind,
+    pub(crate) endpoints: Vec<Endpoint>,
+}
+
+impl Cluster {
+    pub(crate) fn is_service(&self) -> bool {
+        self.kind == ClusterKind::Service
+    }
+}
+
+/// One address of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    pub(crate) id: EndpointId,
+    pub(crate) address: SocketAddr,
+    pub(crate) protocol: PortProtocol,
+    /// Id of the instance; empty outside the registry.
+    pub(crate) instance: Arc<str>,
+    pub(crate) version: Arc<str>,
+    /// The application's own ports that this endpoint can lead to.
+    pub(crate) ports: Vec<u16>,
+    /// Which of the instance's endpoints of this protocol it is; a caller that chooses no port gets the first.
+    pub(crate) rank: usize,
+    pub(crate) idle_limit: Duration,
+}
+
+/// All clusters that a worker can use.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    /// Grows by one with every snapshot.
+    pub(crate) number: u64,
+    clusters: Vec<Arc<Cluster>>,
+    services: HashMap<Box<str>, usize, foldhash::fast::RandomState>,
+    outside: HashMap<(Box<str>, u16), usize, foldhash::fast::RandomState>,
+    local: Option<usize>,
+}
+
+/// The place of a cluster within one snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ClusterIndex(usize);
+
+impl Snapshot {
+    /// An empty snapshot with this number.
+    pub(crate) fn numbered(number: u64) -> Self {
+        let nowhere =
+            Cluster { id: ClusterId(0), name: "".into(), kind: ClusterKind::Nowhere, endpoints: Vec::new() };
+        Self {
+            number,
+            clusters: vec![Arc::new(nowhere)],
+            services: HashMap::default(),
+            outside: HashMap::default(),
+            local: None,
+        }
+    }
+
+    /// Where calls stand that lead to no cluster.
+    pub(crate) fn nowhere(&self) -> ClusterIndex {
+        ClusterIndex(0)
+    }
+
+    /// Adds the application beside this proxy.
+    pub(crate) fn add_local(&mut self, cluster: Arc<Cluster>) {
+        self.local = Some(self.clusters.len());
+        self.clusters.push(cluster);
+    }
+
+    /// Adds a service under the host that callers name it by, in lower case.
+    pub(crate) fn add_service(&mut self, host: &str, cluster: Arc<Cluster>) {
+        self.services.insert(host.into(), self.clusters.len());
+        self.clusters.push(cluster);
+    }
+
+    /// Adds an outside host.
+    pub(crate) fn add_outside(&mut self, host: &str, port: u16, cluster: Arc<Cluster>) {
+        self.outside.insert((host.into(), port), self.clusters.len());
+        self.clusters.push(cluster);
+    }
+
+    /// The service that `host`, in lower case, names.
+    pub(crate) fn service(&self, host: &str) -> Option<ClusterIndex> {
+        self.services.get(host).copied().map(ClusterIndex)
+    }
+
+    /// The outside host `host`, in lower case.
+    pub(crate) fn outside(&self, host: &str, port: u16) -> Option<ClusterIndex> {
+        if self.outside.is_empty() {
+            return None;
+        }
+        self.outside.get(&(host.into(), port)).copied().map(ClusterIndex)
+    }
+
+    /// The application beside this proxy, where it has ports.
+    pub(crate) fn local(&self) -> Option<ClusterIndex> {
+        self.local.map(ClusterIndex)
+    }
+
+    /// The cluster at a place of this very snapshot.
+    pub(crate) fn cluster(&self, index: ClusterIndex) -> &Cluster {
+        self.clusters.get(index.0).expect("an index is only used with the snapshot that gave it")
+    }
+
+    /// Every cluster.
+    pub(crate) fn clusters(&self) -> impl Iterator<Item = &Cluster> {
+        self.clusters.iter().map(AsRef::as_ref)
+    }
+
+    /// Whether any cluster has this endpoint.
+    pub(crate) fn has_endpoint(&self, id: EndpointId) -> bool {
+        self.clusters().any(|cluster| cluster.endpoints.iter().any(|endpoint| endpoint.id == id))
+    }
+}
+
+/// The current snapshot, written by the control thread, read by every worker.
+pub(crate) type SharedSnapshot = ArcSwap<Snapshot>;
+
+/// The ports that an instance's proxy declares, from its property `mesher.ports`; malformed items are passed over.
+pub(crate) fn declared_ports(property: Option<&String>, protocol: PortProtocol) -> Vec<u16> {
+    let items = property.map(String::as_str).unwrap_or_default().split(',');
+    let of_protocol =
+        items.filter_map(|item| item.split_once(':')).filter(|(word, _)| *word == protocol.as_str());
+    of_protocol.filter_map(|(_, port)| port.parse().ok()).collect()
+}
+
+/// The text of the property `mesher.ports`.
+pub(crate) fn ports_property(ports: &[crate::bootstrap::LocalPort]) -> (String, String) {
+    let items: Vec<_> =
+        ports.iter().map(|port| format!("{}:{}", port.protocol.as_str(), port.port)).collect();
+    (PORTS_PROPERTY.to_owned(), items.join(","))
+}

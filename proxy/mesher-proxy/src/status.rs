@@ -1,0 +1,227 @@
+//! The state of the whole proxy, for its own control thread and its admin. Off the request path: locks are fine here.
+//! It must never say "ready" before the application can be found, nor take it back because the registry went away.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+use crate::bootstrap::Bootstrap;
+use crate::snapshot::SharedSnapshot;
+use crate::telemetry::counters::Report;
+use crate::worker::{Order, Shared};
+
+/// How long a worker may take to report.
+const REPORT_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Where the proxy is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Listening; the application cannot be found yet.
+    Starting,
+    /// May take work.
+    Ready,
+    /// Finishes and takes no more.
+    Draining,
+}
+
+impl State {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Draining => "draining",
+        }
+    }
+
+    const fn of(number: u8) -> Self {
+        match number {
+            0 => Self::Starting,
+            1 => Self::Ready,
+            _ => Self::Draining,
+        }
+    }
+}
+
+/// Where the proxy listens.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Addresses {
+    /// Calls of the local application.
+    pub outbound: SocketAddr,
+    /// HTTP calls to the local application, where it declares an HTTP port.
+    pub inbound: Option<SocketAddr>,
+    /// Flows to the TCP ports of the local application, in their order.
+    pub tcp_inbound: Vec<SocketAddr>,
+    /// Listeners that lead to TCP services, in their order.
+    pub tcp_outbound: Vec<SocketAddr>,
+    /// The admin.
+    pub admin: SocketAddr,
+}
+
+/// The state of the whole proxy.
+#[derive(Debug)]
+pub(crate) struct Status {
+    pub(crate) bootstrap: Bootstrap,
+    pub(crate) instance_id: String,
+    pub(crate) addresses: Addresses,
+    pub(crate) started_at: SystemTime,
+    snapshot: Arc<SharedSnapshot>,
+    snapshot_at: Mutex<Instant>,
+    service_id: Mutex<String>,
+    state: AtomicU8,
+    has_new_state: Notify,
+    registry_trouble: Mutex<Option<(Instant, String)>>,
+    registry_requests: Mutex<BTreeMap<&'static str, u64>>,
+    orders: Vec<mpsc::UnboundedSender<Order>>,
+    drain: watch::Sender<bool>,
+    has_drained: watch::Sender<bool>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // Nothing here is left half-changed by a panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Status {
+    pub(crate) fn new(
+        shared: &Shared,
+        instance_id: String,
+        addresses: Addresses,
+        orders: Vec<mpsc::UnboundedSender<Order>>,
+    ) -> Self {
+        Self {
+            bootstrap: shared.bootstrap.clone(),
+            instance_id,
+            addresses,
+            started_at: SystemTime::now(),
+            snapshot: Arc::clone(&shared.snapshot),
+            snapshot_at: Mutex::new(Instant::now()),
+            service_id: Mutex::default(),
+            state: AtomicU8::new(State::Starting as u8),
+            has_new_state: Notify::new(),
+            registry_trouble: Mutex::default(),
+            registry_requests: Mutex::default(),
+            orders,
+            drain: watch::Sender::new(false),
+            has_drained: watch::Sender::new(false),
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        State::of(self.state.load(Ordering::Relaxed))
+    }
+
+    /// Enters a state. Draining is the last: nothing leads back from it.
+    pub(crate) fn enter(&self, state: State) {
+        if self.state.fetch_max(state as u8, Ordering::Relaxed) != state as u8 {
+            self.has_new_state.notify_waiters();
+        }
+    }
+
+    pub(crate) async fn state_changed(&self) {
+        self.has_new_state.notified().await;
+    }
+
+    /// The id under which the registry knows our service; empty before it does.
+    pub(crate) fn service_id(&self) -> String {
+        lock(&self.service_id).clone()
+    }
+
+    pub(crate) fn registered(&self, service_id: &str) {
+        service_id.clone_into(&mut lock(&self.service_id));
+        self.enter(State::Ready);
+    }
+
+    /// The registry does not answer. Told once for each outage.
+    pub(crate) fn registry_is_away(&self, reason: &str) {
+        let mut trouble = lock(&self.registry_trouble);
+        if trouble.is_none() {
+            tracing::warn!(reason, "the registry is away; serving with what is known");
+            *trouble = Some((Instant::now(), reason.to_owned()));
+        }
+    }
+
+    pub(crate) fn registry_is_there(&self) {
+        if let Some((since, _)) = lock(&self.registry_trouble).take() {
+            tracing::info!(seconds = since.elapsed().as_secs(), "the registry is back");
+        }
+    }
+
+    /// Since when, and why, the registry is away.
+    pub(crate) fn registry_trouble(&self) -> Option<(Duration, String)> {
+        lock(&self.registry_trouble).as_ref().map(|(since, reason)| (since.elapsed(), reason.clone()))
+    }
+
+    pub(crate) fn count_registry_request(&self, result: &'static str) {
+        *lock(&self.registry_requests).entry(result).or_default() += 1;
+    }
+
+    pub(crate) fn registry_requests(&self) -> BTreeMap<&'static str, u64> {
+        lock(&self.registry_requests).clone()
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<crate::snapshot::Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    pub(crate) fn snapshot_number(&self) -> u64 {
+        self.snapshot.load().number
+    }
+
+    pub(crate) fn snapshot_changed(&self) {
+        *lock(&self.snapshot_at) = Instant::now();
+    }
+
+    pub(crate) fn snapshot_age(&self) -> Duration {
+        lock(&self.snapshot_at).elapsed()
+    }
+
+    /// Asks for inbound work to end.
+    pub(crate) fn request_drain(&self) {
+        self.drain.send_replace(true);
+    }
+
+    pub(crate) async fn drain_requested(&self) {
+        // The sender is ours, so the wait ends only when the value comes.
+        let _ = self.drain.subscribe().wait_for(|requested| *requested).await;
+    }
+
+    pub(crate) fn drained(&self) {
+        self.has_drained.send_replace(true);
+    }
+
+    pub(crate) async fn wait_drained(&self) {
+        let _ = self.has_drained.subscribe().wait_for(|drained| *drained).await;
+    }
+
+    /// The sum of all workers' counters. A worker that does not answer in time is left out.
+    pub(crate) async fn report(&self) -> Report {
+        let asked: Vec<_> = self
+            .orders
+            .iter()
+            .filter_map(|orders| {
+                let (answer, answered) = oneshot::channel();
+                orders.send(Order::Report(answer)).ok().map(|()| answered)
+            })
+            .collect();
+        let mut sum = Report::default();
+        let deadline = tokio::time::Instant::now() + REPORT_TIME_MAX;
+        for answered in asked {
+            if let Ok(Ok(report)) = tokio::time::timeout_at(deadline, answered).await {
+                sum.merge(&report);
+            }
+        }
+        sum
+    }
+
+    /// Tells every worker to end.
+    pub(crate) fn stop_workers(&self) {
+        for orders in &self.orders {
+            // A worker that is gone has ended already.
+            let _ = orders.send(Order::Stop);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The access log: one line for each invocation that is logged, written by the worker in blocks.
+//! A line must never be forged by what a caller sends, and a full disk must never hold up a call.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::time::Duration;
+
+use crate::request::invocation::{Code, Invocation, Operation, Outcome};
+use crate::worker::Worker;
+
+/// Bytes that are gathered before they are written.
+const BLOCK_BYTES: usize = 16 * 1024;
+/// Longest path that is logged.
+const PATH_BYTES_MAX: usize = 1024;
+
+/// Lines that wait to be written.
+#[derive(Debug, Default)]
+pub(crate) struct LogBuffer {
+    lines: String,
+}
+
+impl LogBuffer {
+    /// Writes what waits. A failed write loses the lines, never the call.
+    pub(crate) fn flush(&mut self) {
+        if !self.lines.is_empty() {
+            let _ = std::io::stderr().lock().write_all(self.lines.as_bytes());
+            self.lines.clear();
+        }
+    }
+}
+
+impl Drop for LogBuffer {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+/// Adds the line of `call`. The query is left out: it may hold secrets.
+pub(crate) fn record(
+    worker: &Worker,
+    call: &Invocation,
+    operation: Operation<'_>,
+    outcome: &Outcome,
+    elapsed: Duration,
+) {
+    let mut log = worker.log.borrow_mut();
+    let line = &mut log.lines;
+    let path = operation.path.split('?').next().unwrap_or_default();
+    let path = path.get(..PATH_BYTES_MAX.min(path.len())).unwrap_or_default();
+    let direction = match call.direction {
+        crate::request::invocation::Direction::Outbound => "out",
+        crate::request::invocation::Direction::Inbound => "in",
+    };
+    let now = jiff::Timestamp::now();
+    // Writing to a string cannot fail.
+    let _ = write!(line, "{now:.6} {direction} {} ", call.protocol.as_str());
+    if !operation.method.is_empty() {
+        let _ = write!(line, "{} {} ", operation.method.escape_default(), path.escape_default());
+    }
+    match outcome.code {
+        Code::Status(status) => _ = write!(line, "{status}"),
+        Code::Connected => line.push_str("connected"),
+        Code::None => line.push_str("none"),
+    }
+    match outcome.failure {
+        Some((side, kind)) => {
+            _ = write!(line, " outcome=failed side={} kind={}", side.as_str(), kind.as_str())
+        }
+        None => line.push_str(" outcome=answered"),
+    }
+    let own = &worker.shared.bootstrap.identity;
+    let _ = write!(line, " from={} to={}", own.service, operation.host.escape_default());
+    if let Some(endpoint) = call.current_endpoint() {
+        let _ = write!(line, " endpoint={}", endpoint.address);
+    }
+    let milliseconds = elapsed.as_secs_f64() * 1000.0;
+    let _ = write!(
+        line,
+        " tries={} rev={} {milliseconds:.1}ms in={} out={} inv={}",
+        call.tries, call.snapshot.number, outcome.request_bytes, outcome.response_bytes, call.id
+    );
+    if let Some(detail) = &outcome.detail {
+        let _ = write!(line, " detail=\"{}\"", detail.escape_default());
+    }
+    line.push('\n');
+    if line.len() >= BLOCK_BYTES {
+        log.flush();
+    }
+}

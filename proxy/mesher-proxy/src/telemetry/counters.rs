@@ -1,0 +1,251 @@
+//! Plain counters of one worker, and their sum over all workers.
+//! They must be bounded whatever callers name, and only their own worker may touch them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+use mesher_net::ConnectError;
+
+use crate::request::failure::{FailureKind, Side};
+use crate::request::invocation::{Code, Direction, Outcome, Protocol};
+use crate::snapshot::{Cluster, ClusterId, ClusterKind};
+use crate::telemetry::names::{BOUNDARY_COUNT, CODES_MAX, PEER_OTHER, PEER_OUTSIDE, PEER_UNKNOWN, PEERS_MAX};
+
+/// Longest name of a caller that is taken for a label.
+const PEER_BYTES_MAX: usize = 128;
+
+/// The place of a row: what is counted under one direction, peer and protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Row(usize);
+
+/// The labels of a row.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Labels {
+    pub(crate) direction: Direction,
+    pub(crate) peer: Arc<str>,
+    pub(crate) protocol: Protocol,
+}
+
+/// What is counted under one set of labels.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counts {
+    pub(crate) by_code: Vec<(CodeLabel, u64)>,
+    /// One for each boundary, and one for everything above the last.
+    pub(crate) by_duration: [u64; BOUNDARY_COUNT + 1],
+    pub(crate) duration: Duration,
+    pub(crate) active: i64,
+    pub(crate) request_bytes: u64,
+    pub(crate) response_bytes: u64,
+    pub(crate) failures: Vec<((Side, &'static str), u64)>,
+    pub(crate) retries: Vec<(&'static str, u64)>,
+}
+
+/// A code as a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum CodeLabel {
+    /// The code itself.
+    One(Code),
+    /// Every code beyond the bound.
+    Other,
+}
+
+/// How a connection attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ConnectResult {
+    Ok,
+    Refused,
+    Timeout,
+}
+
+/// The counters of one worker.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    rows: Vec<(Labels, Counts)>,
+    by_cluster: HashMap<(ClusterId, Protocol), Row, foldhash::fast::RandomState>,
+    by_labels: HashMap<Labels, Row, foldhash::fast::RandomState>,
+    connects: BTreeMap<(Arc<str>, ConnectResult), u64>,
+    pub(crate) downstream: [i64; 2],
+    overflow: u64,
+}
+
+/// A copy of the counters, for the scrape.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) rows: BTreeMap<Labels, Counts>,
+    pub(crate) connects: BTreeMap<(Arc<str>, ConnectResult), u64>,
+    pub(crate) downstream: [i64; 2],
+    pub(crate) idle_upstream: usize,
+    pub(crate) overflow: u64,
+}
+
+impl Counters {
+    /// The row of calls to `cluster`.
+    pub(crate) fn row_of_cluster(&mut self, cluster: &Cluster, protocol: Protocol) -> Row {
+        if let Some(row) = self.by_cluster.get(&(cluster.id, protocol)) {
+            return *row;
+        }
+        let peer = match cluster.kind {
+            ClusterKind::Outside => PEER_OUTSIDE.into(),
+            ClusterKind::Nowhere => PEER_UNKNOWN.into(),
+            ClusterKind::Service | ClusterKind::Local => Arc::clone(&cluster.name),
+        };
+        let row = self.row(Labels { direction: Direction::Outbound, peer, protocol });
+        self.by_cluster.insert((cluster.id, protocol), row);
+        row
+    }
+
+    /// The row of calls from `caller`, as it names itself.
+    pub(crate) fn row_of_caller(&mut self, caller: Option<&str>, protocol: Protocol) -> Row {
+        let is_name = |name: &&str| {
+            !name.is_empty()
+                && name.len() <= PEER_BYTES_MAX
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-:".contains(&byte))
+        };
+        let peer = caller.filter(is_name).unwrap_or(PEER_UNKNOWN);
+        self.row(Labels { direction: Direction::Inbound, peer: peer.into(), protocol })
+    }
+
+    /// The row of calls that lead nowhere or say nothing.
+    pub(crate) fn row_of_unknown(&mut self, direction: Direction, protocol: Protocol) -> Row {
+        self.row(Labels { direction, peer: PEER_UNKNOWN.into(), protocol })
+    }
+
+    fn row(&mut self, labels: Labels) -> Row {
+        if let Some(row) = self.by_labels.get(&labels) {
+            return *row;
+        }
+        let peers = self.rows.iter().filter(|(other, _)| other.direction == labels.direction).count();
+        if peers >= PEERS_MAX && &*labels.peer != PEER_OTHER {
+            self.overflow += 1;
+            return self.row(Labels { peer: PEER_OTHER.into(), ..labels });
+        }
+        let row = Row(self.rows.len());
+        self.rows.push((labels.clone(), Counts::default()));
+        self.by_labels.insert(labels, row);
+        row
+    }
+
+    fn counts(&mut self, row: Row) -> &mut Counts {
+        &mut self.rows.get_mut(row.0).expect("a row is only used with the counters that gave it").1
+    }
+
+    /// A call begins.
+    pub(crate) fn begin(&mut self, row: Row) {
+        self.counts(row).active += 1;
+    }
+
+    /// A call has ended.
+    pub(crate) fn end(&mut self, row: Row, outcome: &Outcome, elapsed: Duration) {
+        let counts = self.counts(row);
+        counts.active -= 1;
+        counts.add_code(outcome.code);
+        if let Some(bucket) = counts.by_duration.get_mut(bucket_of(elapsed)) {
+            *bucket += 1;
+        }
+        counts.duration += elapsed;
+        counts.request_bytes += outcome.request_bytes;
+        counts.response_bytes += outcome.response_bytes;
+        if let Some((side, kind)) = outcome.failure {
+            add(&mut counts.failures, (side, kind.as_str()), 1);
+        }
+    }
+
+    /// A call is tried again because of `reason`.
+    pub(crate) fn retried(&mut self, row: Row, reason: FailureKind) {
+        add(&mut self.counts(row).retries, reason.as_str(), 1);
+    }
+
+    /// A connection to a cluster was tried.
+    pub(crate) fn connected<T>(&mut self, cluster: &Cluster, result: &Result<T, ConnectError>) {
+        let peer: Arc<str> = match cluster.kind {
+            ClusterKind::Outside => PEER_OUTSIDE.into(),
+            _ => Arc::clone(&cluster.name),
+        };
+        let result = match result {
+            Ok(_) => ConnectResult::Ok,
+            Err(ConnectError::Timeout { .. }) => ConnectResult::Timeout,
+            Err(_) => ConnectResult::Refused,
+        };
+        let is_bounded =
+            self.connects.len() < PEERS_MAX * 3 || self.connects.contains_key(&(Arc::clone(&peer), result));
+        let peer = if is_bounded { peer } else { PEER_OTHER.into() };
+        *self.connects.entry((peer, result)).or_default() += 1;
+    }
+
+    /// A copy for the scrape.
+    pub(crate) fn report(&self, idle_upstream: usize) -> Report {
+        Report {
+            rows: self.rows.iter().cloned().collect(),
+            connects: self.connects.clone(),
+            downstream: self.downstream,
+            idle_upstream,
+            overflow: self.overflow,
+        }
+    }
+}
+
+impl Counts {
+    fn add_code(&mut self, code: Code) {
+        let known = self.by_code.iter().any(|(label, _)| *label == CodeLabel::One(code));
+        let label =
+            if known || self.by_code.len() < CODES_MAX { CodeLabel::One(code) } else { CodeLabel::Other };
+        add(&mut self.by_code, label, 1);
+    }
+
+    /// Adds what another worker counted under the same labels.
+    fn merge(&mut self, other: &Self) {
+        for (label, count) in &other.by_code {
+            add(&mut self.by_code, *label, *count);
+        }
+        for (mine, theirs) in self.by_duration.iter_mut().zip(other.by_duration) {
+            *mine += theirs;
+        }
+        self.duration += other.duration;
+        self.active += other.active;
+        self.request_bytes += other.request_bytes;
+        self.response_bytes += other.response_bytes;
+        for (key, count) in &other.failures {
+            add(&mut self.failures, *key, *count);
+        }
+        for (key, count) in &other.retries {
+            add(&mut self.retries, *key, *count);
+        }
+    }
+}
+
+impl Report {
+    /// Adds another worker's report.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (labels, counts) in &other.rows {
+            self.rows.entry(labels.clone()).or_default().merge(counts);
+        }
+        for (key, count) in &other.connects {
+            *self.connects.entry(key.clone()).or_default() += count;
+        }
+        for (mine, theirs) in self.downstream.iter_mut().zip(other.downstream) {
+            *mine += theirs;
+        }
+        self.idle_upstream += other.idle_upstream;
+        self.overflow += other.overflow;
+    }
+}
+
+fn add<K: PartialEq>(counts: &mut Vec<(K, u64)>, key: K, count: u64) {
+    match counts.iter_mut().find(|(other, _)| *other == key) {
+        Some((_, sum)) => *sum += count,
+        None => counts.push((key, count)),
+    }
+}
+
+/// The bucket of a duration: the first whose upper boundary, a power of two of a second, is not below it.
+pub(crate) fn bucket_of(elapsed: Duration) -> usize {
+    let nanoseconds = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+    // In units of the lowest boundary, rounded up; beyond the table everything is one bucket.
+    let units = nanoseconds.saturating_mul(1 << 12).div_ceil(1_000_000_000);
+    match units {
+        0 | 1 => 0,
+        _ => ((u64::BITS - (units - 1).leading_zeros()) as usize).min(BOUNDARY_COUNT),
+    }
+}

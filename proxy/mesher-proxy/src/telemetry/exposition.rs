@@ -1,0 +1,352 @@
+//! The metrics as Prometheus reads them.
+//! It must only supply numbers: the encoder of the Prometheus project writes the text.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::bootstrap::PortProtocol;
+use crate::request::invocation::{Code, Direction};
+use crate::snapshot::{ClusterKind, Snapshot};
+use crate::status::Status;
+use crate::telemetry::counters::{CodeLabel, ConnectResult, Counts, Labels, Report};
+use crate::telemetry::names::{BOUNDARY_COUNT, LOWEST_EXPONENT};
+
+/// The content type of [`render`]'s text.
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Everything that one scrape tells.
+#[derive(Debug)]
+struct Scrape {
+    service: String,
+    report: Report,
+    snapshot: std::sync::Arc<Snapshot>,
+    snapshot_age: Duration,
+    registry_requests: Vec<(&'static str, u64)>,
+    started_at: SystemTime,
+}
+
+/// The whole exposition, as OpenMetrics text.
+pub(crate) async fn render(status: &Status) -> Result<String, fmt::Error> {
+    let scrape = Scrape {
+        service: status.bootstrap.identity.service.clone(),
+        report: status.report().await,
+        snapshot: status.snapshot(),
+        snapshot_age: status.snapshot_age(),
+        registry_requests: status.registry_requests().into_iter().collect(),
+        started_at: status.started_at,
+    };
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(scrape));
+    let mut output = String::new();
+    text::encode(&mut output, &registry)?;
+    Ok(output)
+}
+
+type Pairs<'a> = Vec<(&'static str, &'a str)>;
+
+/// One family: its name, then one sample for each set of labels.
+struct Family<'e> {
+    metric: MetricEncoder<'e>,
+}
+
+impl Family<'_> {
+    fn counter(&mut self, labels: &Pairs<'_>, value: u64) -> fmt::Result {
+        ConstCounter::new(value).encode(self.metric.encode_family(&labels.as_slice())?)
+    }
+
+    fn gauge(&mut self, labels: &Pairs<'_>, value: i64) -> fmt::Result {
+        ConstGauge::new(value).encode(self.metric.encode_family(&labels.as_slice())?)
+    }
+}
+
+impl Scrape {
+    fn family<'e>(
+        encoder: &'e mut DescriptorEncoder<'_>,
+        (name, help): (&'e str, &'static str),
+        unit: Option<&'e Unit>,
+        kind: MetricType,
+    ) -> Result<Family<'e>, fmt::Error> {
+        let metric = encoder.encode_descriptor(name, help, unit, kind)?;
+        Ok(Family { metric })
+    }
+
+    /// The labels that all request metrics share.
+    fn shared<'a>(&'a self, labels: &'a Labels) -> Pairs<'a> {
+        vec![("direction", labels.direction.as_str()), ("service", &self.service), ("peer", &labels.peer)]
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (&Labels, &Counts)> {
+        self.report.rows.iter()
+    }
+
+    fn requests(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let name = ("mesher_requests", "Invocations that ended, by what the caller got");
+        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        for (labels, counts) in self.rows() {
+            for (code, count) in &counts.by_code {
+                let code = code_label(*code);
+                let mut pairs = self.shared(labels);
+                pairs.extend([("protocol", labels.protocol.as_str()), ("code", code.as_str())]);
+                family.counter(&pairs, *count)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn durations(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let name = ("mesher_request_duration", "Time from the call's arrival to its end");
+        let mut family = Self::family(encoder, name, Some(&Unit::Seconds), MetricType::Histogram)?;
+        for (labels, counts) in self.rows() {
+            let mut pairs = self.shared(labels);
+            pairs.push(("protocol", labels.protocol.as_str()));
+            let bound = |index: usize| if index < BOUNDARY_COUNT { boundary(index) } else { f64::MAX };
+            let buckets: Vec<_> =
+                counts.by_duration.iter().enumerate().map(|(index, count)| (bound(index), *count)).collect();
+            let count = counts.by_duration.iter().sum();
+            let pairs = pairs.as_slice();
+            let mut metric = family.metric.encode_family(&pairs)?;
+            metric.encode_histogram::<NoLabelSet>(counts.duration.as_secs_f64(), count, &buckets, None)?;
+        }
+        Ok(())
+    }
+
+    fn failures(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let name = ("mesher_failures", "Invocations that failed, by whose fault and how");
+        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        for (labels, counts) in self.rows() {
+            for ((side, kind), count) in &counts.failures {
+                let mut pairs = self.shared(labels);
+                pairs.extend([("side", side.as_str()), ("kind", kind)]);
+                family.counter(&pairs, *count)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A family with one sample for each direction and peer, protocols together.
+    fn by_peer(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        name: (&'static str, &'static str),
+        kind: MetricType,
+        value: impl Fn(&Counts) -> i64,
+    ) -> fmt::Result {
+        let unit = name.0.ends_with("_bytes").then_some(Unit::Bytes);
+        let short = name.0.strip_suffix("_bytes").unwrap_or(name.0);
+        let is_counter = matches!(kind, MetricType::Counter);
+        let mut family = Self::family(encoder, (short, name.1), unit.as_ref(), kind)?;
+        let mut sums: Vec<(Pairs<'_>, i64)> = Vec::new();
+        for (labels, counts) in self.rows() {
+            let pairs = self.shared(labels);
+            match sums.iter_mut().find(|(other, _)| *other == pairs) {
+                Some((_, sum)) => *sum += value(counts),
+                None => sums.push((pairs, value(counts))),
+            }
+        }
+        for (pairs, sum) in sums {
+            match is_counter {
+                true => family.counter(&pairs, sum.unsigned_abs())?,
+                false => family.gauge(&pairs, sum)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn retries(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let name = ("mesher_retries", "Further tries, by why the one before failed");
+        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        for (labels, counts) in self.rows().filter(|(labels, _)| labels.direction == Direction::Outbound) {
+            for (reason, count) in &counts.retries {
+                let pairs = vec![
+                    ("service", self.service.as_str()),
+                    ("peer", &labels.peer),
+                    ("protocol", labels.protocol.as_str()),
+                    ("reason", reason),
+                ];
+                family.counter(&pairs, *count)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn connections(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let name = ("mesher_downstream_connections", "Connections of callers that are open");
+        let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
+        for (direction, count) in
+            [Direction::Inbound, Direction::Outbound].into_iter().zip(self.report.downstream)
+        {
+            family.gauge(&vec![("direction", direction.as_str())], count)?;
+        }
+        drop(family);
+        let name = ("mesher_upstream_connections_idle", "Connections to endpoints that wait for a call");
+        let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
+        family.gauge(
+            &vec![("service", self.service.as_str())],
+            i64::try_from(self.report.idle_upstream).unwrap_or(i64::MAX),
+        )?;
+        drop(family);
+        let name = ("mesher_upstream_connects", "Connections to endpoints that were tried");
+        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        for ((peer, result), count) in &self.report.connects {
+            let result = match result {
+                ConnectResult::Ok => "ok",
+                ConnectResult::Refused => "refused",
+                ConnectResult::Timeout => "timeout",
+            };
+            family.counter(&vec![("peer", peer), ("result", result)], *count)?;
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let name = ("mesher_endpoints", "Endpoints that may be chosen");
+        let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
+        for cluster in self.snapshot.clusters().filter(|cluster| cluster.kind == ClusterKind::Service) {
+            let pairs =
+                vec![("service", self.service.as_str()), ("peer", &*cluster.name), ("state", "healthy")];
+            family.gauge(&pairs, i64::try_from(cluster.endpoints.len()).unwrap_or(i64::MAX))?;
+        }
+        drop(family);
+        let name = ("mesher_snapshot_revision", "Number of the snapshot that is served with");
+        let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
+        family
+            .gauge(&vec![("source", "registry")], i64::try_from(self.snapshot.number).unwrap_or(i64::MAX))?;
+        drop(family);
+        let name = ("mesher_snapshot_age", "Time since the snapshot was last changed");
+        let mut family = Self::family(encoder, name, Some(&Unit::Seconds), MetricType::Gauge)?;
+        family.gauge(
+            &vec![("source", "registry")],
+            i64::try_from(self.snapshot_age.as_secs()).unwrap_or(i64::MAX),
+        )?;
+        drop(family);
+        let name = ("mesher_registry_requests", "Calls to the registry, by how they ended");
+        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        for (result, count) in &self.registry_requests {
+            family.counter(&vec![("result", result)], *count)?;
+        }
+        Ok(())
+    }
+
+    fn own(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let name = ("mesher_label_overflow", "Peers that were counted as _other because there are too many");
+        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        family.counter(&vec![("family", "peer")], self.report.overflow)?;
+        drop(family);
+        let name = ("mesher_build_info", "The build of this proxy");
+        let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
+        family.gauge(
+            &vec![("version", env!("CARGO_PKG_VERSION")), ("commit", crate::COMMIT), ("rust", crate::RUST)],
+            1,
+        )?;
+        drop(family);
+        let started = self.started_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let process = mesher_net::process::usage();
+        let gauge = |encoder: &mut DescriptorEncoder<'_>, name, unit, value: u64| {
+            let mut family = Self::family(encoder, name, unit, MetricType::Gauge)?;
+            family.gauge(&Vec::new(), i64::try_from(value).unwrap_or(i64::MAX))
+        };
+        gauge(
+            encoder,
+            ("process_start_time", "Start of the process, unix time"),
+            Some(&Unit::Seconds),
+            started,
+        )?;
+        gauge(
+            encoder,
+            ("process_resident_memory", "Resident memory"),
+            Some(&Unit::Bytes),
+            process.resident_bytes,
+        )?;
+        gauge(encoder, ("process_open_fds", "Open file descriptors"), None, process.open_descriptors)?;
+        let name = ("process_cpu", "Processor time that was used");
+        let metric = encoder.encode_descriptor(name.0, name.1, Some(&Unit::Seconds), MetricType::Counter)?;
+        ConstCounter::new(process.processor_time.as_secs_f64()).encode(metric)
+    }
+}
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let encoder = &mut encoder;
+        self.requests(encoder)?;
+        self.durations(encoder)?;
+        self.failures(encoder)?;
+        let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        self.by_peer(
+            encoder,
+            ("mesher_active_requests", "Invocations under way"),
+            MetricType::Gauge,
+            |counts| counts.active,
+        )?;
+        let name = ("mesher_request_bytes", "Bytes of bodies from callers");
+        self.by_peer(encoder, name, MetricType::Counter, |counts| signed(counts.request_bytes))?;
+        let name = ("mesher_response_bytes", "Bytes of bodies to callers");
+        self.by_peer(encoder, name, MetricType::Counter, |counts| signed(counts.response_bytes))?;
+        self.retries(encoder)?;
+        self.connections(encoder)?;
+        self.snapshot(encoder)?;
+        self.own(encoder)
+    }
+}
+
+/// An upper boundary of the duration histogram, in seconds.
+pub(crate) fn boundary(index: usize) -> f64 {
+    2_f64.powi(LOWEST_EXPONENT + i32::try_from(index).unwrap_or(i32::MAX))
+}
+
+fn code_label(label: CodeLabel) -> String {
+    match label {
+        CodeLabel::One(Code::Status(status)) => status.to_string(),
+        CodeLabel::One(Code::Connected) => "ok".to_owned(),
+        CodeLabel::One(Code::None) => "none".to_owned(),
+        CodeLabel::Other => "other".to_owned(),
+    }
+}
+
+/// The metrics that boards of the Go Mesher read, in its names: all calls, both directions.
+pub(crate) async fn render_compatible(status: &Status) -> String {
+    let report = status.report().await;
+    let own = &status.bootstrap.identity;
+    let labels =
+        format!("{{service_name=\"{}\",app=\"{}\",version=\"{}\"}}", own.service, own.app, own.version);
+    let in_range = |range: std::ops::RangeInclusive<u16>| -> u64 {
+        let codes = report.rows.values().flat_map(|counts| &counts.by_code);
+        codes
+            .filter(
+                |(code, _)| matches!(code, CodeLabel::One(Code::Status(status)) if range.contains(status)),
+            )
+            .map(|(_, count)| count)
+            .sum()
+    };
+    let total: u64 = report.rows.values().flat_map(|counts| &counts.by_code).map(|(_, count)| count).sum();
+    let (client, server) = (in_range(400..=451), in_range(500..=511));
+    let seconds: f64 = report.rows.values().map(|counts| counts.duration.as_secs_f64()).sum();
+    let started = status.started_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let mut text = String::new();
+    for (name, kind, value) in [
+        ("requests_total", "counter", total.to_string()),
+        ("successes_total", "counter", in_range(200..=226).to_string()),
+        ("failures_total", "counter", (client + server).to_string()),
+        ("status_4xx", "counter", client.to_string()),
+        ("status_5xx", "counter", server.to_string()),
+        ("start_time_seconds", "gauge", started.to_string()),
+    ] {
+        text.push_str(&format!("# TYPE {name} {kind}\n{name}{labels} {value}\n"));
+    }
+    text.push_str("# TYPE request_latency_seconds summary\n");
+    text.push_str(&format!(
+        "request_latency_seconds_sum{labels} {seconds}\nrequest_latency_seconds_count{labels} {total}\n"
+    ));
+    text
+}
+
+/// What the endpoints of a cluster speak, for views.
+pub(crate) fn protocol_word(protocol: PortProtocol) -> &'static str {
+    protocol.as_str()
+}

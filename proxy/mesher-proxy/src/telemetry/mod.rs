@@ -1,0 +1,8 @@
+//! What the proxy tells about itself: counters, their exposition, the access log.
+//! It must cost a request no lock and no system call of its own.
+
+pub(crate) mod access_log;
+pub(crate) mod context;
+pub(crate) mod counters;
+pub(crate) mod exposition;
+pub(crate) mod names;

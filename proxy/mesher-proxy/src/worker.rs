@@ -1,0 +1,159 @@
+//! What one worker thread owns: buffers, pools, rotations, counters, and its view of the snapshot.
+//! Nothing here is shared with another worker on a request's path.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use hashbrown::HashMap;
+use mesher_net::{Deadlines, Pool, Scratch};
+use mesher_traffic::RoundRobin;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use crate::bootstrap::Bootstrap;
+use crate::discovery::Lookup;
+use crate::request::exchange::Buffers;
+use crate::request::invocation::{Direction, InvocationId};
+use crate::snapshot::{ClusterId, EndpointId, SharedSnapshot, Snapshot};
+use crate::telemetry::access_log::LogBuffer;
+use crate::telemetry::counters::Counters;
+
+/// Sets of buffers that a worker keeps for connections that become busy again.
+const SPARE_BUFFERS_MAX: usize = 256;
+
+/// What all threads of the proxy share. Read on the path, written off it.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) bootstrap: Bootstrap,
+    /// How the two sides of this proxy sign their answers: `mesher/SERVICE/inbound`, `mesher/SERVICE/outbound`.
+    pub(crate) signatures: [String; 2],
+    /// The value of `x-cse-context` for a call that brings none.
+    pub(crate) own_context: String,
+    pub(crate) snapshot: Arc<SharedSnapshot>,
+    /// Look-ups of names that the snapshot does not hold.
+    pub(crate) lookups: mpsc::Sender<Lookup>,
+    /// Our own listening addresses: a call that would go there would come back.
+    pub(crate) own_addresses: Vec<std::net::SocketAddr>,
+    /// Set when inbound work ends; kept connections are closed after their current call.
+    pub(crate) is_draining: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn signature(&self, direction: Direction) -> &str {
+        let [inbound, outbound] = &self.signatures;
+        match direction {
+            Direction::Inbound => inbound,
+            Direction::Outbound => outbound,
+        }
+    }
+}
+
+/// What the control thread asks of a worker.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Report the counters.
+    Report(oneshot::Sender<crate::telemetry::counters::Report>),
+    /// Accept nothing more, close what is idle, and end when the last call has.
+    Stop,
+}
+
+/// One worker.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) scratch: Scratch,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) pool: RefCell<Pool<EndpointId>>,
+    pub(crate) counters: RefCell<Counters>,
+    pub(crate) log: RefCell<LogBuffer>,
+    /// Told when a connection ends.
+    pub(crate) connection_ended: Notify,
+    pub(crate) connection_count: Cell<usize>,
+    rotations: RefCell<HashMap<ClusterId, RoundRobin, foldhash::fast::RandomState>>,
+    snapshot: RefCell<Rc<Arc<Snapshot>>>,
+    spare_buffers: RefCell<Vec<Box<Buffers>>>,
+    next_invocation: Cell<u64>,
+    number: usize,
+}
+
+impl Worker {
+    pub(crate) fn new(shared: Arc<Shared>, number: usize) -> Self {
+        let snapshot = RefCell::new(Rc::new(shared.snapshot.load_full()));
+        Self {
+            shared,
+            scratch: Scratch::default(),
+            deadlines: Deadlines::default(),
+            pool: RefCell::default(),
+            counters: RefCell::default(),
+            log: RefCell::default(),
+            connection_ended: Notify::new(),
+            connection_count: Cell::new(0),
+            rotations: RefCell::default(),
+            snapshot,
+            spare_buffers: RefCell::default(),
+            next_invocation: Cell::new(fastrand::u64(..)),
+            number,
+        }
+    }
+
+    /// The current snapshot. An invocation keeps what it got.
+    pub(crate) fn snapshot(&self) -> Rc<Arc<Snapshot>> {
+        let current = self.shared.snapshot.load();
+        let mut mine = self.snapshot.borrow_mut();
+        if !Arc::ptr_eq(&current, &mine) {
+            *mine = Rc::new(Arc::clone(&current));
+        }
+        Rc::clone(&mine)
+    }
+
+    /// A number that no other invocation of the fleet is likely to have.
+    pub(crate) fn next_invocation_id(&self) -> InvocationId {
+        let id = self.next_invocation.get();
+        // An odd step visits every number before it repeats one.
+        self.next_invocation.set(id.wrapping_add(0x9e37_79b9_7f4a_7c15));
+        InvocationId(id)
+    }
+
+    /// Lends the rotation of a cluster.
+    pub(crate) fn with_rotation<R>(
+        &self,
+        cluster: ClusterId,
+        use_it: impl FnOnce(&mut RoundRobin) -> R,
+    ) -> R {
+        let mut rotations = self.rotations.borrow_mut();
+        use_it(rotations.entry(cluster).or_insert_with(|| RoundRobin::starting_at(self.number)))
+    }
+
+    /// Buffers for a connection that becomes busy.
+    pub(crate) fn take_buffers(&self) -> Box<Buffers> {
+        self.spare_buffers.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Takes back the buffers of a connection that is idle again.
+    pub(crate) fn give_back(&self, mut buffers: Box<Buffers>) {
+        let mut spare = self.spare_buffers.borrow_mut();
+        if spare.len() < SPARE_BUFFERS_MAX {
+            buffers.clear();
+            spare.push(buffers);
+        }
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.shared.is_draining.load(Ordering::Relaxed)
+    }
+
+    /// One second has passed: deadlines, idle connections, the log, what belonged to clusters that are gone.
+    pub(crate) fn tick(&self) {
+        self.deadlines.tick();
+        let snapshot = self.snapshot();
+        self.pool.borrow_mut().sweep(Instant::now(), |id| snapshot.has_endpoint(*id));
+        let clusters = snapshot.clusters().count();
+        let mut rotations = self.rotations.borrow_mut();
+        if rotations.len() > clusters * 2 + 16 {
+            rotations.retain(|id, _| snapshot.clusters().any(|cluster| cluster.id == *id));
+        }
+        self.log.borrow_mut().flush();
+    }
+}
