@@ -1,0 +1,48 @@
+//! Tables for counting, for reports and for what CI allows.
+//! Must not start cargo, nor write outside the system's folder for temporary files.
+
+use std::io::Write;
+
+use crate::skips::{SkipReport, lines};
+use crate::steps::{Outcome, settle};
+use crate::tally::Tally;
+
+#[test]
+fn closing_lines_are_added_up_and_others_passed_over() {
+    let mut tally = Tally::default();
+    for line in [
+        "running 15 tests",
+        "test bmi::the_index_is_rounded ... ok",
+        "test result: ok. 15 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.05s",
+        "test result: FAILED. 2 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 10.05s",
+        "said a test: test result: ok. 100 passed",
+    ] {
+        tally.add_line(line);
+    }
+    assert_eq!(tally, Tally { passed: 17, failed: 3, ignored: 1 });
+}
+
+#[test]
+fn a_report_names_each_omission_once() {
+    let text =
+        "load: wrk is not installed\n\nstore: redis-server is not installed\r\nload: wrk is not installed\n";
+    assert_eq!(lines(text), ["load: wrk is not installed", "store: redis-server is not installed"]);
+}
+
+#[test]
+fn a_suite_appends_to_the_report_of_this_run() {
+    let report = SkipReport::begin(&std::env::temp_dir()).unwrap();
+    let path = report.path().to_owned();
+    let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+    writeln!(file, "load: wrk is not installed").unwrap();
+    assert_eq!(report.end().unwrap(), ["load: wrk is not installed"]);
+    assert!(!path.exists(), "a report is taken away with its run");
+}
+
+#[test]
+fn only_a_desk_may_skip() {
+    let skipped = || Outcome::Skipped("cargo-deny is not installed".to_owned());
+    assert_eq!(settle(skipped(), false), skipped());
+    assert_eq!(settle(skipped(), true), Outcome::Failed);
+    assert_eq!(settle(Outcome::Passed, true), Outcome::Passed);
+}
