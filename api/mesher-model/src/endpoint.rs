@@ -41,7 +41,9 @@ impl Endpoint {
     /// [`EndpointError`] names the part that cannot be used, with the text as it stood.
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
         let (scheme, rest) = text.split_once("://").ok_or_else(|| EndpointError::Scheme(text.to_owned()))?;
-        if scheme.is_empty() || !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) {
+        if scheme.is_empty()
+            || !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+        {
             return Err(EndpointError::Scheme(text.to_owned()));
         }
         let (authority, query) = match rest.split_once('?') {
