@@ -98,10 +98,4 @@ impl RegistryError {
     pub fn body(&self) -> ErrorBody {
         self.code().body(self.to_string())
     }
-
-    /// The one line that stands for this refusal inside the answer to a batch.
-    #[must_use]
-    pub fn batch_message(&self) -> String {
-        format!("{}({self})", self.code().message())
-    }
 }

@@ -45,6 +45,12 @@ impl fmt::Display for ResultRevision {
     }
 }
 
+impl Serialize for ResultRevision {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// A result set. It serializes as `{"instances":[…]}`, straight from the records.
 #[derive(Debug)]
 pub struct Found<'a> {

@@ -1,6 +1,7 @@
 //! Service Center semantics without HTTP: services, instances, leases and find, as values in and values out.
 //! It must do no I/O, own no runtime, read no clock and invent no ids: `now` and candidates for ids come in.
 
+mod batch;
 mod change;
 mod error;
 mod find;
@@ -18,6 +19,7 @@ mod tenant;
 mod validate;
 mod version;
 
+pub use batch::BatchFound;
 pub use change::{Change, ChangeKind};
 pub use error::RegistryError;
 pub use find::{FindRequest, Found, FoundInstance, ResultRevision};

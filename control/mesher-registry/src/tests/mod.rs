@@ -1,6 +1,7 @@
 //! Tables for the registry's semantics, and what the tables share.
 //! They must not wait: time is a value, and every expectation is what a client sees.
 
+mod batch;
 mod find;
 mod instances;
 mod leases;
