@@ -43,7 +43,7 @@ pub(crate) async fn read_lenient<T: DeserializeOwned>(body: Body, limit: usize) 
 }
 
 /// Every member name that a client may send, wherever it stands. No two differ in case only.
-const NAMES: [&str; 42] = [
+pub(crate) const NAMES: [&str; 42] = [
     "alias",
     "appId",
     "availableZone",

@@ -1,6 +1,7 @@
 //! What the control plane counts of itself, in OpenMetrics text.
 //! It must not use a label that a caller can choose: routes are named by their template.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -28,13 +29,33 @@ struct Requests {
     code: u16,
 }
 
-/// The template of a route; the name of no route stands for all unknown paths.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Api(Option<Arc<str>>);
+/// The template of a route; no route stands for all unknown paths. Shared with the router: counting copies no text.
+#[derive(Debug, Clone)]
+struct Api(Option<MatchedPath>);
+
+impl Api {
+    fn as_str(&self) -> &str {
+        self.0.as_ref().map_or("unmatched", MatchedPath::as_str)
+    }
+}
+
+impl PartialEq for Api {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Api {}
+
+impl Hash for Api {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
 
 impl EncodeLabelValue for Api {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
-        self.0.as_deref().unwrap_or("unmatched").encode(encoder)
+        self.as_str().encode(encoder)
     }
 }
 
@@ -92,7 +113,7 @@ impl Metrics {
 
 /// Counts each answer under its route.
 pub(crate) async fn count(State(control): State<Arc<Control>>, request: Request, next: Next) -> Response {
-    let api = request.extensions().get::<MatchedPath>().map(|path| Arc::from(path.as_str()));
+    let api = request.extensions().get::<MatchedPath>().cloned();
     let response = next.run(request).await;
     let labels = Requests { api: Api(api), code: response.status().as_u16() };
     control.metrics.requests.get_or_create(&labels).inc();

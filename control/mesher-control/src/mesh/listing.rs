@@ -31,7 +31,7 @@ pub(crate) fn page<T>(mut rows: Vec<(String, T)>, filter: &Filter, revision: u64
 }
 
 /// A key in characters that need no escape in a query.
-fn cursor(key: &str) -> String {
+pub(crate) fn cursor(key: &str) -> String {
     key.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -3,7 +3,8 @@
 
 mod filter;
 mod instances;
-mod listing;
+pub(crate) mod listing;
+mod place;
 mod proxies;
 mod services;
 

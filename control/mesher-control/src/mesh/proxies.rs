@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use mesher_model::mesh::ProxyRow;
 
 use super::filter::Filter;
 use super::listing;
+use super::place::Place;
 use crate::answer::MeshRefused;
 use crate::body::BodyError;
 use crate::control::Control;
@@ -42,7 +43,7 @@ pub(super) async fn list(State(control): State<Arc<Control>>, filter: Filter) ->
 /// `PUT /mesher/v1/proxies/{id}`: to be repeated well within half a minute.
 pub(super) async fn announce(
     State(control): State<Arc<Control>>,
-    Path(id): Path<String>,
+    Place(id): Place<String>,
     body: Body,
 ) -> Response {
     let row = match read(body).await {
@@ -65,7 +66,7 @@ async fn read(body: Body) -> Result<ProxyRow, MeshRefused> {
 }
 
 /// `DELETE /mesher/v1/proxies/{id}`: 204 also for one that is gone already, so that it may be repeated.
-pub(super) async fn remove(State(control): State<Arc<Control>>, Path(id): Path<String>) -> StatusCode {
+pub(super) async fn remove(State(control): State<Arc<Control>>, Place(id): Place<String>) -> StatusCode {
     control.with_proxies(|proxies, _| proxies.remove(&id));
     StatusCode::NO_CONTENT
 }

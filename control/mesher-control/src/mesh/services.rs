@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use mesher_model::mesh::{Detail, ServiceRow};
 
 use super::filter::Filter;
 use super::listing;
+use super::place::Place;
 use crate::control::Control;
 use crate::{answer, rows};
 
@@ -32,7 +33,7 @@ fn admits(filter: &Filter, row: &ServiceRow) -> bool {
 /// `GET /mesher/v1/services/{app}/{name}`; without `?env=`, the first environment that has it, the empty one first.
 pub(super) async fn read_one(
     State(control): State<Arc<Control>>,
-    Path((app, name)): Path<(String, String)>,
+    Place((app, name)): Place<(String, String)>,
     filter: Filter,
 ) -> Response {
     let detail = control.with_registry(|registry, now| {

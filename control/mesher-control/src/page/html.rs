@@ -4,7 +4,7 @@
 use std::fmt::{self, Display, Write as _};
 
 /// Foreign text, safe between tags and inside a quoted attribute.
-pub(super) struct Escaped<'a>(pub(super) &'a str);
+pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 
 impl Display for Escaped<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,16 +29,16 @@ const fn is_directional(character: char) -> bool {
 }
 
 /// A table under a caption, or the sentence that stands for an empty one.
-pub(super) struct Table<'a> {
-    pub(super) title: &'a str,
-    pub(super) columns: &'a [&'a str],
-    pub(super) empty: &'a str,
+pub(crate) struct Table<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) columns: &'a [&'a str],
+    pub(crate) empty: &'a str,
     /// Cells as they stand on the page: made of [`cell`]s.
-    pub(super) rows: Vec<String>,
+    pub(crate) rows: Vec<String>,
     /// How many there are in all, shown or not.
-    pub(super) total: u64,
+    pub(crate) total: u64,
     /// Where all of them can be read.
-    pub(super) all: &'a str,
+    pub(crate) all: &'a str,
 }
 
 impl Display for Table<'_> {
@@ -62,12 +62,12 @@ impl Display for Table<'_> {
 }
 
 /// A cell with foreign text in it.
-pub(super) fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     format!("<td>{}</td>", Escaped(text))
 }
 
 /// A cell with a state word, coloured by what it means; the word itself says it too.
-pub(super) fn state_cell(word: &str) -> String {
+pub(crate) fn state_cell(word: &str) -> String {
     let class = match word {
         "UP" | "ready" => "good",
         "DOWN" | "OUTOFSERVICE" => "bad",
@@ -77,7 +77,7 @@ pub(super) fn state_cell(word: &str) -> String {
 }
 
 /// A cell with several foreign texts, one a line.
-pub(super) fn lines_cell<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn lines_cell<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     let mut cell = String::from("<td>");
     for (place, line) in lines.enumerate() {
         // Writing to a String cannot fail.

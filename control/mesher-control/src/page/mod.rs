@@ -1,7 +1,7 @@
 //! The status page at `/`: what is registered, for a person with a browser.
 //! It must not run a script, and must not show a byte of foreign text that is not escaped.
 
-mod html;
+pub(crate) mod html;
 mod status;
 
 use std::sync::Arc;

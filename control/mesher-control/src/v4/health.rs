@@ -1,7 +1,6 @@
 //! What the registry says of itself.
 //! It must not depend on what clients registered.
 
-use axum::http::StatusCode;
 use axum::response::Response;
 use mesher_model::{ErrorCode, Instance};
 use serde::Serialize;
@@ -24,6 +23,8 @@ struct Nodes<'a> {
 struct Version {
     version: &'static str,
     build_tag: &'static str,
+    /// Scripts read it; there is no Go in this registry.
+    go_version: &'static str,
     api_version: &'static str,
     os: &'static str,
     arch: &'static str,
@@ -43,8 +44,8 @@ pub(super) async fn health(call: Call) -> Outcome {
 }
 
 /// `GET /health/readiness`: SDKs probe addresses by it. The original answers 404, and they then try a bare connection.
-pub(super) async fn readiness(_call: Call) -> StatusCode {
-    StatusCode::OK
+pub(super) async fn readiness(_call: Call) -> Response {
+    answer::empty()
 }
 
 /// `GET /version`.
@@ -52,6 +53,7 @@ pub(super) async fn version(_call: Call) -> Response {
     answer::json(&Version {
         version: crate::VERSION,
         build_tag: "mesher",
+        go_version: "none",
         api_version: API_VERSION,
         os: std::env::consts::OS,
         arch: std::env::consts::ARCH,
