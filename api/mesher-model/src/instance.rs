@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::query::InstanceKey;
+
 /// One running copy of a service.
 ///
 /// Source: Service Center v4, `MicroServiceInstance`.
@@ -138,6 +140,44 @@ pub struct InstanceIdAnswer {
 pub struct InstanceList {
     /// The instances, of every status; empty rather than left out.
     pub instances: Vec<Instance>,
+}
+
+/// Body of `PUT …/properties`, of a service and of an instance: the pairs that replace all those held.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PropertiesBody {
+    /// The new pairs.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// Body of `PUT …/registry/heartbeats`. Old clients and the original's documentation write `Instances`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HeartbeatRequest {
+    /// Those that are alive; at least one.
+    #[serde(alias = "Instances")]
+    pub instances: Vec<InstanceKey>,
+}
+
+/// Answer of `PUT …/registry/heartbeats`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HeartbeatAnswer {
+    /// What became of each, duplicates collapsed.
+    pub instances: Vec<HeartbeatResult>,
+}
+
+/// What became of one heartbeat of a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HeartbeatResult {
+    /// The service of the instance.
+    pub service_id: String,
+    /// The instance.
+    pub instance_id: String,
+    /// Why its lease was not renewed; left out when it was.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub err_message: String,
 }
 
 fn is_zero(number: &i64) -> bool {

@@ -20,6 +20,18 @@ pub struct Listing<T> {
     pub partial: Vec<String>,
 }
 
+/// One item as every `/mesher/v1` path answers it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Detail<T> {
+    /// The server's clock, RFC 3339 with milliseconds.
+    pub now_at: String,
+    /// The registry's revision that this answer was read at.
+    pub revision: u64,
+    /// The item itself, beside the two.
+    #[serde(flatten)]
+    pub item: T,
+}
+
 /// One service, all versions together. Item of `GET /mesher/v1/services`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServiceRow {
@@ -78,6 +90,7 @@ pub struct InstanceRow {
 /// One proxy, as it last spoke of itself. Item of `GET /mesher/v1/proxies`, body of
 /// `PUT /mesher/v1/proxies/{id}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ProxyRow {
     /// The proxy's own id; equals the instance id where it registers an instance.
     pub id: String,
@@ -102,7 +115,6 @@ pub struct ProxyRow {
     /// Whether it is `starting`, `ready` or `draining`.
     pub state: String,
     /// When the control plane last heard of it, RFC 3339 with milliseconds; set by the control plane.
-    #[serde(default)]
     pub seen_at: Option<String>,
 }
 

@@ -107,3 +107,32 @@ pub struct ServiceList {
     /// Every service of the tenant and project; empty rather than left out.
     pub services: Vec<Microservice>,
 }
+
+/// Body of `DELETE …/microservices`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RemoveServices {
+    /// The services to remove; at least one.
+    pub service_ids: Vec<String>,
+    /// Whether to remove those that still have instances.
+    pub force: bool,
+}
+
+/// Answer of `DELETE …/microservices`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RemoveServicesAnswer {
+    /// What became of each.
+    pub services: Vec<RemovedService>,
+}
+
+/// What became of one service of a [`RemoveServices`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RemovedService {
+    /// The service.
+    pub service_id: String,
+    /// Why it was not removed; left out when it was.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub err_message: String,
+}

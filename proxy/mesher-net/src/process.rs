@@ -30,6 +30,14 @@ pub fn end_with_parent(command: &mut Command) {
     }
 }
 
+/// Leaves the process group that a terminal's Ctrl-C reaches. Who started this process ends it.
+///
+/// # Errors
+/// The system's.
+pub fn leave_terminal_group() -> io::Result<()> {
+    Ok(rustix::process::setpgid(None, None)?)
+}
+
 /// Asks the child with this id to end (SIGTERM).
 ///
 /// # Errors

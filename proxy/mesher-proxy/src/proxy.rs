@@ -134,13 +134,12 @@ impl Proxy {
         tokio::task::spawn_local(watch_application(self.bootstrap.ports.clone(), local, is_up));
         let row = self.row(&status.instance_id);
         tokio::task::spawn_local(admin::serve(self.admin, Arc::clone(&status)));
-        tokio::task::spawn_local(Registration::announce(client.clone(), Arc::clone(&status), row.clone()));
+        tokio::task::spawn_local(Registration::announce(client.clone(), Arc::clone(&status), row));
         let mut registration = Registration {
             client,
             status: Arc::clone(&status),
             endpoints: endpoints(&self.bootstrap, self.advertised, &self.addresses),
             host_name: mesher_net::process::host_name(),
-            row,
             is_up: application,
         };
         tracing::info!(service = %own.service, addresses = ?self.addresses, advertised = %self.advertised, "listening");

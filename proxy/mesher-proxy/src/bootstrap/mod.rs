@@ -143,6 +143,16 @@ pub enum AccessLog {
 }
 
 impl Bootstrap {
+    /// Checks what is given, without asking that all that is required is there.
+    ///
+    /// # Errors
+    /// [`BootstrapError`] as [`Self::load`] has it.
+    pub fn check(sources: &Sources) -> Result<(), BootstrapError> {
+        let Err(mut error) = Self::load(sources) else { return Ok(()) };
+        error.problems.retain(|problem| problem.message != values::SERVICE_MISSING);
+        if error.problems.is_empty() { Ok(()) } else { Err(error) }
+    }
+
     /// Reads all settings.
     ///
     /// # Errors

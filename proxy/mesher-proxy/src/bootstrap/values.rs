@@ -13,6 +13,9 @@ use super::{AccessLog, Advertise, LocalPort, PortProtocol, REGISTRY_DEFAULT, Tcp
 
 /// Stands for an address that could not be read; the problem beside it keeps it from being used.
 pub(super) const UNSET: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+/// What is told when no service is named.
+pub(super) const SERVICE_MISSING: &str =
+    "not set; a sidecar needs the name of its service, for example MESHER_SERVICE=calculator";
 /// Most data threads that can be asked for.
 const WORKERS_MAX: usize = 1024;
 /// Most characters of a service name.

@@ -32,8 +32,6 @@ pub(crate) struct Registration {
     /// The endpoints to register; empty for an application that only calls.
     pub(crate) endpoints: Vec<String>,
     pub(crate) host_name: String,
-    /// The proxy as it announces itself; id and state are filled in.
-    pub(crate) row: ProxyRow,
     /// Whether the application accepts connections.
     pub(crate) is_up: watch::Receiver<bool>,
 }

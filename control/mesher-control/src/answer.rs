@@ -1,0 +1,86 @@
+//! The forms of an answer, for each of the two APIs.
+//! It must not choose a status on its own: codes and callers do.
+
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use mesher_model::mesh::MeshError;
+use mesher_model::{ErrorBody, ErrorCode};
+use mesher_registry::RegistryError;
+use serde::Serialize;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=UTF-8");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
+
+/// A refusal of the v4 API.
+#[derive(Debug)]
+pub(crate) struct Refused(ErrorCode, ErrorBody);
+
+impl Refused {
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+        Self(ErrorCode::InvalidParams, ErrorCode::InvalidParams.body(detail))
+    }
+
+    pub(crate) fn new(code: ErrorCode, detail: &str) -> Self {
+        Self(code, code.body(detail))
+    }
+}
+
+impl From<RegistryError> for Refused {
+    fn from(error: RegistryError) -> Self {
+        Self(error.code(), error.body())
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        json_with(status(self.0.status()), &self.1)
+    }
+}
+
+/// A good answer with a body.
+pub(crate) fn json(body: &impl Serialize) -> Response {
+    json_with(StatusCode::OK, body)
+}
+
+/// A body that is serialized already.
+pub(crate) fn raw_json(body: Vec<u8>) -> Response {
+    ([(CONTENT_TYPE, JSON)], body).into_response()
+}
+
+/// A good answer of the v4 API without a body: 200, as its clients expect.
+pub(crate) fn empty() -> Response {
+    text(StatusCode::OK, "")
+}
+
+pub(crate) fn text(status: StatusCode, body: &'static str) -> Response {
+    (status, [(CONTENT_TYPE, TEXT)], body).into_response()
+}
+
+/// A refusal of `/mesher/v1`: status, word, detail.
+#[derive(Debug)]
+pub(crate) struct MeshRefused(pub(crate) u16, pub(crate) &'static str, pub(crate) String);
+
+impl IntoResponse for MeshRefused {
+    fn into_response(self) -> Response {
+        mesh_error(self.0, self.1, self.2)
+    }
+}
+
+/// A refusal of `/mesher/v1`, and of every path that no API knows.
+pub(crate) fn mesh_error(code: u16, error: &str, detail: impl Into<String>) -> Response {
+    json_with(status(code), &MeshError { error: error.to_owned(), detail: detail.into() })
+}
+
+fn json_with(status: StatusCode, body: &impl Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(body) => (status, [(CONTENT_TYPE, JSON)], body).into_response(),
+        // None of our types can fail to serialize; a map with keys other than text could.
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Body::empty()).into_response(),
+    }
+}
+
+fn status(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}

@@ -1,0 +1,44 @@
+//! Which names a browser may reach this control plane by.
+//! It must not trust any other: a page elsewhere can make its own name resolve to this machine (DNS rebinding).
+
+use std::net::IpAddr;
+
+use axum::http::header::HOST;
+use axum::http::{HeaderMap, Uri};
+
+/// The names beside addresses and `localhost`.
+#[derive(Debug)]
+pub(crate) struct Hosts(Vec<String>);
+
+impl Hosts {
+    pub(crate) fn new(extra: &[String]) -> Self {
+        Self(extra.iter().map(|name| name.trim_end_matches('.').to_ascii_lowercase()).collect())
+    }
+
+    /// Whether a request names this control plane. Each name that it carries must be one of ours, and there must be
+    /// exactly one `Host` (RFC 9112, 3.2).
+    pub(crate) fn admit(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        let mut fields = headers.get_all(HOST).iter();
+        let field = fields.next().and_then(|value| value.to_str().ok());
+        let is_single = fields.next().is_none();
+        let target = uri.authority().map(axum::http::uri::Authority::as_str);
+        is_single
+            && field.is_some_and(|host| self.is_own(host))
+            && target.is_none_or(|host| self.is_own(host))
+    }
+
+    fn is_own(&self, host: &str) -> bool {
+        let name = without_port(host).trim_end_matches('.');
+        let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+        address.parse::<IpAddr>().is_ok()
+            || name.eq_ignore_ascii_case("localhost")
+            || self.0.iter().any(|own| own.eq_ignore_ascii_case(name))
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}

@@ -1,0 +1,33 @@
+//! The control plane's HTTP face: Service Center v4, `/mesher/v1`, the status page, health and metrics.
+//! It must not decide what a call means for the records; that is `mesher-registry`'s.
+
+mod answer;
+mod body;
+mod clock;
+mod connection;
+mod control;
+mod error;
+mod gate;
+mod hosts;
+mod journal;
+mod mesh;
+mod metrics;
+mod own;
+mod page;
+mod proxies;
+mod routes;
+mod rows;
+mod server;
+mod settings;
+mod v4;
+
+pub use clock::Clock;
+pub use error::ControlError;
+pub use server::Server;
+pub use settings::Settings;
+
+/// Version of the control plane: of every crate of the workspace.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+#[cfg(test)]
+mod tests;

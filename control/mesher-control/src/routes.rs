@@ -1,0 +1,69 @@
+//! The map of the HTTP API: which path answers what, and what stands before all of them.
+//! It must not hold logic.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::SERVER;
+use axum::http::{HeaderValue, Method, Uri};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Router, http::StatusCode};
+
+use crate::control::Control;
+use crate::{answer, mesh, metrics, page, v4};
+
+/// As the original names itself: some clients log it, none acts on it.
+const SERVER_NAME: HeaderValue =
+    HeaderValue::from_static(concat!("SERVICECENTER/", env!("CARGO_PKG_VERSION")));
+
+pub(crate) fn build(control: Arc<Control>) -> Router {
+    let browsers = Router::new().merge(page::routes()).merge(mesh::routes());
+    let browsers = browsers.route_layer(middleware::from_fn_with_state(Arc::clone(&control), own_host));
+    Router::new()
+        .merge(browsers)
+        .merge(v4::routes())
+        .route("/livez", get(healthy))
+        .route("/readyz", get(healthy))
+        .route("/metrics", get(metrics::show))
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(middleware::from_fn_with_state(Arc::clone(&control), metrics::count))
+        .layer(middleware::map_response(named))
+        .with_state(control)
+}
+
+async fn healthy() -> StatusCode {
+    StatusCode::OK
+}
+
+async fn named(mut response: Response) -> Response {
+    response.headers_mut().insert(SERVER, SERVER_NAME);
+    response
+}
+
+/// Refuses a browser that was led here under a foreign name.
+async fn own_host(State(control): State<Arc<Control>>, request: Request, next: Next) -> Response {
+    if control.hosts.admit(request.uri(), request.headers()) {
+        return next.run(request).await;
+    }
+    let detail = "the Host field names another server; use an IP address or localhost, or start the control plane with this name as one of its own";
+    answer::mesh_error(403, "foreign_host", detail)
+}
+
+/// Also for `/v4`: a client that probes for access control needs 404 from `/v4/token`.
+async fn not_found(uri: Uri) -> Response {
+    let path: String = uri.path().chars().take(200).collect();
+    answer::mesh_error(404, "not_found", format!("nothing is served at {path}"))
+}
+
+async fn not_allowed(method: Method) -> Response {
+    let method: String = method.as_str().chars().take(32).collect();
+    answer::mesh_error(
+        405,
+        "method_not_allowed",
+        format!("{method} is not for this path; Allow names what is"),
+    )
+    .into_response()
+}

@@ -1,0 +1,126 @@
+//! Binds the address, takes connections, and ends them all when told to.
+//! It must not know a route: it runs one service on each connection.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+use tracing::{info, warn};
+
+use crate::control::Control;
+use crate::{ControlError, Settings, connection, routes};
+
+/// How long requests in flight may take once the server ends.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
+/// How often leases are looked at where no request does it.
+const TICK: Duration = Duration::from_millis(500);
+/// Rest after a failure to accept, such as too many open files: trying at once would only burn the processor.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// A control plane that listens and does not answer yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    control: Arc<Control>,
+    places: Arc<Semaphore>,
+}
+
+impl Server {
+    /// Takes the address. Must be called within a tokio runtime with time and network.
+    ///
+    /// # Errors
+    /// [`ControlError::AddressTaken`] and [`ControlError::Listen`]: whoever chose the address is to blame.
+    pub async fn bind(settings: Settings) -> Result<Self, ControlError> {
+        let asked = settings.listen;
+        let fails = |source: io::Error| match source.kind() {
+            io::ErrorKind::AddrInUse => ControlError::AddressTaken(asked),
+            _ => ControlError::Listen { address: asked, source },
+        };
+        let listener = TcpListener::bind(asked).await.map_err(fails)?;
+        let address = listener.local_addr().map_err(fails)?;
+        if !address.ip().is_loopback() {
+            warn!(%address, "the control plane can be reached from other machines, and asks nobody for a token");
+        }
+        let control = Arc::new(Control::new(&settings, address)?);
+        let places = Arc::new(Semaphore::new(settings.max_connections.min(Semaphore::MAX_PERMITS)));
+        Ok(Self { listener, address, control, places })
+    }
+
+    /// The address that it listens on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until `shutdown` is done. Then takes nothing more, closes idle connections at once, and gives
+    /// requests in flight five seconds.
+    ///
+    /// Dropping the future ends all connections where they stand.
+    ///
+    /// # Errors
+    /// None today; a failing listener is retried.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), ControlError> {
+        let Self { listener, address, control, places } = self;
+        let router = routes::build(Arc::clone(&control));
+        let (stop, stopped) = watch::channel(false);
+        let mut connections = JoinSet::new();
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut shutdown = pin!(shutdown);
+        info!(%address, "the control plane answers");
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                (stream, place) = accept(&listener, &places) => {
+                    connections.spawn(hold(place, stream, router.clone(), stopped.clone()));
+                }
+                Some(_) = connections.join_next() => {}
+                _ = tick.tick() => control.with_registry(|_, _| ()),
+            }
+        }
+        drop(listener);
+        // No receiver is left where no connection is.
+        let _ = stop.send(true);
+        let all_done = async { while connections.join_next().await.is_some() {} };
+        let in_time = tokio::time::timeout(GRACE, all_done).await.is_ok();
+        info!(%address, in_time, "the control plane has ended");
+        Ok(())
+    }
+}
+
+/// Takes the next connection, once there is a place for it: until then it waits in the system's backlog.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (TcpStream, Option<OwnedSemaphorePermit>) {
+    // The semaphore is never closed.
+    let place = Arc::clone(places).acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return (stream, place),
+            Err(error) => {
+                warn!(%error, "cannot take a connection");
+                tokio::time::sleep(ACCEPT_REST).await;
+            }
+        }
+    }
+}
+
+async fn hold(
+    place: Option<OwnedSemaphorePermit>,
+    stream: TcpStream,
+    router: Router,
+    stopped: watch::Receiver<bool>,
+) {
+    connection::serve(stream, router, stopped).await;
+    drop(place);
+}

@@ -1,0 +1,16 @@
+//! The control plane over a real socket, as clients and browsers meet it.
+//! It must not wait for time: the clock is the test's, and ports are the system's.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the lints' exception for tests does not reach the helpers of an integration suite"
+)]
+
+mod bad_input;
+mod connections;
+mod find;
+mod mesh;
+mod page;
+mod registry;
+mod support;

@@ -1,0 +1,86 @@
+//! T-INS-11…13: leases are renewed and run out.
+//! They must not assume how the queue is kept, only when an instance is there and when it is gone.
+
+use mesher_model::{ErrorCode, HealthCheck, Instance};
+
+use super::{at, code, create, named, on_host, register, registry};
+use crate::{ChangeKind, Registry, Tenant};
+
+fn with_lease(interval: i64, times: i64) -> (Registry, String) {
+    let mut registry = registry();
+    let service = create(&mut registry, named("conf", "lease", "1.0.0"));
+    let check = HealthCheck { mode: "push".to_owned(), interval, times, ..HealthCheck::default() };
+    let instance = Instance { health_check: Some(check), ..on_host("l1") };
+    registry.register_instance(Tenant::DEFAULT, &service, instance, || "l1".to_owned(), at(0)).unwrap();
+    registry.take_changes();
+    (registry, service)
+}
+
+#[test]
+fn a_lease_lasts_interval_times_one_more_than_may_be_missed() {
+    for (interval, times, ends) in [(5, 3, 20), (1, 1, 20), (30, 3, 120), (15, 3, 60)] {
+        let (mut registry, service) = with_lease(interval, times);
+        registry.expire(at(ends - 1));
+        assert!(registry.instance(Tenant::DEFAULT, &service, "l1", "").is_ok(), "{interval} {times}");
+        registry.expire(at(ends));
+        let gone = registry.instance(Tenant::DEFAULT, &service, "l1", "");
+        assert_eq!(code(gone), ErrorCode::InstanceNotExists, "{interval} {times}");
+        let changes = registry.take_changes();
+        assert_eq!(changes.len(), 1);
+        assert_eq!((changes[0].kind, changes[0].instance_id.as_str()), (ChangeKind::InstanceExpired, "l1"));
+    }
+}
+
+#[test]
+fn a_heartbeat_buys_a_whole_term() {
+    let (mut registry, service) = with_lease(5, 3);
+    for second in (15..100).step_by(15) {
+        registry.expire(at(second));
+        registry.heartbeat(Tenant::DEFAULT, &service, "l1", at(second)).unwrap();
+    }
+    registry.expire(at(109));
+    assert!(registry.instance(Tenant::DEFAULT, &service, "l1", "").is_ok());
+    registry.expire(at(110));
+    assert_eq!(
+        code(registry.heartbeat(Tenant::DEFAULT, &service, "l1", at(110))),
+        ErrorCode::InstanceNotExists
+    );
+}
+
+#[test]
+fn registering_a_living_instance_renews_it() {
+    let (mut registry, service) = with_lease(5, 3);
+    let again = Instance { instance_id: "l1".to_owned(), ..on_host("l1") };
+    registry.register_instance(Tenant::DEFAULT, &service, again, String::new, at(19)).unwrap();
+    registry.expire(at(38));
+    assert!(registry.instance(Tenant::DEFAULT, &service, "l1", "").is_ok());
+    registry.expire(at(39));
+    assert!(registry.instance(Tenant::DEFAULT, &service, "l1", "").is_err());
+}
+
+#[test]
+fn a_lease_of_the_past_does_not_end_a_new_one() {
+    let (mut registry, service) = with_lease(5, 3);
+    registry.unregister_instance(Tenant::DEFAULT, &service, "l1").unwrap();
+    register(&mut registry, &service, "l1", at(10));
+    registry.expire(at(20));
+    assert!(registry.instance(Tenant::DEFAULT, &service, "l1", "").is_ok());
+    registry.remove_service_by_id(Tenant::DEFAULT, &service, true).unwrap();
+    create(&mut registry, named("conf", "lease", "1.0.0"));
+    register(&mut registry, &service, "l1", at(100));
+    registry.expire(at(130));
+    assert!(registry.instance(Tenant::DEFAULT, &service, "l1", "").is_ok());
+}
+
+#[test]
+fn many_leases_end_together() {
+    let mut registry = registry();
+    let service = create(&mut registry, named("conf", "lease", "1.0.0"));
+    for number in 0..500 {
+        register(&mut registry, &service, &format!("h{number}"), at(0));
+    }
+    registry.expire(at(120));
+    assert_eq!(registry.instance_count(), 1);
+    registry.expire(at(1_000_000));
+    assert_eq!(registry.own_instances().count(), 1, "the registry's own never ends");
+}

@@ -1,0 +1,225 @@
+//! The arguments of every command.
+//! It must not act on them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::flags::SettingFlags;
+
+/// A service mesh for fleets that are not all on Kubernetes and not all in one language.
+#[derive(Debug, Parser)]
+#[command(name = "mesher", version, max_term_width = 100, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// A whole mesh on this machine: control plane, sample services, a proxy each, a trickle of traffic
+    Demo(Demo),
+    /// The control plane: registry, read API, status page
+    Control(Control),
+    /// The proxy beside an application
+    Proxy(Proxy),
+    /// An application together with its proxy
+    Run(Run),
+    /// Looks at services, instances or proxies
+    Get(Get),
+    /// Checks a settings file
+    Config(Config),
+    /// Prints a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Prints the version
+    Version,
+    /// One of the sample services of the demo
+    #[command(hide = true)]
+    Sample(Sample),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Prints one JSON line with all addresses when everything is ready, and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Ends by itself after this time: 30s, 5m, 1h
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) duration: Option<Duration>,
+    /// Sends no calls of its own
+    #[arg(long)]
+    pub(crate) no_traffic: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Control {
+    /// Where it answers [env: MESHER_CONTROL_LISTEN] [default: 127.0.0.1:30100]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Names that a browser may use for it, beside addresses and localhost
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Vec<String>,
+    /// Takes a free port where the address's port is taken
+    #[arg(long, hide = true)]
+    pub(crate) any_port: bool,
+    /// Prints {"control":"http://…"} as one line once it listens
+    #[arg(long)]
+    pub(crate) print_addresses: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Proxy {
+    /// A settings file (mesher.yaml); the environment and flags win over it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the proxy stands
+    #[arg(long, value_enum, default_value_t = Mode::Sidecar)]
+    pub(crate) mode: Mode,
+    /// Prints the addresses as one JSON line once it listens
+    #[arg(long)]
+    pub(crate) print_addresses: bool,
+    /// Ends when the process that started it does
+    #[arg(long, hide = true)]
+    pub(crate) tied: bool,
+    #[command(flatten)]
+    pub(crate) settings: SettingFlags,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// Beside one application
+    Sidecar,
+    /// Once for all applications of a host (not in this release)
+    PerHost,
+    /// At the edge of the mesh (not in this release)
+    Edge,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Name of the service
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: String,
+    /// Version of the service
+    #[arg(long = "version", value_name = "VERSION", default_value = "0.0.1")]
+    pub(crate) service_version: String,
+    /// A port that the application listens on: 8080, rest:8080, tcp:5432. Without one, no instance is registered
+    #[arg(long = "port", value_name = "[PROTOCOL:]PORT")]
+    pub(crate) ports: Vec<String>,
+    /// Registry addresses [env: MESHER_REGISTRY]
+    #[arg(long, value_name = "URL")]
+    pub(crate) registry: Option<String>,
+    /// A loopback address whose connections go to a TCP service: 127.0.0.1:6379=cache
+    #[arg(long = "tcp-outbound", value_name = "LISTEN=SERVICE")]
+    pub(crate) tcp_outbound: Vec<String>,
+    /// Writes the proxy's addresses as JSON to this file once it listens
+    #[arg(long, value_name = "FILE")]
+    pub(crate) addresses_to: Option<PathBuf>,
+    /// The application and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Get {
+    /// What to look at
+    #[arg(value_enum)]
+    pub(crate) kind: Kind,
+    /// Only this service
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Services with their versions and instances
+    Services,
+    /// Instances with their endpoints
+    Instances,
+    /// Proxies with their addresses
+    Proxies,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// Form of the output
+    #[arg(short, long = "output", value_enum, default_value_t = Form::Table)]
+    pub(crate) form: Form,
+    /// Address of the control plane [env: MESHER_CONTROL] [default: http://127.0.0.1:30100]
+    #[arg(long, value_name = "URL")]
+    pub(crate) control: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// Columns for people
+    Table,
+    /// JSON for programs
+    Json,
+    /// YAML
+    Yaml,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Config {
+    #[command(subcommand)]
+    pub(crate) action: ConfigAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigAction {
+    /// Validates a settings file; errors show file, line, column and the text
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sample {
+    /// Which one
+    #[arg(value_enum)]
+    pub(crate) kind: SampleKind,
+    /// Where it listens
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    /// The version that it says it has
+    #[arg(long = "version", value_name = "VERSION", default_value = "0.0.1")]
+    pub(crate) sample_version: String,
+    /// The instance that it says it is
+    #[arg(long, default_value = "")]
+    pub(crate) instance: String,
+    /// Prints its address once it listens
+    #[arg(long)]
+    pub(crate) print_addresses: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SampleKind {
+    /// Computes the body-mass index
+    Calculator,
+    /// The page that asks the calculator
+    Webapp,
+}
+
+/// `30s`, `5m`, `1h`, `500ms`; a bare number is seconds.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let number: u64 = number.parse().map_err(|_| "write for example 30s, 5m or 1h".to_owned())?;
+    let seconds =
+        |factor: u64| number.checked_mul(factor).map(Duration::from_secs).ok_or("too long".to_owned());
+    match unit {
+        "ms" => Ok(Duration::from_millis(number)),
+        "" | "s" => seconds(1),
+        "m" => seconds(60),
+        "h" => seconds(3600),
+        _ => Err(format!("{unit:?} is no unit of time; write for example 30s, 5m or 1h")),
+    }
+}

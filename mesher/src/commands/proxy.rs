@@ -1,0 +1,36 @@
+//! `mesher proxy`: the data plane beside an application.
+//! It must listen before it prints a word.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use mesher_proxy::Proxy;
+use mesher_proxy::bootstrap::{Bootstrap, Sources};
+
+use crate::cli;
+use crate::failure::answer;
+use crate::signals;
+
+/// Runs a proxy until a signal ends it.
+pub(crate) fn run(arguments: &cli::Proxy) -> anyhow::Result<ExitCode> {
+    if arguments.mode != cli::Mode::Sidecar {
+        bail!("--mode: this release has the mode sidecar only");
+    }
+    let mut sources = Sources::of_process(arguments.config.as_deref())?;
+    arguments.settings.apply(&mut sources);
+    let proxy = Proxy::bind(Bootstrap::load(&sources)?)?;
+    if arguments.print_addresses {
+        answer(&serde_json::to_string(proxy.addresses())?);
+    }
+    if arguments.tied {
+        // A terminal sends Ctrl-C to the whole group; who started us tells us when to end.
+        mesher_net::process::leave_terminal_group()?;
+    }
+    proxy.run(async {
+        match signals::shutdown() {
+            Ok(shutdown) => shutdown.await,
+            Err(error) => tracing::error!(%error, "cannot watch signals"),
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,37 @@
+//! The command: parses arguments, calls one function of a library, prints.
+//! It must hold no logic of the mesh: what it does is done in the crates below.
+
+mod children;
+mod cli;
+mod commands;
+mod failure;
+mod flags;
+mod http;
+mod signals;
+mod supervise;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+/// Runs the command of this process. Exit codes: 0 done, 1 failed, 2 wrong usage, 78 bad configuration.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    signals::start_logging();
+    let result = match cli.command {
+        Command::Demo(arguments) => commands::demo::run(arguments),
+        Command::Control(arguments) => commands::control::run(arguments),
+        Command::Proxy(arguments) => commands::proxy::run(&arguments),
+        Command::Run(arguments) => commands::run::run(arguments),
+        Command::Get(arguments) => commands::get::run(&arguments),
+        Command::Config(arguments) => commands::config::run(&arguments),
+        Command::Completions { shell } => commands::completions(shell),
+        Command::Version => commands::version(),
+        Command::Sample(arguments) => commands::sample::run(arguments),
+    };
+    result.unwrap_or_else(|error| failure::report(&error))
+}
