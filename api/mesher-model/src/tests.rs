@@ -22,7 +22,8 @@ fn an_ipv6_endpoint_survives_a_round_trip() {
 
 #[test]
 fn an_unusable_endpoint_is_refused_by_its_part() {
-    let table: [(&str, fn(String) -> EndpointError); 10] = [
+    type Refusal = fn(String) -> EndpointError;
+    let table: [(&str, Refusal); 10] = [
         ("10.0.0.7:8080", EndpointError::Scheme),
         ("://10.0.0.7:8080", EndpointError::Scheme),
         ("re st://10.0.0.7:8080", EndpointError::Scheme),

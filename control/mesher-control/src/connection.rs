@@ -1,11 +1,14 @@
 //! One connection, from its first byte to its close.
 //! It must not outlive its bounds: a head in time, an idle time, an end with the server.
 
+use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::header::SERVER;
 use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -24,19 +27,26 @@ const MAX_IDLE: Duration = Duration::from_secs(60);
 /// The largest head, in bytes, as the original takes it.
 const MAX_HEAD: usize = 32 * 1024;
 
+/// As the original names itself: some clients log it, none acts on it.
+const SERVER_NAME: HeaderValue =
+    HeaderValue::from_static(concat!("SERVICECENTER/", env!("CARGO_PKG_VERSION")));
+
 pub(crate) async fn serve(stream: TcpStream, router: Router, mut stopped: watch::Receiver<bool>) {
     // An answer is written whole; waiting for more to send would only delay it.
     let _ = stream.set_nodelay(true);
+    bound_writes(&stream);
     let was_used = AtomicBool::new(false);
     let routes = TowerToHyperService::new(router);
     let service = service_fn(|request: hyper::Request<Incoming>| {
         was_used.store(true, Ordering::Relaxed);
         let admitted = gate::admit(request).map(|request| routes.call(request));
         async move {
-            match admitted {
-                Ok(answer) => answer.await,
-                Err(refusal) => Ok(refusal.into_response()),
-            }
+            let mut answer = match admitted {
+                Ok(answer) => answer.await?,
+                Err(refusal) => refusal.into_response(),
+            };
+            answer.headers_mut().insert(SERVER, SERVER_NAME);
+            Ok::<_, Infallible>(answer)
         }
     });
     let mut builder = http1::Builder::new();
@@ -56,6 +66,16 @@ pub(crate) async fn serve(stream: TcpStream, router: Router, mut stopped: watch:
     if let Err(error) = outcome {
         debug!(%error, "a connection ended early");
     }
+}
+
+/// Has the system end a connection whose peer takes nothing of an answer for too long (RFC 5482); no timer of ours
+/// runs while hyper writes.
+fn bound_writes(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(MAX_IDLE));
+    // Elsewhere the bound on the number of connections is the only one.
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
 }
 
 /// Done once the server ends, or is gone.

@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::SERVER;
-use axum::http::{HeaderValue, Method, Uri};
+use axum::http::{Method, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -13,10 +12,6 @@ use axum::{Router, http::StatusCode};
 
 use crate::control::Control;
 use crate::{answer, mesh, metrics, page, v4};
-
-/// As the original names itself: some clients log it, none acts on it.
-const SERVER_NAME: HeaderValue =
-    HeaderValue::from_static(concat!("SERVICECENTER/", env!("CARGO_PKG_VERSION")));
 
 pub(crate) fn build(control: Arc<Control>) -> Router {
     let browsers = Router::new().merge(page::routes()).merge(mesh::routes());
@@ -30,17 +25,11 @@ pub(crate) fn build(control: Arc<Control>) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn_with_state(Arc::clone(&control), metrics::count))
-        .layer(middleware::map_response(named))
         .with_state(control)
 }
 
 async fn healthy() -> StatusCode {
     StatusCode::OK
-}
-
-async fn named(mut response: Response) -> Response {
-    response.headers_mut().insert(SERVER, SERVER_NAME);
-    response
 }
 
 /// Refuses a browser that was led here under a foreign name.

@@ -155,7 +155,7 @@ impl Registry {
             return Err(RegistryError::InvalidRequest("Required serviceIds"));
         }
         let remove = |service_id: String| {
-            let outcome = self.remove_service_by_id(tenant, &service_id, request.force);
+            let outcome = self.remove_service(tenant, &service_id, request.force);
             RemovedService { service_id, err_message: message(outcome) }
         };
         Ok(RemoveServicesAnswer { services: request.service_ids.into_iter().map(remove).collect() })

@@ -31,6 +31,11 @@ impl Leases {
         self.0.insert((at, number), holder);
     }
 
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn remove(&mut self, at: Duration, number: u64) {
         self.0.remove(&(at, number));
     }

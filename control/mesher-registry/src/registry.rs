@@ -73,6 +73,11 @@ impl Registry {
         self.instance_count
     }
 
+    #[cfg(test)]
+    pub(crate) fn lease_count(&self) -> usize {
+        self.leases.count()
+    }
+
     /// Every service of every tenant but the registry's own, in no order.
     pub fn all_services(&self) -> impl Iterator<Item = &ServiceRecord> {
         let spaces = self.domains.values().flat_map(HashMap::values);
@@ -145,7 +150,7 @@ impl Registry {
         self.numbers
     }
 
-    pub(crate) fn insert_service(&mut self, tenant: Tenant<'_>, mut record: ServiceRecord) {
+    pub(crate) fn insert_record(&mut self, tenant: Tenant<'_>, mut record: ServiceRecord) {
         let change = self.note(ChangeKind::ServiceCreated, tenant, &record);
         record.changed = self.revision;
         self.changes.push(change);
@@ -154,7 +159,7 @@ impl Registry {
         projects.entry(tenant.project().into()).or_default().insert(record);
     }
 
-    pub(crate) fn remove_service(&mut self, tenant: Tenant<'_>, service_id: &str) {
+    pub(crate) fn remove_record(&mut self, tenant: Tenant<'_>, service_id: &str) {
         let Some(record) = self.space_mut(tenant).and_then(|space| space.remove(service_id)) else { return };
         self.service_count -= 1;
         self.instance_count -= record.instances.len();

@@ -55,7 +55,7 @@ impl Registry {
         let id = service.service_id.clone();
         let number = self.next_number();
         let record = ServiceRecord { service, version, number, changed: 0, instances: BTreeMap::new() };
-        self.insert_service(tenant, record);
+        self.insert_record(tenant, record);
         Ok(id)
     }
 
@@ -135,7 +135,7 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::ServiceAbsent`], [`RegistryError::ServiceHasInstances`] without `force`, and an attempt on
     /// the registry's own.
-    pub fn remove_service_by_id(
+    pub fn remove_service(
         &mut self,
         tenant: Tenant<'_>,
         service_id: &str,
@@ -148,7 +148,7 @@ impl Registry {
         if !force && !record.instances.is_empty() {
             return Err(RegistryError::ServiceHasInstances);
         }
-        self.remove_service(tenant, service_id);
+        self.remove_record(tenant, service_id);
         Ok(())
     }
 

@@ -17,25 +17,36 @@ use crate::control::Control;
 /// What a handler answers.
 type Outcome = Result<axum::response::Response, crate::answer::Refused>;
 
+/// A path of this API. The routes stand side by side and not nested: a nested router would write each request's target
+/// anew.
+macro_rules! path {
+    ($rest:literal) => {
+        concat!("/v4/{project}/registry", $rest)
+    };
+}
+
 pub(crate) fn routes() -> Router<Arc<Control>> {
-    let registry = Router::new()
-        .route("/health", get(health::health))
-        .route("/health/readiness", get(health::readiness))
-        .route("/version", get(health::version))
-        .route("/existence", get(services::existence))
-        .route("/microservices", post(services::create).get(services::list).delete(services::remove_many))
-        .route("/microservices/{service}", get(services::read_one).delete(services::remove))
-        .route("/microservices/{service}/properties", put(services::update_properties))
-        .route("/microservices/{service}/instances", post(instances::register).get(instances::list))
+    const ONE: &str = path!("/microservices/{service}/instances/{instance}");
+    const HEARTBEAT: &str = path!("/microservices/{service}/instances/{instance}/heartbeat");
+    const STATUS: &str = path!("/microservices/{service}/instances/{instance}/status");
+    const PROPERTIES: &str = path!("/microservices/{service}/instances/{instance}/properties");
+    Router::new()
+        .route(path!("/health"), get(health::health))
+        .route(path!("/health/readiness"), get(health::readiness))
+        .route(path!("/version"), get(health::version))
+        .route(path!("/existence"), get(services::existence))
         .route(
-            "/microservices/{service}/instances/{instance}",
-            get(instances::read_one).delete(instances::unregister),
+            path!("/microservices"),
+            post(services::create).get(services::list).delete(services::remove_many),
         )
-        .route("/microservices/{service}/instances/{instance}/heartbeat", put(instances::heartbeat))
-        .route("/microservices/{service}/instances/{instance}/status", put(instances::update_status))
-        .route("/microservices/{service}/instances/{instance}/properties", put(instances::update_properties))
-        .route("/heartbeats", put(instances::heartbeats))
-        .route("/instances", get(lookup::find))
-        .route("/instances/action", post(lookup::batch_find));
-    Router::new().nest("/v4/{project}/registry", registry)
+        .route(path!("/microservices/{service}"), get(services::read_one).delete(services::remove))
+        .route(path!("/microservices/{service}/properties"), put(services::update_properties))
+        .route(path!("/microservices/{service}/instances"), post(instances::register).get(instances::list))
+        .route(ONE, get(instances::read_one).delete(instances::unregister))
+        .route(HEARTBEAT, put(instances::heartbeat))
+        .route(STATUS, put(instances::update_status))
+        .route(PROPERTIES, put(instances::update_properties))
+        .route(path!("/heartbeats"), put(instances::heartbeats))
+        .route(path!("/instances"), get(lookup::find))
+        .route(path!("/instances/action"), post(lookup::batch_find))
 }

@@ -67,7 +67,7 @@ pub(super) async fn read_one(call: Call) -> Outcome {
 /// `DELETE /microservices/{service}`
 pub(super) async fn remove(call: Call) -> Outcome {
     let force = call.flag("force")?;
-    call.run(|registry, tenant, _| registry.remove_service_by_id(tenant, call.service(), force))?;
+    call.run(|registry, tenant, _| registry.remove_service(tenant, call.service(), force))?;
     Ok(answer::empty())
 }
 

@@ -110,6 +110,7 @@ async fn the_registry_finds_itself() {
     let own = &health["instances"][0];
     assert_eq!(own["endpoints"], json!([format!("rest://{}/", plane.address)]));
     assert_eq!(own["status"], "UP");
+    assert!(plane.get("/health").await.header("server").starts_with("SERVICECENTER/"));
     plane.advance(1_000_000);
     assert_eq!(plane.get("/health").await.json()["instances"].as_array().unwrap().len(), 1);
     assert_eq!(plane.get("/version").await.json()["apiVersion"], "4.0.0");

@@ -149,7 +149,7 @@ fn the_revision_follows_the_set_and_nothing_else() {
         ("add", true, Box::new(|it| drop(register(it, &id, "p3", at(1))))),
         ("remove", true, Box::new(|it| it.unregister_instance(tenant, &id, "p3").unwrap())),
         ("version", true, Box::new(|it| drop(create(it, named("conf", "prov", "3.0.0"))))),
-        ("force", true, Box::new(|it| it.remove_service_by_id(tenant, &id, true).unwrap())),
+        ("force", true, Box::new(|it| it.remove_service(tenant, &id, true).unwrap())),
         ("made anew", true, Box::new(|it| drop(create(it, named("conf", "prov", "1.0.0"))))),
         ("expiry", true, Box::new(|it| it.expire(at(120)))),
     ];

@@ -65,7 +65,7 @@ fn a_lease_of_the_past_does_not_end_a_new_one() {
     register(&mut registry, &service, "l1", at(10));
     registry.expire(at(20));
     assert!(registry.instance(Tenant::DEFAULT, &service, "l1", "").is_ok());
-    registry.remove_service_by_id(Tenant::DEFAULT, &service, true).unwrap();
+    registry.remove_service(Tenant::DEFAULT, &service, true).unwrap();
     create(&mut registry, named("conf", "lease", "1.0.0"));
     register(&mut registry, &service, "l1", at(100));
     registry.expire(at(130));

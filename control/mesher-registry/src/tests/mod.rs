@@ -5,6 +5,7 @@ mod batch;
 mod find;
 mod instances;
 mod leases;
+mod properties;
 mod services;
 
 use std::collections::BTreeMap;
