@@ -70,6 +70,9 @@ pub(crate) struct Control {
     /// Prints {"control":"http://…"} as one line once it listens
     #[arg(long)]
     pub(crate) print_addresses: bool,
+    /// Leaves the terminal's group: who started it ends it
+    #[arg(long, hide = true)]
+    pub(crate) tied: bool,
 }
 
 #[derive(Debug, Args)]
@@ -83,7 +86,7 @@ pub(crate) struct Proxy {
     /// Prints the addresses as one JSON line once it listens
     #[arg(long)]
     pub(crate) print_addresses: bool,
-    /// Ends when the process that started it does
+    /// Leaves the terminal's group: who started it ends it
     #[arg(long, hide = true)]
     pub(crate) tied: bool,
     #[command(flatten)]
@@ -149,7 +152,7 @@ pub(crate) enum Kind {
 #[derive(Debug, Args)]
 pub(crate) struct Output {
     /// Form of the output
-    #[arg(short, long = "output", value_enum, default_value_t = Form::Table)]
+    #[arg(short = 'o', long = "output", value_enum, default_value_t = Form::Table)]
     pub(crate) form: Form,
     /// Address of the control plane [env: MESHER_CONTROL] [default: http://127.0.0.1:30100]
     #[arg(long, value_name = "URL")]
@@ -198,6 +201,9 @@ pub(crate) struct Sample {
     /// Prints its address once it listens
     #[arg(long)]
     pub(crate) print_addresses: bool,
+    /// Leaves the terminal's group: who started it ends it
+    #[arg(long)]
+    pub(crate) tied: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

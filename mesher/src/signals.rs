@@ -3,7 +3,9 @@
 
 use mesher_proxy::bootstrap::Sources;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Ends with the first SIGINT, SIGTERM or SIGHUP after this call.
 ///
@@ -22,6 +24,14 @@ pub(crate) fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// Leaves the process group that a terminal's Ctrl-C reaches, where the process that started us tells us when to end.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn leave_group_if(is_tied: bool) -> std::io::Result<()> {
+    if is_tied { mesher_net::process::leave_terminal_group() } else { Ok(()) }
+}
+
 /// The value of a variable of the command's own, where it is set and not empty.
 pub(crate) fn variable(name: &str) -> Option<String> {
     let sources = Sources::of_process(None).ok()?;
@@ -31,12 +41,17 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 /// Sends the log to standard error. `MESHER_LOG` sets what is logged: `debug`, `warn`, `mesher_proxy=debug`.
 pub(crate) fn start_logging() {
     let wanted = variable("MESHER_LOG").unwrap_or_else(|| "info".to_owned());
-    let filter = EnvFilter::try_new(&wanted).unwrap_or_else(|_| EnvFilter::new("info"));
+    let parsed = wanted.parse::<Targets>();
+    let is_wrong = parsed.is_err();
+    let filter = parsed.unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let has_colour = is_terminal && variable("NO_COLOR").is_none();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(has_colour)
-        .init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(has_colour);
+    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
+    if is_wrong {
+        tracing::warn!(
+            MESHER_LOG = wanted,
+            "not understood; write for example debug, warn or mesher_proxy=debug. Logging info"
+        );
+    }
 }

@@ -26,6 +26,7 @@ pub(crate) fn run(arguments: cli::Control) -> anyhow::Result<ExitCode> {
     if !listen.ip().is_loopback() {
         tracing::warn!(%listen, "listening beyond loopback without access control: whoever reaches this address can change the registry");
     }
+    signals::leave_group_if(arguments.tied)?;
     mesher_net::worker::block_on(async {
         let settings =
             |listen| Settings { listen, extra_hosts: arguments.host.clone(), ..Settings::default() };

@@ -89,7 +89,7 @@ impl Mesh {
     async fn start(&mut self, arguments: &cli::Demo) -> anyhow::Result<()> {
         let begun = Instant::now();
         let mut command = children::own_command()?;
-        command.args(["control", "--any-port", "--print-addresses"]).env("MESHER_LOG", log_level());
+        command.args(["control", "--tied", "--any-port", "--print-addresses"]).env("MESHER_LOG", log_level());
         let (child, address) = children::start_announcing::<ControlAddress>(&mut command)
             .await
             .context("the control plane did not start")?;
@@ -107,8 +107,18 @@ impl Mesh {
         let own = std::env::current_exe()?.to_string_lossy().into_owned();
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string();
         let instance = format!("{service}-{version}");
-        let command =
-            [&own, "sample", service, "--listen", &listen, "--version", version, "--instance", &instance];
+        let command = [
+            &own,
+            "sample",
+            service,
+            "--tied",
+            "--listen",
+            &listen,
+            "--version",
+            version,
+            "--instance",
+            &instance,
+        ];
         let plan = Plan {
             settings: BTreeMap::from([
                 ("MESHER_SERVICE", service.to_owned()),
@@ -116,6 +126,10 @@ impl Mesh {
                 ("MESHER_PORTS", format!("rest:{port}")),
                 ("MESHER_REGISTRY", control.clone()),
                 ("MESHER_ADVERTISE", Ipv4Addr::LOCALHOST.to_string()),
+                // One worker each: calls alternate for whoever watches, and a big machine is not filled with threads.
+                ("MESHER_WORKERS", "1".to_owned()),
+                // At the end everything ends; nobody is left who would have to learn of it.
+                ("MESHER_DRAIN_NOTICE", "0s".to_owned()),
                 ("MESHER_LOG", log_level()),
             ]),
             command: command.map(str::to_owned).to_vec(),
@@ -198,7 +212,7 @@ impl Mesh {
         }
     }
 
-    /// Ends everything at once: nobody is left who would have to learn of it.
+    /// Ends everything at once, the control plane last.
     async fn stop(&mut self) {
         let members =
             self.members.drain(..).map(|member| tokio::task::spawn_local(member.pair.stop_at_once()));

@@ -22,10 +22,7 @@ pub(crate) fn run(arguments: &cli::Proxy) -> anyhow::Result<ExitCode> {
     if arguments.print_addresses {
         answer(&serde_json::to_string(proxy.addresses())?);
     }
-    if arguments.tied {
-        // A terminal sends Ctrl-C to the whole group; who started us tells us when to end.
-        mesher_net::process::leave_terminal_group()?;
-    }
+    signals::leave_group_if(arguments.tied)?;
     proxy.run(async {
         match signals::shutdown() {
             Ok(shutdown) => shutdown.await,

@@ -24,6 +24,7 @@ pub(crate) fn run(arguments: cli::Sample) -> anyhow::Result<ExitCode> {
         proxy: signals::variable("http_proxy").or_else(|| signals::variable("HTTP_PROXY")),
         no_proxy: signals::variable("no_proxy").or_else(|| signals::variable("NO_PROXY")),
     };
+    signals::leave_group_if(arguments.tied)?;
     mesher_net::worker::block_on(async {
         let sample = Sample::bind(kind, settings).await?;
         if arguments.print_addresses {

@@ -117,9 +117,9 @@ impl RequestHead {
         self.method = span(method);
         (self.authority, self.path) = (Span::default(), span(target));
         self.form = match target.as_bytes() {
+            _ if method == "CONNECT" => TargetForm::Authority,
             [b'/', ..] => TargetForm::Origin,
             b"*" if method == "OPTIONS" => TargetForm::Asterisk,
-            _ if method == "CONNECT" => TargetForm::Authority,
             _ => {
                 let rest = strip_http_scheme(target).ok_or(Refusal::Target)?;
                 let end = rest.find(['/', '?']).unwrap_or(rest.len());

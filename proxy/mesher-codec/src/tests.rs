@@ -55,6 +55,14 @@ fn a_target_without_a_path_gets_one() {
 }
 
 #[test]
+fn connect_is_known_whatever_its_target() {
+    for target in ["a:443", "/", "http://a/"] {
+        let head = request(&format!("CONNECT {target} HTTP/1.1\r\nHost: a\r\n\r\n")).unwrap();
+        assert_eq!(head.form(), TargetForm::Authority, "{target}");
+    }
+}
+
+#[test]
 fn case_order_and_repetition_leave_as_they_came() {
     let text = "POST / HTTP/1.1\r\nhOsT: a\r\nX-B: 2\r\nx-a:   1  \r\nX-B: \r\nCookie: c=1\r\ncookie: d=2\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(

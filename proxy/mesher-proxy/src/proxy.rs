@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::admin;
 use crate::bootstrap::{Bootstrap, INBOUND_PORT_DEFAULT, LocalPort, PortProtocol};
 use crate::discovery::registration::Registration;
-use crate::discovery::{Discovery, Lookup, REFRESH_INTERVAL};
+use crate::discovery::{Discovery, Lookup};
 use crate::request::accept::{self, Purpose};
 use crate::request::invocation::Direction;
 use crate::snapshot::{Endpoint, EndpointId, IDLE_ELSEWHERE_MAX, SharedSnapshot, Snapshot};
@@ -27,8 +27,6 @@ use crate::worker::{Order, Shared, Worker};
 
 /// Look-ups that may wait for the control thread.
 const LOOKUPS_WAITING_MAX: usize = 4096;
-/// How long callers get to learn that an instance has left: they look every second.
-const NOTICE: Duration = REFRESH_INTERVAL.saturating_mul(2);
 /// How long calls in flight may take to finish.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
 /// How often the application is asked whether it accepts connections.
@@ -313,7 +311,7 @@ async fn drain(shared: &Shared, status: &Status, registration: &Registration) {
     tracing::info!("draining");
     registration.leave().await;
     if was_found {
-        tokio::time::sleep(NOTICE).await;
+        tokio::time::sleep(shared.bootstrap.drain_notice).await;
     }
     shared.is_draining.store(true, Ordering::Relaxed);
     let deadline = Instant::now() + DRAIN_TIME_MAX;

@@ -15,6 +15,7 @@ mod values;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use mesher_client::Address;
 use mesher_net::Fallback;
@@ -33,6 +34,9 @@ pub const INBOUND_PORT_DEFAULT: u16 = 30101;
 pub const ADMIN_DEFAULT: &str = "127.0.0.1:30102";
 /// The registry's address unless another is given.
 pub const REGISTRY_DEFAULT: &str = "http://127.0.0.1:30100";
+
+/// How long callers get to learn that an instance has left unless another time is given: they look every second.
+pub const DRAIN_NOTICE_DEFAULT: Duration = Duration::from_secs(2);
 
 /// Everything that a proxy is told at its start.
 #[derive(Debug, Clone)]
@@ -63,6 +67,8 @@ pub struct Bootstrap {
     pub zone: String,
     /// Which calls are logged.
     pub access_log: AccessLog,
+    /// How long callers get to learn that this instance has left.
+    pub drain_notice: Duration,
     /// What to do when a listening port is taken.
     pub fallback: Fallback,
 }
@@ -182,6 +188,7 @@ impl Bootstrap {
             region: reader.word("region", ""),
             zone: reader.word("zone", ""),
             access_log: reader.access_log("access_log"),
+            drain_notice: reader.duration("drain_notice", DRAIN_NOTICE_DEFAULT),
             fallback: reader.fallback("when_taken"),
         };
         reader.check_loopback("outbound_listen", bootstrap.outbound_listen);

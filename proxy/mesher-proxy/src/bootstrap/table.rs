@@ -140,6 +140,12 @@ pub const SETTINGS: &[Setting] = &[
     later("metrics_histogram", "MESHER_METRICS_HISTOGRAM", &[], "other histogram forms"),
     later("metrics_compat", "MESHER_METRICS_COMPAT", &[], "metrics under older names"),
     built(
+        "drain_notice",
+        "MESHER_DRAIN_NOTICE",
+        &[],
+        "how long callers get to learn that an instance has left, before its calls in flight are waited for, `2s`",
+    ),
+    built(
         "when_taken",
         "MESHER_WHEN_TAKEN",
         &[],

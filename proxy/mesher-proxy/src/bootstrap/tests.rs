@@ -83,6 +83,7 @@ fn every_name_of_a_built_setting_is_read() {
         "tcp_outbound" => "127.0.0.1:6379=cache",
         "access_log" => "all",
         "when_taken" => "any-port",
+        "drain_notice" => "500ms",
         _ => "anything",
     };
     let default = format!("{:?}", load("", &[("MESHER_SERVICE", "default-name")]).unwrap());
@@ -139,6 +140,8 @@ fn bad_values_are_named_with_their_remedy() {
         ("ENVIRONMENT", "dev", "one of development"),
         ("MESHER_WORKERS", "0", "a number from 1"),
         ("MD", "novalue", "is no pair"),
+        ("MESHER_DRAIN_NOTICE", "2", "a time with its unit"),
+        ("MESHER_DRAIN_NOTICE", "2h", "a time with its unit"),
         ("MESHER_ACCESS_LOG", "some", "one of off, failures, all"),
         ("MESHER_APP", "-a", "begins and ends with"),
     ];

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use mesher_client::Address;
 use mesher_net::Fallback;
@@ -18,6 +19,8 @@ pub(super) const SERVICE_MISSING: &str =
     "not set; a sidecar needs the name of its service, for example MESHER_SERVICE=calculator";
 /// Most data threads that can be asked for.
 const WORKERS_MAX: usize = 1024;
+/// The longest time that a setting can ask for.
+const DURATION_MAX: Duration = Duration::from_secs(3600);
 /// Most characters of a service name.
 const NAME_CHARACTERS_MAX: usize = 128;
 
@@ -189,6 +192,23 @@ impl Reader {
             "failures" => Ok(AccessLog::Failures),
             "all" => Ok(AccessLog::All),
             _ => Err("one of off, failures, all".to_owned()),
+        })
+    }
+
+    /// `2s`, `500ms`, `1m`.
+    pub(super) fn duration(&mut self, key: &str, absent: Duration) -> Duration {
+        self.read(key, absent, |text| {
+            let wrong = || "a time with its unit, at most an hour: 500ms, 2s, 1m".to_owned();
+            let end = text.find(|character: char| !character.is_ascii_digit()).ok_or_else(wrong)?;
+            let (number, unit) = text.split_at(end);
+            let milliseconds = match unit {
+                "ms" => 1,
+                "s" => 1000,
+                "m" => 60_000,
+                _ => return Err(wrong()),
+            };
+            let time = number.parse::<u64>().ok().and_then(|number| number.checked_mul(milliseconds));
+            time.map(Duration::from_millis).filter(|time| *time <= DURATION_MAX).ok_or_else(wrong)
         })
     }
 

@@ -29,7 +29,7 @@ use names::candidates;
 use outside::Resolved;
 
 /// How often known services are looked at again.
-pub(crate) const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 /// The longest pause between two looks while the registry is away.
 const REFRESH_INTERVAL_MAX: Duration = Duration::from_secs(15);
 /// Services asked for in one request.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mesher_codec::{Refusal, Version};
 use mesher_net::{Deadline, Socket};
+use serde::Serialize;
 
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::InvocationId;
@@ -72,6 +73,15 @@ pub(crate) struct Answer<'a> {
     pub(crate) must_close: bool,
 }
 
+/// The body of an answer, in the order in which a person reads it.
+#[derive(Serialize)]
+struct Body<'a> {
+    error: &'a str,
+    detail: &'a str,
+    service: &'a str,
+    invocation: String,
+}
+
 impl Answer<'_> {
     pub(crate) const fn status(&self) -> u16 {
         verdict(self.failure.kind).status
@@ -84,13 +94,14 @@ impl Answer<'_> {
 
     fn bytes(&self) -> Vec<u8> {
         let Verdict { status, error, .. } = verdict(self.failure.kind);
-        let mut body = serde_json::Map::new();
-        body.insert("error".to_owned(), error.into());
-        body.insert("detail".to_owned(), self.failure.detail.as_ref().into());
-        body.insert("service".to_owned(), self.service.into());
-        let invocation = self.invocation.map_or_else(String::new, |id| id.to_string());
-        body.insert("invocation".to_owned(), invocation.into());
-        let body = format!("{}\n", serde_json::Value::Object(body));
+        let body = Body {
+            error,
+            detail: &self.failure.detail,
+            service: self.service,
+            invocation: self.invocation.map_or_else(String::new, |id| id.to_string()),
+        };
+        let mut body = serde_json::to_string(&body).expect("four texts always make an object");
+        body.push('\n');
         let mut head = format!(
             "HTTP/1.1 {status} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nProxy-Status: {}; error={error}; details=\"{}\"\r\n",
             reason(status),

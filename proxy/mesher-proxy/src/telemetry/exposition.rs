@@ -106,7 +106,7 @@ impl Scrape {
         for (labels, counts) in self.rows() {
             let mut pairs = self.shared(labels);
             pairs.push(("protocol", labels.protocol.as_str()));
-            let bound = |index: usize| if index < BOUNDARY_COUNT { boundary(index) } else { f64::MAX };
+            let bound = |index: usize| if index < BOUNDARY_COUNT { boundary(index) } else { f64::INFINITY };
             let buckets: Vec<_> =
                 counts.by_duration.iter().enumerate().map(|(index, count)| (bound(index), *count)).collect();
             let count = counts.by_duration.iter().sum();
