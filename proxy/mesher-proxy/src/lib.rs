@@ -9,10 +9,12 @@
 //! | `handlers` | the two chains and their handlers |
 //! | `snapshot` | everything a worker believes |
 //! | `discovery` | where the snapshot comes from: the registry, the resolver; our own record there |
-//! | `worker` | what one thread owns |
+//! | `worker`, `threads` | what one thread owns; how the threads begin and end |
+//! | `application` | where the local application listens, and since when |
 //! | `status`, `admin`, `telemetry` | what the proxy tells of itself |
 
 mod admin;
+mod application;
 pub mod bootstrap;
 mod discovery;
 mod handlers;
@@ -21,6 +23,7 @@ mod request;
 mod snapshot;
 mod status;
 mod telemetry;
+mod threads;
 mod worker;
 
 pub use proxy::{Proxy, ProxyError};

@@ -2,10 +2,8 @@
 //! It must listen before it announces anything, and must not stop serving before the registry knows.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mesher_client::{ControlClient, Tenancy};
@@ -14,25 +12,22 @@ use mesher_net::{BindError, listener, route, worker};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::admin;
 use crate::bootstrap::{Bootstrap, INBOUND_PORT_DEFAULT, LocalPort, PortProtocol};
-use crate::discovery::registration::Registration;
-use crate::discovery::{Discovery, Lookup};
-use crate::request::accept::{self, Purpose};
+use crate::discovery::{Fleet, Lookup, Registration};
+use crate::request::accept::Purpose;
 use crate::request::invocation::Direction;
-use crate::snapshot::{Endpoint, EndpointId, IDLE_ELSEWHERE_MAX, SharedSnapshot, Snapshot};
+use crate::snapshot::{SharedSnapshot, Snapshot};
 use crate::status::{Addresses, State, Status};
 use crate::telemetry::context;
-use crate::worker::{Order, Shared, Worker};
+use crate::worker::Shared;
+use crate::{admin, application, threads};
 
 /// Look-ups that may wait for the control thread.
 const LOOKUPS_WAITING_MAX: usize = 4096;
 /// How long calls in flight may take to finish.
-const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
-/// How often the application is asked whether it accepts connections.
-const APPLICATION_INTERVAL: Duration = Duration::from_millis(50);
-/// How long one such question may take.
-const APPLICATION_TIME_MAX: Duration = Duration::from_secs(1);
+pub(crate) const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
+/// How often the calls in flight are counted while they finish.
+const DRAIN_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Why a proxy cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +113,7 @@ impl Proxy {
     async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), ProxyError> {
         let (lookups, asked) = mpsc::channel(LOOKUPS_WAITING_MAX);
         let shared = Arc::new(self.shared(lookups));
-        let (orders, workers) = start_workers(&shared, &self.listeners)?;
+        let (orders, workers) = threads::start(&shared, &self.listeners)?;
         let instance_id = uuid::Uuid::new_v4().simple().to_string();
         let status = Arc::new(Status::new(&shared, instance_id, self.addresses.clone(), orders));
         let own = &self.bootstrap.identity;
@@ -127,9 +122,9 @@ impl Proxy {
         let (is_up, application) = watch::channel(self.bootstrap.ports.is_empty());
         let (local, local_endpoints) = mpsc::channel(4);
 
-        let discovery = Discovery::new(client.clone(), Arc::clone(&status), Arc::clone(&shared.snapshot));
-        tokio::task::spawn_local(discovery.run(asked, local_endpoints));
-        tokio::task::spawn_local(watch_application(self.bootstrap.ports.clone(), local, is_up));
+        let fleet = Fleet::new(client.clone(), Arc::clone(&status), Arc::clone(&shared.snapshot));
+        tokio::task::spawn_local(fleet.run(asked, local_endpoints));
+        tokio::task::spawn_local(application::watch(self.bootstrap.ports.clone(), local, is_up));
         let row = self.row(&status.instance_id);
         tokio::task::spawn_local(admin::serve(self.admin, Arc::clone(&status)));
         tokio::task::spawn_local(Registration::announce(client.clone(), Arc::clone(&status), row));
@@ -154,7 +149,7 @@ impl Proxy {
             shutdown.await;
         }
         status.stop_workers();
-        join(workers).await;
+        threads::join(workers).await;
         tracing::info!("ended");
         Ok(())
     }
@@ -231,79 +226,6 @@ fn endpoints(bootstrap: &Bootstrap, advertised: IpAddr, addresses: &Addresses) -
     rest.into_iter().chain(tcp).collect()
 }
 
-type Workers = Vec<JoinHandle<std::io::Result<()>>>;
-
-fn start_workers(
-    shared: &Arc<Shared>,
-    listeners: &[(TcpListener, Purpose)],
-) -> Result<(Vec<mpsc::UnboundedSender<Order>>, Workers), ProxyError> {
-    let (mut orders, mut workers) = (Vec::new(), Vec::new());
-    for number in 0..shared.bootstrap.workers {
-        let (order, received) = mpsc::unbounded_channel();
-        let shared = Arc::clone(shared);
-        let lent = listeners.iter().map(|(listener, purpose)| Ok((listener.try_clone()?, purpose.clone())));
-        let lent = lent.collect::<std::io::Result<Vec<_>>>().map_err(ProxyError::Worker)?;
-        let name = format!("mesher-worker-{number}");
-        let thread = worker::spawn(&name, async move || work(shared, number, lent, received).await);
-        workers.push(thread.map_err(ProxyError::Worker)?);
-        orders.push(order);
-    }
-    Ok((orders, workers))
-}
-
-/// One worker's life.
-async fn work(
-    shared: Arc<Shared>,
-    number: usize,
-    listeners: Vec<(TcpListener, Purpose)>,
-    mut orders: mpsc::UnboundedReceiver<Order>,
-) {
-    let worker = Rc::new(Worker::new(shared, number));
-    let mut accepting = Vec::new();
-    for (listener, purpose) in listeners {
-        match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => {
-                accepting.push(tokio::task::spawn_local(accept::accept(
-                    Rc::clone(&worker),
-                    listener,
-                    purpose,
-                )));
-            }
-            Err(error) => tracing::error!(%error, "a worker cannot watch its listener"),
-        }
-    }
-    let mut tick = tokio::time::interval(mesher_net::deadline::TICK);
-    loop {
-        tokio::select! {
-            _ = tick.tick() => worker.tick(),
-            order = orders.recv() => match order {
-                Some(Order::Report(answer)) => {
-                    let report = worker.counters.borrow().report(worker.pool.borrow().len());
-                    // Whoever asked may have given up.
-                    let _ = answer.send(report);
-                }
-                Some(Order::Stop) | None => break,
-            },
-        }
-    }
-    for accepting in accepting {
-        accepting.abort();
-    }
-    finish_connections(&worker, &mut tick).await;
-}
-
-/// Lets calls in flight finish, bounded, and closes what is idle.
-async fn finish_connections(worker: &Worker, tick: &mut tokio::time::Interval) {
-    let deadline = Instant::now() + DRAIN_TIME_MAX;
-    while worker.connection_count.get() > 0 && Instant::now() < deadline {
-        worker.deadlines.fire_idle();
-        tokio::select! {
-            () = worker.connection_ended.notified() => {}
-            _ = tick.tick() => worker.tick(),
-        }
-    }
-}
-
 /// Ends inbound work: the registry first, then the callers, then the calls in flight.
 async fn drain(shared: &Shared, status: &Status, registration: &Registration) {
     let was_found = status.state() == State::Ready && !registration.endpoints.is_empty();
@@ -316,7 +238,7 @@ async fn drain(shared: &Shared, status: &Status, registration: &Registration) {
     shared.is_draining.store(true, Ordering::Relaxed);
     let deadline = Instant::now() + DRAIN_TIME_MAX;
     while active_inbound(status).await > 0 && Instant::now() < deadline {
-        tokio::time::sleep(APPLICATION_INTERVAL).await;
+        tokio::time::sleep(DRAIN_INTERVAL).await;
     }
     status.drained();
 }
@@ -325,69 +247,4 @@ async fn active_inbound(status: &Status) -> i64 {
     let report = status.report().await;
     let inbound = report.rows.iter().filter(|(labels, _)| labels.direction == Direction::Inbound);
     inbound.map(|(_, counts)| counts.active).sum()
-}
-
-async fn join(workers: Workers) {
-    for worker in workers {
-        while !worker.is_finished() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        match worker.join() {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "a worker could not run"),
-            Err(_) => tracing::error!("a worker ended in a panic"),
-        }
-    }
-}
-
-/// Watches for the application: tells where on loopback it listens, and once that it accepts connections.
-async fn watch_application(
-    ports: Vec<LocalPort>,
-    local: mpsc::Sender<Vec<Endpoint>>,
-    is_up: watch::Sender<bool>,
-) {
-    if ports.is_empty() {
-        return;
-    }
-    let mut endpoints: Vec<_> = local_endpoints(&ports);
-    let _ = local.send(endpoints.clone()).await;
-    let mut has_moved = false;
-    for endpoint in &mut endpoints {
-        let found = first_accepting(endpoint.address.port()).await;
-        has_moved |= found != endpoint.address;
-        endpoint.address = found;
-    }
-    if has_moved {
-        let _ = local.send(endpoints).await;
-    }
-    is_up.send_replace(true);
-    // The senders live as long as the proxy: a closed channel would read as the end of the application.
-    std::future::pending::<()>().await;
-}
-
-/// The loopback address, of either family, that accepts connections on `port`; waits until one does.
-async fn first_accepting(port: u16) -> SocketAddr {
-    loop {
-        for ip in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(std::net::Ipv6Addr::LOCALHOST)] {
-            let address = SocketAddr::new(ip, port);
-            if mesher_net::Socket::connect(address, APPLICATION_TIME_MAX).await.is_ok() {
-                return address;
-            }
-        }
-        tokio::time::sleep(APPLICATION_INTERVAL).await;
-    }
-}
-
-fn local_endpoints(ports: &[LocalPort]) -> Vec<Endpoint> {
-    let endpoint = |port: &LocalPort| Endpoint {
-        id: EndpointId(0),
-        address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port.port),
-        protocol: port.protocol,
-        instance: "".into(),
-        version: "".into(),
-        ports: vec![port.port],
-        rank: 0,
-        idle_limit: IDLE_ELSEWHERE_MAX,
-    };
-    ports.iter().map(endpoint).collect()
 }

@@ -73,6 +73,7 @@ pub(crate) struct Status {
     service_id: Mutex<String>,
     state: AtomicU8,
     has_new_state: Notify,
+    is_doubted: Notify,
     registry_trouble: Mutex<Option<(Instant, String)>>,
     registry_requests: Mutex<BTreeMap<&'static str, u64>>,
     orders: Vec<mpsc::UnboundedSender<Order>>,
@@ -102,6 +103,7 @@ impl Status {
             service_id: Mutex::default(),
             state: AtomicU8::new(State::Starting as u8),
             has_new_state: Notify::new(),
+            is_doubted: Notify::new(),
             registry_trouble: Mutex::default(),
             registry_requests: Mutex::default(),
             orders,
@@ -133,6 +135,15 @@ impl Status {
     pub(crate) fn registered(&self, service_id: &str) {
         service_id.clone_into(&mut lock(&self.service_id));
         self.enter(State::Ready);
+    }
+
+    /// The registry's answers suggest that it does not know us any more.
+    pub(crate) fn doubt_registration(&self) {
+        self.is_doubted.notify_one();
+    }
+
+    pub(crate) async fn registration_doubted(&self) {
+        self.is_doubted.notified().await;
     }
 
     /// The registry does not answer. Told once for each outage.

@@ -2,7 +2,6 @@
 //! Nothing here is shared with another worker on a request's path.
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -16,7 +15,7 @@ use crate::bootstrap::Bootstrap;
 use crate::discovery::Lookup;
 use crate::request::exchange::Buffers;
 use crate::request::invocation::{Direction, InvocationId};
-use crate::snapshot::{ClusterId, EndpointId, SharedSnapshot, Snapshot};
+use crate::snapshot::{ClusterId, EndpointId, SharedSnapshot, View};
 use crate::telemetry::access_log::LogBuffer;
 use crate::telemetry::counters::Counters;
 
@@ -72,7 +71,8 @@ pub(crate) struct Worker {
     pub(crate) connection_ended: Notify,
     pub(crate) connection_count: Cell<usize>,
     rotations: RefCell<HashMap<ClusterId, RoundRobin, foldhash::fast::RandomState>>,
-    snapshot: RefCell<Rc<Arc<Snapshot>>>,
+    snapshot: RefCell<View>,
+    #[expect(clippy::vec_box, reason = "the boxes go to connections and come back; their content is not moved")]
     spare_buffers: RefCell<Vec<Box<Buffers>>>,
     next_invocation: Cell<u64>,
     number: usize,
@@ -80,7 +80,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, number: usize) -> Self {
-        let snapshot = RefCell::new(Rc::new(shared.snapshot.load_full()));
+        let snapshot = RefCell::new(View::of(shared.snapshot.load_full()));
         Self {
             shared,
             scratch: Scratch::default(),
@@ -99,13 +99,13 @@ impl Worker {
     }
 
     /// The current snapshot. An invocation keeps what it got.
-    pub(crate) fn snapshot(&self) -> Rc<Arc<Snapshot>> {
+    pub(crate) fn snapshot(&self) -> View {
         let current = self.shared.snapshot.load();
         let mut mine = self.snapshot.borrow_mut();
-        if !Arc::ptr_eq(&current, &mine) {
-            *mine = Rc::new(Arc::clone(&current));
+        if !mine.is_of(&current) {
+            *mine = View::of(Arc::clone(&current));
         }
-        Rc::clone(&mine)
+        mine.clone()
     }
 
     /// A number that no other invocation of the fleet is likely to have.

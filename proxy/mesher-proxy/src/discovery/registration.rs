@@ -82,24 +82,14 @@ impl Registration {
     /// Renews until the registry says that it does not know us any more.
     async fn keep_alive(&self) {
         let interval = Duration::from_secs(HEARTBEAT_SECONDS.unsigned_abs());
+        // One early beat for each regular one: a doubt that lasts must not become a storm.
+        let mut may_be_early = true;
         loop {
-            tokio::time::sleep(interval).await;
-            let service_id = self.status.service_id();
-            let beat = if self.endpoints.is_empty() {
-                // Without an instance there is no lease; the service itself may be gone after the registry's restart.
-                self.client.find_service(&self.identity()).await.map(|found| found.is_some())
-            } else {
-                match self.client.heartbeat(&service_id, &self.status.instance_id).await {
-                    Err(error)
-                        if error.is(ErrorCode::InstanceNotExists)
-                            || error.is(ErrorCode::ServiceNotExists) =>
-                    {
-                        Ok(false)
-                    }
-                    beat => beat.map(|()| true),
-                }
+            may_be_early = tokio::select! {
+                () = tokio::time::sleep(interval) => true,
+                () = self.status.registration_doubted(), if may_be_early => false,
             };
-            match self.counted(beat) {
+            match self.counted(self.beat().await) {
                 Ok(true) => self.status.registry_is_there(),
                 Ok(false) => {
                     tracing::info!("the registry does not know this instance any more; registering again");
@@ -107,6 +97,20 @@ impl Registration {
                 }
                 Err(error) => self.status.registry_is_away(&error.to_string()),
             }
+        }
+    }
+
+    /// One heartbeat. Says whether the registry knows us.
+    async fn beat(&self) -> Result<bool, ClientError> {
+        if self.endpoints.is_empty() {
+            // Without an instance there is no lease; the service itself may be gone after the registry's restart.
+            return self.client.find_service(&self.identity()).await.map(|found| found.is_some());
+        }
+        match self.client.heartbeat(&self.status.service_id(), &self.status.instance_id).await {
+            Err(error) if error.is(ErrorCode::InstanceNotExists) || error.is(ErrorCode::ServiceNotExists) => {
+                Ok(false)
+            }
+            beat => beat.map(|()| true),
         }
     }
 

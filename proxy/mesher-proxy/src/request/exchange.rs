@@ -2,20 +2,20 @@
 //! It must never pair an answer with another call: a connection that is not read to a clean end is closed.
 
 use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use mesher_codec::field::FieldKind;
 use mesher_codec::request::SetField;
 use mesher_codec::response::Downstream;
-use mesher_codec::{Framing, Progress, Refusal, RequestHead, ResponseHead, Version};
+use mesher_codec::{Framing, Refusal, RequestHead, ResponseHead};
 use mesher_net::{ConnectError, Deadline, Socket};
 use mesher_traffic::Safety;
 
 use crate::request::failure::{Failure, FailureKind, Side};
 use crate::request::invocation::{Code, Direction, Exchange, Invocation, Operation, Outcome};
 use crate::request::pump::{Pump, PumpError};
-use crate::request::respond;
+use crate::request::{reply, respond};
 use crate::snapshot::EndpointId;
 use crate::worker::Worker;
 
@@ -143,18 +143,25 @@ impl<'c> HttpExchange<'c> {
                 return Poll::Ready(Err(source_failure(error)));
             }
             // An upstream that stopped reading may have answered before: the answer is read all the same.
-            let read =
-                read_response(context, worker, &mut upstream.socket, response, upstream_input, answers_head);
+            let read = reply::read_head(
+                context,
+                worker,
+                &mut upstream.socket,
+                response,
+                upstream_input,
+                answers_head,
+            );
             match read {
                 Poll::Ready(Ok(())) if response.is_interim() => {
                     self.interim_count += 1;
                     if response.status() == 101 {
-                        return Poll::Ready(Err(bad_response(Refusal::UnaskedUpgrade)));
+                        return Poll::Ready(Err(reply::bad_response(Refusal::UnaskedUpgrade)));
                     }
                     if self.interim_count > INTERIM_MAX {
-                        return Poll::Ready(Err(bad_response(Refusal::TooManyInterim)));
+                        return Poll::Ready(Err(reply::bad_response(Refusal::TooManyInterim)));
                     }
-                    if let Err(failure) = pass_interim(context, self.socket, request, response, worker) {
+                    if let Err(failure) = reply::pass_interim(context, self.socket, request, response, worker)
+                    {
                         return Poll::Ready(Err(failure));
                     }
                     context.waker().wake_by_ref();
@@ -340,105 +347,12 @@ fn host_of(request: &RequestHead) -> &str {
     request.authority().map_or("", |authority| authority.host)
 }
 
-/// Reads up to the end of the next head. Bytes after it are left in `input`.
-fn read_response(
-    context: &mut Context<'_>,
-    worker: &Worker,
-    socket: &mut Socket,
-    response: &mut ResponseHead,
-    input: &mut Vec<u8>,
-    answers_head: bool,
-) -> Poll<Result<(), Failure>> {
-    loop {
-        if !input.is_empty() {
-            match response.parse(input, answers_head) {
-                Ok(Progress::Complete(used)) => {
-                    input.drain(..used);
-                    return Poll::Ready(Ok(()));
-                }
-                Ok(Progress::Partial) => {}
-                Err(refusal) => return Poll::Ready(Err(bad_response(refusal))),
-            }
-        }
-        let has_part = !input.is_empty();
-        let read = worker.scratch.with_input(|buffer| match socket.poll_read(context, buffer) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(0)) => Poll::Ready(Err(terminated(has_part, None))),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(terminated(has_part, Some(&error)))),
-            Poll::Ready(Ok(read)) => {
-                let bytes = buffer.get(..read).unwrap_or_default();
-                if has_part {
-                    input.extend_from_slice(bytes);
-                    return Poll::Ready(Ok(false));
-                }
-                // The usual case: the head is whole in the first read, and is parsed where it lies.
-                match response.parse(bytes, answers_head) {
-                    Ok(Progress::Complete(used)) => {
-                        input.extend_from_slice(bytes.get(used..).unwrap_or_default());
-                        Poll::Ready(Ok(true))
-                    }
-                    Ok(Progress::Partial) => {
-                        input.extend_from_slice(bytes);
-                        Poll::Ready(Ok(false))
-                    }
-                    Err(refusal) => Poll::Ready(Err(bad_response(refusal))),
-                }
-            }
-        });
-        if std::task::ready!(read)? {
-            return Poll::Ready(Ok(()));
-        }
-    }
-}
-
-/// Passes an interim response on. Callers of HTTP/1.0 know none.
-fn pass_interim(
-    context: &mut Context<'_>,
-    socket: &mut Socket,
-    request: &RequestHead,
-    response: &ResponseHead,
-    worker: &Worker,
-) -> Result<(), Failure> {
-    if request.version() == Version::Http10 {
-        return Ok(());
-    }
-    let downstream = Downstream { version: Version::Http11, is_last: false };
-    let written = worker.scratch.with_output(|output| {
-        response.write(downstream, output);
-        match socket.poll_write(context, output) {
-            Poll::Ready(Ok(written)) => written == output.len(),
-            _ => false,
-        }
-    });
-    // Nothing was written to this caller before, so a full buffer means that it does not read.
-    let stuck =
-        || Failure::downstream(FailureKind::Terminated, "the caller does not take an interim response");
-    written.then_some(()).ok_or_else(stuck)
-}
-
 pub(crate) fn connect_failure(error: &ConnectError) -> Failure {
     let kind = match error {
         ConnectError::Timeout { .. } => FailureKind::ConnectTimeout,
         _ => FailureKind::ConnectRefused,
     };
     Failure::upstream(kind, Safety::NothingSent, error.to_string())
-}
-
-fn terminated(has_part: bool, error: Option<&std::io::Error>) -> Failure {
-    let detail = match error {
-        Some(error) => format!("the connection broke before the answer: {error}"),
-        None => "the connection was closed before the answer".to_owned(),
-    };
-    let safety = if has_part { Safety::Spent } else { Safety::MayHaveActed };
-    Failure::upstream(FailureKind::Terminated, safety, detail)
-}
-
-fn bad_response(refusal: Refusal) -> Failure {
-    Failure::upstream(
-        FailureKind::BadResponse(refusal),
-        Safety::Spent,
-        format!("the answer was refused: {refusal}"),
-    )
 }
 
 /// The caller's part of the call could not be read.

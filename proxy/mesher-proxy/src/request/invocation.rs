@@ -2,13 +2,11 @@
 //! It must not name a protocol beyond its label: handlers see this and nothing else.
 
 use std::cell::Cell;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::bootstrap::PortProtocol;
 use crate::request::failure::{Failure, FailureKind, Side};
-use crate::snapshot::{Cluster, ClusterIndex, Endpoint, EndpointId, Snapshot};
+use crate::snapshot::{Cluster, ClusterIndex, Endpoint, EndpointId, View};
 use crate::telemetry::counters::Row;
 use crate::worker::Worker;
 
@@ -82,7 +80,7 @@ pub(crate) struct Invocation {
     pub(crate) is_idempotent: bool,
     pub(crate) started: Instant,
     /// What is believed while it runs.
-    pub(crate) snapshot: Rc<Arc<Snapshot>>,
+    pub(crate) snapshot: View,
     /// Where it is counted.
     pub(crate) row: Row,
     /// Why it leads nowhere, where it does: the chain turns it around with this.
@@ -97,7 +95,7 @@ pub(crate) struct Invocation {
 impl Invocation {
     pub(crate) fn new(
         worker: &Worker,
-        snapshot: Rc<Arc<Snapshot>>,
+        snapshot: View,
         (direction, protocol): (Direction, Protocol),
         target: Target,
         row: Row,

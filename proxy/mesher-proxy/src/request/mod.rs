@@ -15,7 +15,8 @@
 //! | `invocation` | the neutral call, and what a protocol must offer to have its calls handled |
 //! | `invoke` | one invocation from start to outcome: the chain down, `forward`, the chain up, one exit |
 //! | `forward` | the last step of the chain: the endpoint, the try |
-//! | `exchange` | HTTP/1.1's side of a try: send the head, stream the body, read the answer |
+//! | `exchange` | HTTP/1.1's side of a try: send the head, stream the body, bring the answer back |
+//! | `reply` | the head of an answer, and interim ones |
 //! | `pump` | one direction of a body or a flow, with back-pressure |
 //! | `failure` | how an invocation can go wrong: side, kind, whether a further try is safe |
 //! | `respond` | the one table from failure to status, and the answer's bytes |
@@ -30,6 +31,10 @@ pub(crate) mod forward;
 pub(crate) mod invocation;
 pub(crate) mod invoke;
 pub(crate) mod pump;
+pub(crate) mod reply;
 pub(crate) mod respond;
 pub(crate) mod serve;
 pub(crate) mod target;
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,6 @@
 //! It must own no buffer while it waits for the next request.
 
 use std::future::poll_fn;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,7 +15,7 @@ use crate::request::exchange::{Buffers, HttpExchange};
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::{Code, Direction, Invocation, Outcome, Protocol, Target};
 use crate::request::{invoke, respond, target};
-use crate::snapshot::Snapshot;
+use crate::snapshot::View;
 use crate::telemetry::context;
 use crate::worker::Worker;
 
@@ -216,10 +214,7 @@ async fn exchange(
     invoke::invoke(worker, &mut call, &mut exchange).await.keeps_connection
 }
 
-async fn outbound_target(
-    worker: &Worker,
-    request: &RequestHead,
-) -> Result<(Rc<Arc<Snapshot>>, Target), Failure> {
+async fn outbound_target(worker: &Worker, request: &RequestHead) -> Result<(View, Target), Failure> {
     match request.authority() {
         Some(authority) => target::resolve(worker, authority, PortProtocol::Rest).await,
         None => {
@@ -231,7 +226,7 @@ async fn outbound_target(
 }
 
 /// The local application. A port in the host, or the older port hint, may choose among the declared ports only.
-fn inbound_target(worker: &Worker, request: &RequestHead) -> Result<(Rc<Arc<Snapshot>>, Target), Failure> {
+fn inbound_target(worker: &Worker, request: &RequestHead) -> Result<(View, Target), Failure> {
     let snapshot = worker.snapshot();
     let Some(cluster) = snapshot.local() else {
         let detail = "this proxy has no port of an application to lead to; set MESHER_PORTS";

@@ -2,8 +2,6 @@
 //! A name that was never asked for waits once, bounded, for a look-up that all its callers share.
 
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use mesher_codec::Authority;
@@ -13,7 +11,7 @@ use crate::bootstrap::PortProtocol;
 use crate::discovery::{Lookup, LookupFailure};
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::Target;
-use crate::snapshot::{ClusterKind, Snapshot};
+use crate::snapshot::{ClusterKind, Snapshot, View};
 use crate::worker::Worker;
 
 /// How long the first call to a name waits for its look-up.
@@ -26,7 +24,7 @@ pub(crate) async fn resolve(
     worker: &Worker,
     authority: Authority<'_>,
     protocol: PortProtocol,
-) -> Result<(Rc<Arc<Snapshot>>, Target), Failure> {
+) -> Result<(View, Target), Failure> {
     let lower;
     let host = if authority.host.bytes().any(|byte| byte.is_ascii_uppercase()) {
         lower = authority.host.to_ascii_lowercase();

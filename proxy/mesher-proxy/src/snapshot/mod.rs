@@ -2,6 +2,8 @@
 //! A snapshot must never change after it is published; an invocation keeps the one it began with.
 
 use std::net::SocketAddr;
+use std::ops::Deref;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -153,6 +155,34 @@ impl Snapshot {
     /// Whether any cluster has this endpoint.
     pub(crate) fn has_endpoint(&self, id: EndpointId) -> bool {
         self.clusters().any(|cluster| cluster.endpoints.iter().any(|endpoint| endpoint.id == id))
+    }
+}
+
+/// One worker's hold on a snapshot. Cloning it touches nothing that another core sees.
+#[derive(Debug, Clone)]
+pub(crate) struct View(Rc<Held>);
+
+#[derive(Debug)]
+struct Held {
+    snapshot: Arc<Snapshot>,
+}
+
+impl View {
+    pub(crate) fn of(snapshot: Arc<Snapshot>) -> Self {
+        Self(Rc::new(Held { snapshot }))
+    }
+
+    /// Whether this is `snapshot` itself, not one with the same content.
+    pub(crate) fn is_of(&self, snapshot: &Arc<Snapshot>) -> bool {
+        Arc::ptr_eq(&self.0.snapshot, snapshot)
+    }
+}
+
+impl Deref for View {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        &self.0.snapshot
     }
 }
 

@@ -184,14 +184,12 @@ impl Scrape {
         {
             family.gauge(&vec![("direction", direction.as_str())], count)?;
         }
-        drop(family);
         let name = ("mesher_upstream_connections_idle", "Connections to endpoints that wait for a call");
         let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
         family.gauge(
             &vec![("service", self.service.as_str())],
             i64::try_from(self.report.idle_upstream).unwrap_or(i64::MAX),
         )?;
-        drop(family);
         let name = ("mesher_upstream_connects", "Connections to endpoints that were tried");
         let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
         for ((peer, result), count) in &self.report.connects {
@@ -213,19 +211,16 @@ impl Scrape {
                 vec![("service", self.service.as_str()), ("peer", &*cluster.name), ("state", "healthy")];
             family.gauge(&pairs, i64::try_from(cluster.endpoints.len()).unwrap_or(i64::MAX))?;
         }
-        drop(family);
         let name = ("mesher_snapshot_revision", "Number of the snapshot that is served with");
         let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
         family
             .gauge(&vec![("source", "registry")], i64::try_from(self.snapshot.number).unwrap_or(i64::MAX))?;
-        drop(family);
         let name = ("mesher_snapshot_age", "Time since the snapshot was last changed");
         let mut family = Self::family(encoder, name, Some(&Unit::Seconds), MetricType::Gauge)?;
         family.gauge(
             &vec![("source", "registry")],
             i64::try_from(self.snapshot_age.as_secs()).unwrap_or(i64::MAX),
         )?;
-        drop(family);
         let name = ("mesher_registry_requests", "Calls to the registry, by how they ended");
         let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
         for (result, count) in &self.registry_requests {
@@ -238,14 +233,12 @@ impl Scrape {
         let name = ("mesher_label_overflow", "Peers that were counted as _other because there are too many");
         let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
         family.counter(&vec![("family", "peer")], self.report.overflow)?;
-        drop(family);
         let name = ("mesher_build_info", "The build of this proxy");
         let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
         family.gauge(
             &vec![("version", env!("CARGO_PKG_VERSION")), ("commit", crate::COMMIT), ("rust", crate::RUST)],
             1,
         )?;
-        drop(family);
         let started = self.started_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let process = mesher_net::process::usage();
         let gauge = |encoder: &mut DescriptorEncoder<'_>, name, unit, value: u64| {

@@ -6,3 +6,6 @@ pub(crate) mod context;
 pub(crate) mod counters;
 pub(crate) mod exposition;
 pub(crate) mod names;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,374 @@
+//! The control thread's picture of the fleet: known names, kept fresh, published as snapshots.
+//! It must never let an answer empty a set that still works.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mesher_client::{ClientError, ControlClient};
+use mesher_model::query::{BatchFindResult, FindService, ServiceKey};
+use mesher_model::{ErrorCode, Instance};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::discovery::endpoints::{self, EndpointIds};
+use crate::discovery::look_up::{self, Found, Lookup, LookupFailure};
+use crate::discovery::names::candidates;
+use crate::snapshot::{Cluster, ClusterId, ClusterKind, Endpoint, SharedSnapshot, Snapshot};
+use crate::status::Status;
+
+/// How often known services are looked at again.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+/// The longest pause between two looks while the registry is away.
+const REFRESH_INTERVAL_MAX: Duration = Duration::from_secs(15);
+/// Services asked for in one request.
+const BATCH_MAX: usize = 200;
+/// Service names that are kept.
+const NAMES_MAX: usize = 10_000;
+/// Outside hosts that are kept.
+const OUTSIDE_MAX: usize = 4_096;
+/// How long an outside host's address is used before it is looked up again.
+const OUTSIDE_TIME_MAX: Duration = Duration::from_secs(60);
+/// How long a miss is remembered.
+const MISS_TIME_MAX: Duration = Duration::from_secs(3);
+/// Misses that are remembered.
+const MISSES_MAX: usize = 4_096;
+/// How long an emptied service keeps endpoints that still accept connections.
+const EMPTIED_TIME_MAX: Duration = Duration::from_secs(600);
+
+/// What a look-up or a refresh brought.
+#[derive(Debug)]
+enum News {
+    Found { name: (Box<str>, u16), result: Found },
+    Refreshed { hosts: Vec<Box<str>>, answer: Result<BatchFindResult, ClientError> },
+    RefreshDone,
+    Probed { host: Box<str>, alive: Vec<Endpoint> },
+}
+
+/// A call that waits for a look-up.
+type Waiting = oneshot::Sender<Result<(), LookupFailure>>;
+
+#[derive(Debug)]
+struct KnownService {
+    key: ServiceKey,
+    revision: String,
+    cluster: Arc<Cluster>,
+    /// Since when the registry says that nobody is there although we hold endpoints.
+    emptied_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct KnownOutside {
+    cluster: Arc<Cluster>,
+    expires_at: Instant,
+}
+
+/// Looks names up, keeps them fresh, publishes.
+pub(crate) struct Fleet {
+    client: ControlClient,
+    status: Arc<Status>,
+    snapshot: Arc<SharedSnapshot>,
+    local: Option<Arc<Cluster>>,
+    services: BTreeMap<Box<str>, KnownService>,
+    outside: BTreeMap<(Box<str>, u16), KnownOutside>,
+    misses: BTreeMap<(Box<str>, u16), (Instant, LookupFailure)>,
+    waiting: BTreeMap<(Box<str>, u16), Vec<Waiting>>,
+    ids: EndpointIds,
+    news: (mpsc::UnboundedSender<News>, mpsc::UnboundedReceiver<News>),
+    is_refreshing: bool,
+    pause: Duration,
+    app: String,
+    environment: String,
+}
+
+impl Fleet {
+    pub(crate) fn new(client: ControlClient, status: Arc<Status>, snapshot: Arc<SharedSnapshot>) -> Self {
+        let bootstrap = &status.bootstrap;
+        Self {
+            app: bootstrap.identity.app.clone(),
+            environment: bootstrap.identity.environment.clone(),
+            client,
+            status,
+            snapshot,
+            local: None,
+            services: BTreeMap::new(),
+            outside: BTreeMap::new(),
+            misses: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            ids: EndpointIds::default(),
+            news: mpsc::unbounded_channel(),
+            is_refreshing: false,
+            pause: REFRESH_INTERVAL,
+        }
+    }
+
+    /// Runs for the life of the proxy.
+    pub(crate) async fn run(
+        mut self,
+        mut lookups: mpsc::Receiver<Lookup>,
+        mut local: mpsc::Receiver<Vec<Endpoint>>,
+    ) {
+        let mut next_refresh = tokio::time::Instant::now() + REFRESH_INTERVAL;
+        loop {
+            tokio::select! {
+                Some(endpoints) = local.recv() => self.set_local(endpoints),
+                Some(lookup) = lookups.recv() => self.look_up(lookup),
+                Some(news) = self.news.1.recv() => self.take(news),
+                () = tokio::time::sleep_until(next_refresh) => {
+                    self.expire();
+                    self.refresh();
+                    // Proxies that started together must not ask together.
+                    let jitter = Duration::from_millis(fastrand::u64(0..200));
+                    next_refresh = tokio::time::Instant::now() + self.pause + jitter;
+                }
+                else => return,
+            }
+        }
+    }
+
+    fn set_local(&mut self, mut endpoints: Vec<Endpoint>) {
+        let name: Arc<str> = self.status.bootstrap.identity.service.as_str().into();
+        for endpoint in &mut endpoints {
+            endpoint.id = self.ids.next_endpoint();
+        }
+        let id = self.local.as_ref().map_or_else(|| self.ids.next_cluster(), |cluster| cluster.id);
+        self.local = Some(Arc::new(Cluster { id, name, kind: ClusterKind::Local, endpoints }));
+        self.publish();
+    }
+
+    /// Answers from what is known, or starts one look-up for all who ask.
+    fn look_up(&mut self, lookup: Lookup) {
+        let name = (lookup.host.clone(), lookup.port);
+        if self.services.contains_key(&lookup.host) || self.outside.contains_key(&name) {
+            let _ = lookup.answer.send(Ok(()));
+        } else if let Some((_, failure)) =
+            self.misses.get(&name).filter(|(since, _)| since.elapsed() < MISS_TIME_MAX)
+        {
+            let _ = lookup.answer.send(Err(failure.clone()));
+        } else if let Some(waiting) = self.waiting.get_mut(&name) {
+            waiting.push(lookup.answer);
+        } else if self.services.len() >= NAMES_MAX || self.outside.len() >= OUTSIDE_MAX {
+            let _ = lookup.answer.send(Err(LookupFailure::TooMany { limit: NAMES_MAX }));
+        } else {
+            self.waiting.insert(name.clone(), vec![lookup.answer]);
+            self.start_look_up(name, &lookup.as_written);
+        }
+    }
+
+    fn start_look_up(&self, name: (Box<str>, u16), as_written: &str) {
+        let keys = candidates(&name.0, as_written, &self.app, &self.environment);
+        let (client, news) = (self.client.clone(), self.news.0.clone());
+        let status = Arc::clone(&self.status);
+        tokio::task::spawn_local(async move {
+            let result = look_up::look_up(&client, &status, &keys, &name).await;
+            // Nobody listens any more only when the proxy ends.
+            let _ = news.send(News::Found { name, result });
+        });
+    }
+
+    fn take(&mut self, news: News) {
+        match news {
+            News::Found { name, result } => self.take_found(name, result),
+            News::Refreshed { hosts, answer } => self.take_refreshed(&hosts, answer),
+            News::RefreshDone => self.is_refreshing = false,
+            News::Probed { host, alive } => self.take_probed(&host, alive),
+        }
+    }
+
+    fn take_found(&mut self, name: (Box<str>, u16), result: Found) {
+        let answer = match result {
+            Found::Service { key, revision, instances } => {
+                let id = self.ids.next_cluster();
+                let cluster = self.cluster(id, &key, &[], &instances);
+                self.services
+                    .insert(name.0.clone(), KnownService { key, revision, cluster, emptied_at: None });
+                Ok(())
+            }
+            Found::Outside(resolved) => {
+                let id = self.ids.next_cluster();
+                let endpoints = resolved.endpoints(&mut self.ids);
+                let cluster =
+                    Cluster { id, name: name.0.as_ref().into(), kind: ClusterKind::Outside, endpoints };
+                let expires_at = Instant::now() + OUTSIDE_TIME_MAX;
+                self.outside.insert(name.clone(), KnownOutside { cluster: Arc::new(cluster), expires_at });
+                Ok(())
+            }
+            Found::Missing(failure) => {
+                // While the registry is away a name is asked for again at the next call.
+                if !matches!(failure, LookupFailure::RegistryAway { .. }) && self.misses.len() < MISSES_MAX {
+                    self.misses.insert(name.clone(), (Instant::now(), failure.clone()));
+                }
+                Err(failure)
+            }
+        };
+        if answer.is_ok() {
+            self.publish();
+        }
+        for waiting in self.waiting.remove(&name).unwrap_or_default() {
+            let _ = waiting.send(answer.clone());
+        }
+    }
+
+    fn cluster(
+        &mut self,
+        id: ClusterId,
+        key: &ServiceKey,
+        old: &[Endpoint],
+        instances: &[Instance],
+    ) -> Arc<Cluster> {
+        let endpoints = endpoints::usable(&mut self.ids, &key.service_name, old, instances);
+        let name = if key.app_id == self.app {
+            key.service_name.clone()
+        } else {
+            format!("{}:{}", key.app_id, key.service_name)
+        };
+        Arc::new(Cluster { id, name: name.as_str().into(), kind: ClusterKind::Service, endpoints })
+    }
+
+    /// Asks for all known services, each with the revision that is known.
+    fn refresh(&mut self) {
+        if self.is_refreshing || self.services.is_empty() {
+            return;
+        }
+        self.is_refreshing = true;
+        let known: Vec<_> = self
+            .services
+            .iter()
+            .map(|(host, known)| {
+                (host.clone(), FindService { service: known.key.clone(), rev: known.revision.clone() })
+            })
+            .collect();
+        let (client, news, status) = (self.client.clone(), self.news.0.clone(), Arc::clone(&self.status));
+        tokio::task::spawn_local(async move {
+            for batch in known.chunks(BATCH_MAX) {
+                let (hosts, services) = batch.iter().cloned().unzip();
+                let answer = client.find_instances(&status.service_id(), services).await;
+                status.count_registry_request(answer.as_ref().map_or_else(|error| error.result(), |_| "ok"));
+                let is_away = answer.is_err();
+                let _ = news.send(News::Refreshed { hosts, answer });
+                if is_away {
+                    break;
+                }
+            }
+            let _ = news.send(News::RefreshDone);
+        });
+    }
+
+    fn take_refreshed(&mut self, hosts: &[Box<str>], answer: Result<BatchFindResult, ClientError>) {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.pause = (self.pause * 2).min(REFRESH_INTERVAL_MAX);
+                self.status.registry_is_away(&error.to_string());
+                return;
+            }
+        };
+        self.pause = REFRESH_INTERVAL;
+        self.status.registry_is_there();
+        let host_at = |index: i64| usize::try_from(index).ok().and_then(|index| hosts.get(index));
+        let mut has_changed = false;
+        for found in answer.updated {
+            if let Some(host) = host_at(found.index) {
+                has_changed |= self.update(host, found.rev, &found.instances);
+            }
+        }
+        for host in answer.not_modified.iter().filter_map(|index| host_at(*index)) {
+            if let Some(known) = self.services.get_mut(host) {
+                known.emptied_at = None;
+            }
+        }
+        if answer.failed.iter().any(|failed| failed.error.is(ErrorCode::ServiceNotExists)) {
+            // It may be ourselves whom the registry does not know any more.
+            self.status.doubt_registration();
+        }
+        for host in
+            answer.failed.iter().flat_map(|failed| &failed.indexes).filter_map(|index| host_at(*index))
+        {
+            let is_empty = |known: &KnownService| known.cluster.endpoints.is_empty();
+            if self.services.get(host).is_some_and(is_empty) {
+                // Nobody is there and the record is gone: the next call asks anew.
+                has_changed |= self.services.remove(host).is_some();
+            } else {
+                has_changed |= self.update(host, String::new(), &[]);
+            }
+        }
+        if has_changed {
+            self.publish();
+        }
+    }
+
+    /// Takes a new set of instances. An empty one is no reason to forget endpoints that still accept connections:
+    /// a registry that restarted knows nobody yet.
+    fn update(&mut self, host: &str, revision: String, instances: &[Instance]) -> bool {
+        let Some(known) = self.services.get(host) else { return false };
+        if instances.is_empty() && !known.cluster.endpoints.is_empty() {
+            self.probe(host);
+            return false;
+        }
+        let (id, key, old) = (known.cluster.id, known.key.clone(), known.cluster.endpoints.clone());
+        let cluster = self.cluster(id, &key, &old, instances);
+        let Some(known) = self.services.get_mut(host) else { return false };
+        known.revision = revision;
+        known.emptied_at = None;
+        let has_changed = known.cluster.endpoints != cluster.endpoints;
+        known.cluster = cluster;
+        has_changed
+    }
+
+    /// Asks the endpoints of an emptied service themselves.
+    fn probe(&mut self, host: &str) {
+        let Some(known) = self.services.get_mut(host) else { return };
+        let since = *known.emptied_at.get_or_insert_with(Instant::now);
+        let endpoints = known.cluster.endpoints.clone();
+        let (news, host) = (self.news.0.clone(), host.into());
+        tokio::task::spawn_local(async move {
+            let alive = if since.elapsed() < EMPTIED_TIME_MAX {
+                endpoints::accepting(endpoints).await
+            } else {
+                Vec::new()
+            };
+            let _ = news.send(News::Probed { host, alive });
+        });
+    }
+
+    fn take_probed(&mut self, host: &str, alive: Vec<Endpoint>) {
+        let Some(known) = self.services.get_mut(host).filter(|known| known.emptied_at.is_some()) else {
+            return;
+        };
+        if known.cluster.endpoints == alive {
+            return;
+        }
+        tracing::info!(
+            service = host,
+            left = alive.len(),
+            "the registry names no instance any more; keeping those that answer"
+        );
+        known.cluster = Arc::new(Cluster { endpoints: alive, ..Cluster::clone(&known.cluster) });
+        self.publish();
+    }
+
+    fn expire(&mut self) {
+        let now = Instant::now();
+        self.misses.retain(|_, (since, _)| since.elapsed() < MISS_TIME_MAX);
+        let before = self.outside.len();
+        self.outside.retain(|_, known| known.expires_at > now);
+        if self.outside.len() != before {
+            self.publish();
+        }
+    }
+
+    fn publish(&self) {
+        let mut next = Snapshot::numbered(self.snapshot.load().number + 1);
+        if let Some(local) = &self.local {
+            next.add_local(Arc::clone(local));
+        }
+        for (host, known) in &self.services {
+            next.add_service(host, Arc::clone(&known.cluster));
+        }
+        for ((host, port), known) in &self.outside {
+            next.add_outside(host, *port, Arc::clone(&known.cluster));
+        }
+        tracing::debug!(number = next.number, "snapshot published");
+        self.snapshot.store(Arc::new(next));
+        self.status.snapshot_changed();
+    }
+}

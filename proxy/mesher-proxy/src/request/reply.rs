@@ -1,0 +1,105 @@
+//! Reading the head of an answer, and passing interim ones on.
+//! It must never read an answer's head twice, and must leave the bytes after it untouched.
+
+use std::task::{Context, Poll};
+
+use mesher_codec::response::Downstream;
+use mesher_codec::{Progress, Refusal, RequestHead, ResponseHead, Version};
+use mesher_net::Socket;
+use mesher_traffic::Safety;
+
+use crate::request::failure::{Failure, FailureKind};
+use crate::worker::Worker;
+
+/// Reads up to the end of the next head. Bytes after it are left in `input`.
+pub(crate) fn read_head(
+    context: &mut Context<'_>,
+    worker: &Worker,
+    socket: &mut Socket,
+    response: &mut ResponseHead,
+    input: &mut Vec<u8>,
+    answers_head: bool,
+) -> Poll<Result<(), Failure>> {
+    loop {
+        if !input.is_empty() {
+            match response.parse(input, answers_head) {
+                Ok(Progress::Complete(used)) => {
+                    input.drain(..used);
+                    return Poll::Ready(Ok(()));
+                }
+                Ok(Progress::Partial) => {}
+                Err(refusal) => return Poll::Ready(Err(bad_response(refusal))),
+            }
+        }
+        let has_part = !input.is_empty();
+        let read = worker.scratch.with_input(|buffer| match socket.poll_read(context, buffer) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(terminated(has_part, None))),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(terminated(has_part, Some(&error)))),
+            Poll::Ready(Ok(read)) => {
+                let bytes = buffer.get(..read).unwrap_or_default();
+                if has_part {
+                    input.extend_from_slice(bytes);
+                    return Poll::Ready(Ok(false));
+                }
+                // The usual case: the head is whole in the first read, and is parsed where it lies.
+                match response.parse(bytes, answers_head) {
+                    Ok(Progress::Complete(used)) => {
+                        input.extend_from_slice(bytes.get(used..).unwrap_or_default());
+                        Poll::Ready(Ok(true))
+                    }
+                    Ok(Progress::Partial) => {
+                        input.extend_from_slice(bytes);
+                        Poll::Ready(Ok(false))
+                    }
+                    Err(refusal) => Poll::Ready(Err(bad_response(refusal))),
+                }
+            }
+        });
+        if std::task::ready!(read)? {
+            return Poll::Ready(Ok(()));
+        }
+    }
+}
+
+/// Passes an interim response on. Callers of HTTP/1.0 know none.
+pub(crate) fn pass_interim(
+    context: &mut Context<'_>,
+    socket: &mut Socket,
+    request: &RequestHead,
+    response: &ResponseHead,
+    worker: &Worker,
+) -> Result<(), Failure> {
+    if request.version() == Version::Http10 {
+        return Ok(());
+    }
+    let downstream = Downstream { version: Version::Http11, is_last: false };
+    let written = worker.scratch.with_output(|output| {
+        response.write(downstream, output);
+        match socket.poll_write(context, output) {
+            Poll::Ready(Ok(written)) => written == output.len(),
+            _ => false,
+        }
+    });
+    // Nothing was written to this caller before, so a full buffer means that it does not read.
+    let stuck =
+        || Failure::downstream(FailureKind::Terminated, "the caller does not take an interim response");
+    written.then_some(()).ok_or_else(stuck)
+}
+
+fn terminated(has_part: bool, error: Option<&std::io::Error>) -> Failure {
+    let detail = match error {
+        Some(error) => format!("the connection broke before the answer: {error}"),
+        None => "the connection was closed before the answer".to_owned(),
+    };
+    let safety = if has_part { Safety::Spent } else { Safety::MayHaveActed };
+    Failure::upstream(FailureKind::Terminated, safety, detail)
+}
+
+pub(crate) fn bad_response(refusal: Refusal) -> Failure {
+    Failure::upstream(
+        FailureKind::BadResponse(refusal),
+        Safety::Spent,
+        format!("the answer was refused: {refusal}"),
+    )
+}
