@@ -200,4 +200,6 @@ impl Bootstrap {
 }
 
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;
