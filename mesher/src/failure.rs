@@ -8,14 +8,23 @@ use mesher_proxy::bootstrap::BootstrapError;
 /// Bad configuration, as `sysexits.h` numbers it.
 const BAD_CONFIGURATION: u8 = 78;
 
+/// A setting that cannot be: wrong, or of a feature that is not there.
+#[derive(Debug)]
+pub(crate) struct Misconfigured(pub(crate) String);
+
+impl std::fmt::Display for Misconfigured {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Misconfigured {}
+
 /// Tells what went wrong. The exit code is 78 for configuration and 1 for the rest.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     tell(&format!("mesher: {error:#}"));
-    if error.downcast_ref::<BootstrapError>().is_some() {
-        ExitCode::from(BAD_CONFIGURATION)
-    } else {
-        ExitCode::FAILURE
-    }
+    let is_configuration = error.is::<BootstrapError>() || error.is::<Misconfigured>();
+    if is_configuration { ExitCode::from(BAD_CONFIGURATION) } else { ExitCode::FAILURE }
 }
 
 /// Writes a line to standard error.

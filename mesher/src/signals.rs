@@ -1,13 +1,21 @@
 //! Signals that end a command, and where its log goes.
 //! It must end things cleanly: SIGINT and SIGTERM are a wish, not a failure.
 
+use std::time::{Duration, Instant};
+
 use mesher_proxy::bootstrap::Sources;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Ends with the first SIGINT, SIGTERM or SIGHUP after this call.
+/// Signals that come this soon after the first are the same wish: some senders signal a process and its group.
+const SAME_WISH: Duration = Duration::from_secs(1);
+/// Exit code of a command that was told twice to end.
+const ENDED_AT_ONCE: i32 = 130;
+
+/// Ends with the first SIGINT, SIGTERM or SIGHUP after this call. A second one, later, ends the process at once: what
+/// is in flight is cut off, and children end with it.
 ///
 /// # Errors
 /// The system's, when it lets us watch no signals.
@@ -15,12 +23,23 @@ pub(crate) fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
-    Ok(async move {
+    let mut next = async move || {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             _ = hang_up.recv() => {}
         }
+    };
+    Ok(async move {
+        next().await;
+        let first = Instant::now();
+        tokio::task::spawn_local(async move {
+            while first.elapsed() < SAME_WISH {
+                next().await;
+            }
+            tracing::warn!("told a second time to end; ending at once");
+            std::process::exit(ENDED_AT_ONCE);
+        });
     })
 }
 

@@ -64,7 +64,7 @@ impl ControlClient {
             let is_empty = page.items.is_empty();
             items.extend(page.items);
             match page.next {
-                Some(next) if !is_empty => cursor = format!("&cursor={}", escape(&next)),
+                Some(next) if !is_empty => cursor = format!("&next={}", escape(&next)),
                 _ => return Ok(items),
             }
         }

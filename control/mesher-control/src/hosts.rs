@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use axum::http::header::HOST;
+use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, Uri};
 
 /// The names beside addresses and `localhost`.
@@ -25,6 +25,15 @@ impl Hosts {
         is_single
             && field.is_some_and(|host| self.is_own(host))
             && target.is_none_or(|host| self.is_own(host))
+    }
+
+    /// Whether a request that changes something comes from a page of ours or from a program. Browsers name the page's
+    /// origin in every such request; programs name none.
+    pub(crate) fn admit_change(&self, headers: &HeaderMap) -> bool {
+        let Some(origin) = headers.get(ORIGIN) else { return true };
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        let page = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, page)| page);
+        page.is_some() && page == host && host.is_some_and(|host| self.is_own(host))
     }
 
     fn is_own(&self, host: &str) -> bool {

@@ -24,6 +24,7 @@ pub(crate) fn build(control: Arc<Control>) -> Router {
         .route("/metrics", get(metrics::show))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
+        .layer(middleware::from_fn_with_state(Arc::clone(&control), no_foreign_page))
         .layer(middleware::from_fn_with_state(Arc::clone(&control), metrics::count))
         .with_state(control)
 }
@@ -39,6 +40,14 @@ async fn own_host(State(control): State<Arc<Control>>, request: Request, next: N
     }
     let detail = "the Host field names another server; use an IP address or localhost, or start the control plane with this name as one of its own";
     answer::mesh_error(403, "foreign_host", detail)
+}
+
+/// Refuses what a page of another site would change.
+async fn no_foreign_page(State(control): State<Arc<Control>>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() || control.hosts.admit_change(request.headers()) {
+        return next.run(request).await;
+    }
+    answer::mesh_error(403, "foreign_origin", "a page of another site may not change anything here")
 }
 
 /// Also for `/v4`: a client that probes for access control needs 404 from `/v4/token`.

@@ -4,11 +4,10 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
 use mesher_control::{Server, Settings};
 
 use crate::cli;
-use crate::failure::answer;
+use crate::failure::{Misconfigured, answer};
 use crate::signals;
 
 /// Settings whose feature is not there yet.
@@ -23,9 +22,6 @@ const NOT_BUILT: [(&str, &str); 4] = [
 pub(crate) fn run(arguments: cli::Control) -> anyhow::Result<ExitCode> {
     refuse_what_is_not_built()?;
     let listen = address(&arguments)?;
-    if !listen.ip().is_loopback() {
-        tracing::warn!(%listen, "listening beyond loopback without access control: whoever reaches this address can change the registry");
-    }
     signals::leave_group_if(arguments.tied)?;
     mesher_net::worker::block_on(async {
         let settings =
@@ -47,23 +43,25 @@ pub(crate) fn run(arguments: cli::Control) -> anyhow::Result<ExitCode> {
 fn address(arguments: &cli::Control) -> anyhow::Result<SocketAddr> {
     match (arguments.listen, signals::variable("MESHER_CONTROL_LISTEN")) {
         (Some(listen), _) => Ok(listen),
-        (None, Some(text)) => text.parse().with_context(|| {
-            format!("MESHER_CONTROL_LISTEN: {text:?} is no address; write for example 127.0.0.1:30100")
+        (None, Some(text)) => text.parse().map_err(|_| {
+            let remedy = "write for example 127.0.0.1:30100";
+            Misconfigured(format!("MESHER_CONTROL_LISTEN: {text:?} is no address; {remedy}")).into()
         }),
         (None, None) => Ok(Settings::default().listen),
     }
 }
 
-fn refuse_what_is_not_built() -> anyhow::Result<()> {
+fn refuse_what_is_not_built() -> Result<(), Misconfigured> {
+    let refused = |name: &str, feature: &str, remedy: &str| {
+        Err(Misconfigured(format!("{name}: this release does not have {feature} yet; {remedy}")))
+    };
     for (name, feature) in NOT_BUILT {
         if signals::variable(name).is_some() {
-            bail!("{name}: this release does not have {feature} yet; take the setting away");
+            return refused(name, feature, "take the setting away");
         }
     }
     match signals::variable("MESHER_ACCESS_CONTROL").as_deref() {
         None | Some("off") => Ok(()),
-        Some(_) => {
-            bail!("MESHER_ACCESS_CONTROL: this release does not have access control yet; set it to off")
-        }
+        Some(_) => refused("MESHER_ACCESS_CONTROL", "access control", "set it to off"),
     }
 }

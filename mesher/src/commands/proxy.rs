@@ -3,18 +3,17 @@
 
 use std::process::ExitCode;
 
-use anyhow::bail;
 use mesher_proxy::Proxy;
 use mesher_proxy::bootstrap::{Bootstrap, Sources};
 
 use crate::cli;
-use crate::failure::answer;
+use crate::failure::{Misconfigured, answer};
 use crate::signals;
 
 /// Runs a proxy until a signal ends it.
 pub(crate) fn run(arguments: &cli::Proxy) -> anyhow::Result<ExitCode> {
     if arguments.mode != cli::Mode::Sidecar {
-        bail!("--mode: this release has the mode sidecar only");
+        return Err(Misconfigured("--mode: this release has the mode sidecar only".to_owned()).into());
     }
     let mut sources = Sources::of_process(arguments.config.as_deref())?;
     arguments.settings.apply(&mut sources);

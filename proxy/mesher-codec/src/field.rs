@@ -39,6 +39,9 @@ impl Span {
     }
 }
 
+/// How the value of a `Via` field begins that a Mesher proxy wrote.
+pub const MESHER_VIA: &str = "1.1 mesher-";
+
 /// The fields that a proxy handles itself. Every other field passes as [`FieldKind::Other`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldKind {
@@ -60,6 +63,8 @@ pub enum FieldKind {
     Te,
     /// `Keep-Alive`, `Proxy-Connection`, `Proxy-Authenticate`, `Proxy-Authorization`, and what `Connection` names.
     Hop,
+    /// `Via` that a Mesher proxy wrote; the value begins with [`MESHER_VIA`].
+    MesherVia,
     /// `Proxy-Status`
     ProxyStatus,
     /// `x-cse-context`
@@ -71,6 +76,14 @@ pub enum FieldKind {
 }
 
 impl FieldKind {
+    /// The kind of a whole field.
+    pub(crate) fn of_field(name: &[u8], value: &[u8]) -> Self {
+        if name.eq_ignore_ascii_case(b"via") && value.starts_with(MESHER_VIA.as_bytes()) {
+            return Self::MesherVia;
+        }
+        Self::of(name)
+    }
+
     /// The kind of the field called `name`, compared without case.
     #[must_use]
     pub fn of(name: &[u8]) -> Self {

@@ -37,7 +37,8 @@ pub struct RequestHead {
     is_last: bool,
 }
 
-/// A field that the proxy sets itself: in place of the first of its kind, or at the end.
+/// A field that the proxy sets itself: in place of the first of its kind, or at the end. One of the kind
+/// [`FieldKind::Other`] is always added at the end; an empty value takes the fields of its kind away.
 #[derive(Debug, Clone, Copy)]
 pub struct SetField<'a> {
     /// Which fields of the incoming head it stands for.
@@ -98,7 +99,7 @@ impl RequestHead {
         self.fields.extend(headers.iter().map(|header| Field {
             name: Span::of(header.name.as_bytes(), head),
             value: Span::of(header.value, head),
-            kind: FieldKind::of(header.name.as_bytes()),
+            kind: FieldKind::of_field(header.name.as_bytes(), header.value),
         }));
     }
 
@@ -229,6 +230,11 @@ impl RequestHead {
         Some(field.value.bytes(&self.bytes))
     }
 
+    /// The values of all fields of `kind`, in order.
+    pub fn values(&self, kind: FieldKind) -> impl Iterator<Item = &[u8]> {
+        self.fields.iter().filter(move |field| field.kind == kind).map(|field| field.value.bytes(&self.bytes))
+    }
+
     /// Every field as it came, in order: name and value.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.fields.iter().map(|field| (field.name.text(&self.bytes), field.value.bytes(&self.bytes)))
@@ -247,7 +253,9 @@ impl RequestHead {
         self.write_absolute_host(out);
         let mut is_set = [false; 8];
         for field in &self.fields {
-            if let Some(index) = set.iter().position(|own| own.kind == field.kind) {
+            if let Some(index) =
+                set.iter().position(|own| own.kind == field.kind && own.kind != FieldKind::Other)
+            {
                 let done = is_set.get_mut(index).map(|done| std::mem::replace(done, true));
                 if done == Some(false) {
                     write_set(set.get(index), out);

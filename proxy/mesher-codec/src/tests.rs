@@ -103,6 +103,17 @@ fn own_fields_replace_the_first_of_their_kind_and_drop_the_rest() {
     assert_eq!(written(&head, &own), "GET / HTTP/1.1\r\nHost: a\r\nx-cse-context: {}\r\n\r\n");
 }
 
+#[test]
+fn a_field_can_be_added_and_our_own_taken_away() {
+    let text = "GET / HTTP/1.1\r\nHost: a\r\nVia: 1.1 other\r\nvia: 1.1 mesher-1\r\n\r\n";
+    let head = request(text).unwrap();
+    let add = [SetField { kind: FieldKind::Other, name: "Via", value: b"1.1 mesher-2" }];
+    assert_eq!(written(&head, &add), format!("{}Via: 1.1 mesher-2\r\n\r\n", &text[..text.len() - 2]));
+    let drop = [SetField { kind: FieldKind::MesherVia, name: "Via", value: b"" }];
+    assert_eq!(written(&head, &drop), "GET / HTTP/1.1\r\nHost: a\r\nVia: 1.1 other\r\n\r\n");
+    assert_eq!(head.values(FieldKind::MesherVia).collect::<Vec<_>>(), [b"1.1 mesher-1"]);
+}
+
 /// Each row is a request and why it must be refused; the ids are those of the bad-input tables.
 #[test]
 fn ambiguous_requests_are_refused() {

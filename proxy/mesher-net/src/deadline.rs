@@ -81,6 +81,7 @@ impl Deadline {
     pub fn set(&self, deadlines: &Deadlines, limit: Duration) {
         self.entry.fires_at.set(deadlines.now.get() + limit.as_secs().max(1) + 1);
         self.entry.is_idle.set(false);
+        self.entry.has_fired.set(false);
     }
 
     /// As [`Self::set`], for a connection that waits for its next message.
@@ -95,7 +96,7 @@ impl Deadline {
         self.entry.is_idle.set(false);
     }
 
-    /// Ready once the deadline has passed, and from then on.
+    /// Ready once the deadline has passed, and from then on until it is set anew.
     pub fn poll_passed(&self, context: &mut Context<'_>) -> Poll<()> {
         if self.entry.has_fired.get() {
             return Poll::Ready(());

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mesher_client::{ControlClient, Tenancy};
+use mesher_codec::field::MESHER_VIA;
 use mesher_model::mesh::ProxyRow;
 use mesher_net::{BindError, listener, route, worker};
 use tokio::sync::{mpsc, watch};
@@ -26,6 +27,8 @@ use crate::{admin, application, threads};
 const LOOKUPS_WAITING_MAX: usize = 4096;
 /// How long calls in flight may take to finish.
 pub(crate) const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long the resolver may take to find the registry, for the address to advertise.
+const RESOLVE_TIME_MAX: Duration = Duration::from_secs(1);
 /// How often the calls in flight are counted while they finish.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -34,12 +37,12 @@ const DRAIN_INTERVAL: Duration = Duration::from_millis(50);
 #[non_exhaustive]
 pub enum ProxyError {
     /// An address cannot be listened on.
-    #[error("{setting}: {source}; {remedy}")]
+    #[error("{setting}: {reason}; {remedy}")]
     Bind {
         /// The setting that names the address.
         setting: &'static str,
         /// Why.
-        source: BindError,
+        reason: BindError,
         /// What to do.
         remedy: &'static str,
     },
@@ -112,9 +115,9 @@ impl Proxy {
 
     async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), ProxyError> {
         let (lookups, asked) = mpsc::channel(LOOKUPS_WAITING_MAX);
-        let shared = Arc::new(self.shared(lookups));
-        let (orders, workers) = threads::start(&shared, &self.listeners)?;
         let instance_id = uuid::Uuid::new_v4().simple().to_string();
+        let shared = Arc::new(self.shared(&instance_id, lookups));
+        let (orders, workers) = threads::start(&shared, &self.listeners)?;
         let status = Arc::new(Status::new(&shared, instance_id, self.addresses.clone(), orders));
         let own = &self.bootstrap.identity;
         let tenancy = Tenancy { domain: own.domain.clone(), project: own.project.clone() };
@@ -135,6 +138,9 @@ impl Proxy {
             host_name: mesher_net::process::host_name(),
             is_up: application,
         };
+        if !self.addresses.admin.ip().is_loopback() {
+            tracing::warn!(address = %self.addresses.admin, "the admin can be read from other machines; it takes no orders there");
+        }
         tracing::info!(service = %own.service, addresses = ?self.addresses, advertised = %self.advertised, "listening");
 
         tokio::pin!(shutdown);
@@ -154,13 +160,14 @@ impl Proxy {
         Ok(())
     }
 
-    fn shared(&self, lookups: mpsc::Sender<Lookup>) -> Shared {
+    fn shared(&self, instance_id: &str, lookups: mpsc::Sender<Lookup>) -> Shared {
         let service = &self.bootstrap.identity.service;
         let signature = |direction: Direction| format!("mesher/{service}/{}", direction.as_str());
         let own = &self.addresses;
         let all = [own.outbound, own.admin].into_iter().chain(own.inbound).chain(own.tcp_outbound.clone());
         Shared {
             signatures: [signature(Direction::Inbound), signature(Direction::Outbound)],
+            via: format!("{MESHER_VIA}{}", instance_id.get(..12).unwrap_or(instance_id)),
             own_context: context::fresh(service),
             bootstrap: self.bootstrap.clone(),
             snapshot: Arc::new(SharedSnapshot::from_pointee(Snapshot::numbered(0))),
@@ -192,12 +199,12 @@ fn bind(
     setting: &'static str,
     address: SocketAddr,
 ) -> Result<(TcpListener, SocketAddr), ProxyError> {
-    let failed = |source: BindError| {
-        let remedy = match source {
+    let failed = |reason: BindError| {
+        let remedy = match reason {
             BindError::Taken(_) => "stop that process, or choose another address",
             _ => "choose an address of this machine",
         };
-        ProxyError::Bind { setting, source, remedy }
+        ProxyError::Bind { setting, reason, remedy }
     };
     let listener = listener::bind(address, bootstrap.fallback).map_err(failed)?;
     let address = listener.local_addr().map_err(ProxyError::Worker)?;
@@ -207,10 +214,25 @@ fn bind(
 /// The address from which the registry would be reached; the one of the default route when its name is not known.
 fn own_address(bootstrap: &Bootstrap) -> IpAddr {
     const FAR_AWAY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
-    let registry =
-        bootstrap.registry.first().and_then(|address| address.host_and_port().to_socket_addrs().ok()?.next());
+    let registry = bootstrap.registry.first().and_then(|address| resolve(address.host_and_port()));
     let towards = |target| route::local_address_towards(target);
     registry.and_then(towards).or_else(|| towards(FAR_AWAY)).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+}
+
+/// An address of `host_and_port`, or `None` where the resolver does not know one in time. The resolver itself cannot
+/// be given up, so it is asked on a thread of its own: a proxy listens at once, whatever its resolver does.
+fn resolve(host_and_port: &str) -> Option<SocketAddr> {
+    if let Ok(address) = host_and_port.parse() {
+        return Some(address);
+    }
+    let (found, answer) = std::sync::mpsc::sync_channel(1);
+    let name = host_and_port.to_owned();
+    let asking = std::thread::Builder::new().name("mesher-resolve".to_owned()).spawn(move || {
+        // Nobody waits any more where the answer comes too late.
+        let _ = found.send(name.to_socket_addrs().ok().and_then(|mut addresses| addresses.next()));
+    });
+    asking.ok()?;
+    answer.recv_timeout(RESOLVE_TIME_MAX).ok()?
 }
 
 /// The endpoints as the registry and all SDKs understand them.

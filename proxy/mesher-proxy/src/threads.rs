@@ -13,39 +13,48 @@ use tokio::time::Instant;
 
 use crate::proxy::{DRAIN_TIME_MAX, ProxyError};
 use crate::request::accept::{self, Purpose};
+use crate::telemetry::access_log;
 use crate::worker::{Order, Shared, Worker};
 
+/// How long the last lines of the log may take.
+const LAST_LINES_TIME_MAX: Duration = Duration::from_secs(1);
 /// How often a thread that ends is looked at.
 const JOIN_INTERVAL: Duration = Duration::from_millis(5);
 
-pub(crate) type Workers = Vec<JoinHandle<std::io::Result<()>>>;
+/// The threads of a proxy.
+pub(crate) struct Workers {
+    workers: Vec<JoinHandle<std::io::Result<()>>>,
+    /// Ends when the last worker has.
+    log_writer: JoinHandle<()>,
+}
 
 pub(crate) fn start(
     shared: &Arc<Shared>,
     listeners: &[(TcpListener, Purpose)],
 ) -> Result<(Vec<mpsc::UnboundedSender<Order>>, Workers), ProxyError> {
     let (mut orders, mut workers) = (Vec::new(), Vec::new());
+    let (log, log_writer) = access_log::start_writer().map_err(ProxyError::Worker)?;
     for number in 0..shared.bootstrap.workers {
         let (order, received) = mpsc::unbounded_channel();
         let shared = Arc::clone(shared);
         let lent = listeners.iter().map(|(listener, purpose)| Ok((listener.try_clone()?, purpose.clone())));
         let lent = lent.collect::<std::io::Result<Vec<_>>>().map_err(ProxyError::Worker)?;
-        let name = format!("mesher-worker-{number}");
-        let thread = worker::spawn(&name, async move || work(shared, number, lent, received).await);
+        let (name, log) = (format!("mesher-worker-{number}"), log.clone());
+        let thread =
+            worker::spawn(&name, async move || work(Worker::new(shared, number, log), lent, received).await);
         workers.push(thread.map_err(ProxyError::Worker)?);
         orders.push(order);
     }
-    Ok((orders, workers))
+    Ok((orders, Workers { workers, log_writer }))
 }
 
 /// One worker's life.
 async fn work(
-    shared: Arc<Shared>,
-    number: usize,
+    worker: Worker,
     listeners: Vec<(TcpListener, Purpose)>,
     mut orders: mpsc::UnboundedReceiver<Order>,
 ) {
-    let worker = Rc::new(Worker::new(shared, number));
+    let worker = Rc::new(worker);
     let mut accepting = Vec::new();
     for (listener, purpose) in listeners {
         match tokio::net::TcpListener::from_std(listener) {
@@ -65,7 +74,8 @@ async fn work(
             _ = tick.tick() => worker.tick(),
             order = orders.recv() => match order {
                 Some(Order::Report(answer)) => {
-                    let report = worker.counters.borrow().report(worker.pool.borrow().len());
+                    let mut report = worker.counters.borrow().report(worker.pool.borrow().len());
+                    report.log_blocks_dropped = worker.log.borrow().dropped;
                     // Whoever asked may have given up.
                     let _ = answer.send(report);
                 }
@@ -91,15 +101,21 @@ async fn finish_connections(worker: &Worker, tick: &mut tokio::time::Interval) {
     }
 }
 
-pub(crate) async fn join(workers: Workers) {
-    for thread in workers {
-        while !thread.is_finished() {
+/// Waits until every worker has ended, and a moment for the last lines of the log.
+pub(crate) async fn join(threads: Workers) {
+    for worker in threads.workers {
+        while !worker.is_finished() {
             tokio::time::sleep(JOIN_INTERVAL).await;
         }
-        match thread.join() {
+        match worker.join() {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "a worker could not run"),
             Err(_) => tracing::error!("a worker ended in a panic"),
         }
+    }
+    // A standard error that nobody reads must not keep the process.
+    let deadline = Instant::now() + LAST_LINES_TIME_MAX;
+    while !threads.log_writer.is_finished() && Instant::now() < deadline {
+        tokio::time::sleep(JOIN_INTERVAL).await;
     }
 }

@@ -16,7 +16,7 @@ use crate::discovery::Lookup;
 use crate::request::exchange::Buffers;
 use crate::request::invocation::{Direction, InvocationId};
 use crate::snapshot::{ClusterId, EndpointId, SharedSnapshot, View};
-use crate::telemetry::access_log::LogBuffer;
+use crate::telemetry::access_log::{LogBuffer, Writer};
 use crate::telemetry::counters::Counters;
 
 /// Sets of buffers that a worker keeps for connections that become busy again.
@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) bootstrap: Bootstrap,
     /// How the two sides of this proxy sign their answers: `mesher/SERVICE/inbound`, `mesher/SERVICE/outbound`.
     pub(crate) signatures: [String; 2],
+    /// How this proxy signs the calls that leave through it, so that it knows them when they come back.
+    pub(crate) via: String,
     /// The value of `x-cse-context` for a call that brings none.
     pub(crate) own_context: String,
     pub(crate) snapshot: Arc<SharedSnapshot>,
@@ -72,14 +74,17 @@ pub(crate) struct Worker {
     pub(crate) connection_count: Cell<usize>,
     rotations: RefCell<HashMap<ClusterId, RoundRobin, foldhash::fast::RandomState>>,
     snapshot: RefCell<View>,
-    #[expect(clippy::vec_box, reason = "the boxes go to connections and come back; their content is not moved")]
+    #[expect(
+        clippy::vec_box,
+        reason = "the boxes go to connections and come back; their content is not moved"
+    )]
     spare_buffers: RefCell<Vec<Box<Buffers>>>,
     next_invocation: Cell<u64>,
     number: usize,
 }
 
 impl Worker {
-    pub(crate) fn new(shared: Arc<Shared>, number: usize) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, number: usize, log: Writer) -> Self {
         let snapshot = RefCell::new(View::of(shared.snapshot.load_full()));
         Self {
             shared,
@@ -87,7 +92,7 @@ impl Worker {
             deadlines: Deadlines::default(),
             pool: RefCell::default(),
             counters: RefCell::default(),
-            log: RefCell::default(),
+            log: RefCell::new(LogBuffer::new(log)),
             connection_ended: Notify::new(),
             connection_count: Cell::new(0),
             rotations: RefCell::default(),
@@ -154,6 +159,10 @@ impl Worker {
         if rotations.len() > clusters * 2 + 16 {
             rotations.retain(|id, _| snapshot.clusters().any(|cluster| cluster.id == *id));
         }
+        drop(rotations);
+        self.counters
+            .borrow_mut()
+            .forget_clusters(clusters, |id| snapshot.clusters().any(|cluster| cluster.id == id));
         self.log.borrow_mut().flush();
     }
 }

@@ -59,6 +59,18 @@ async fn only_by_own_name(headers: HeaderMap, request: Request, next: Next) -> R
     (StatusCode::FORBIDDEN, Json(body)).into_response()
 }
 
+/// Why an order is not taken. Browsers say where a page comes from that sends one; programs do not. Beyond loopback an
+/// order would need a token, which this release does not have.
+fn refuses_order(status: &Status, headers: &HeaderMap) -> Option<&'static str> {
+    if headers.contains_key(header::ORIGIN) {
+        return Some("no page of a browser gives orders to a proxy");
+    }
+    let is_local = status.addresses.admin.ip().is_loopback();
+    (!is_local).then_some(
+        "orders are taken on a loopback address only; set MESHER_ADMIN_LISTEN to one, or send SIGTERM",
+    )
+}
+
 async fn ready(State(status): State<Arc<Status>>) -> Response {
     let state = status.state();
     let registry = match status.registry_trouble() {
@@ -83,7 +95,11 @@ async fn compatible_metrics(State(status): State<Arc<Status>>) -> Response {
 }
 
 /// Ends inbound work and answers when it has ended: what is in flight is finished, the registry knows.
-async fn drain(State(status): State<Arc<Status>>) -> Response {
+async fn drain(State(status): State<Arc<Status>>, headers: HeaderMap) -> Response {
+    if let Some(reason) = refuses_order(&status, &headers) {
+        return (StatusCode::FORBIDDEN, Json(json!({"error": "forbidden", "detail": reason})))
+            .into_response();
+    }
     status.request_drain();
     status.wait_drained().await;
     Json(json!({"state": status.state().as_str()})).into_response()

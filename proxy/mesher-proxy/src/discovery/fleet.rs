@@ -28,6 +28,8 @@ const NAMES_MAX: usize = 10_000;
 const OUTSIDE_MAX: usize = 4_096;
 /// How long an outside host's address is used before it is looked up again.
 const OUTSIDE_TIME_MAX: Duration = Duration::from_secs(60);
+/// The same, where the registry could not say that the name is no service's.
+const UNCERTAIN_TIME_MAX: Duration = Duration::from_secs(3);
 /// How long a miss is remembered.
 const MISS_TIME_MAX: Duration = Duration::from_secs(3);
 /// Misses that are remembered.
@@ -146,7 +148,7 @@ impl Fleet {
             let _ = lookup.answer.send(Err(failure.clone()));
         } else if let Some(waiting) = self.waiting.get_mut(&name) {
             waiting.push(lookup.answer);
-        } else if self.services.len() >= NAMES_MAX || self.outside.len() >= OUTSIDE_MAX {
+        } else if self.services.len() + self.waiting.len() >= NAMES_MAX {
             let _ = lookup.answer.send(Err(LookupFailure::TooMany { limit: NAMES_MAX }));
         } else {
             self.waiting.insert(name.clone(), vec![lookup.answer]);
@@ -183,12 +185,14 @@ impl Fleet {
                     .insert(name.0.clone(), KnownService { key, revision, cluster, emptied_at: None });
                 Ok(())
             }
-            Found::Outside(resolved) => {
+            Found::Outside { resolved, is_certain } => {
                 let id = self.ids.next_cluster();
                 let endpoints = resolved.endpoints(&mut self.ids);
                 let cluster =
                     Cluster { id, name: name.0.as_ref().into(), kind: ClusterKind::Outside, endpoints };
-                let expires_at = Instant::now() + OUTSIDE_TIME_MAX;
+                let time = if is_certain { OUTSIDE_TIME_MAX } else { UNCERTAIN_TIME_MAX };
+                let expires_at = Instant::now() + time;
+                self.make_room_outside();
                 self.outside.insert(name.clone(), KnownOutside { cluster: Arc::new(cluster), expires_at });
                 Ok(())
             }
@@ -344,6 +348,15 @@ impl Fleet {
         );
         known.cluster = Arc::new(Cluster { endpoints: alive, ..Cluster::clone(&known.cluster) });
         self.publish();
+    }
+
+    /// Forgets the outside host that was looked up first, where as many as allowed are known.
+    fn make_room_outside(&mut self) {
+        if self.outside.len() >= OUTSIDE_MAX {
+            let oldest =
+                self.outside.iter().min_by_key(|(_, known)| known.expires_at).map(|(name, _)| name.clone());
+            oldest.and_then(|name| self.outside.remove(&name));
+        }
     }
 
     fn expire(&mut self) {

@@ -40,8 +40,16 @@ pub(crate) enum LookupFailure {
 /// What a look-up brought.
 #[derive(Debug)]
 pub(super) enum Found {
-    Service { key: ServiceKey, revision: String, instances: Vec<Instance> },
-    Outside(Resolved),
+    Service {
+        key: ServiceKey,
+        revision: String,
+        instances: Vec<Instance>,
+    },
+    /// An outside host; certain where the registry has said that the name is no service's.
+    Outside {
+        resolved: Resolved,
+        is_certain: bool,
+    },
     Missing(LookupFailure),
 }
 
@@ -69,7 +77,7 @@ pub(super) async fn look_up(
     }
     if names::may_be_outside(host) {
         return match outside::resolve(host, *port).await {
-            Ok(resolved) => Found::Outside(resolved),
+            Ok(resolved) => Found::Outside { resolved, is_certain: away.is_none() },
             Err(failure) => Found::Missing(failure),
         };
     }

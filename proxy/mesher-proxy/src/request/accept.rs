@@ -110,6 +110,11 @@ impl ConnectionGuard {
 impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.count(-1);
+        if std::thread::panicking()
+            && let Ok(mut counters) = self.worker.counters.try_borrow_mut()
+        {
+            counters.panics += 1;
+        }
         self.worker.connection_count.set(self.worker.connection_count.get() - 1);
         self.worker.connection_ended.notify_waiters();
     }

@@ -1,6 +1,7 @@
 //! HTTP/1.1's side of a try: sends the head, streams the body, reads the answer, brings it back.
 //! It must never pair an answer with another call: a connection that is not read to a clean end is closed.
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use mesher_codec::field::FieldKind;
 use mesher_codec::request::SetField;
 use mesher_codec::response::Downstream;
-use mesher_codec::{Framing, Refusal, RequestHead, ResponseHead};
+use mesher_codec::{Framing, RequestHead, ResponseHead};
 use mesher_net::{ConnectError, Deadline, Socket};
 use mesher_traffic::Safety;
 
@@ -23,8 +24,6 @@ use crate::worker::Worker;
 pub(crate) const CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
 /// How long an upstream may be silent before its answer, or in the middle of it.
 const SILENCE_MAX: Duration = Duration::from_secs(300);
-/// Interim responses that are passed on.
-const INTERIM_MAX: u32 = 32;
 
 /// What a connection needs while it is busy. Idle connections own none of it.
 #[derive(Debug, Default)]
@@ -61,7 +60,7 @@ pub(crate) struct HttpExchange<'c> {
     pub(crate) buffers: &'c mut Buffers,
     pub(crate) deadline: &'c Deadline,
     /// The value of `x-cse-context` that the callee gets; empty to leave the caller's.
-    pub(crate) context: String,
+    pub(crate) context: Cow<'c, str>,
     upstream: Option<Upstream>,
     request_pump: Pump,
     interim_count: u32,
@@ -74,7 +73,7 @@ impl<'c> HttpExchange<'c> {
         socket: &'c mut Socket,
         buffers: &'c mut Buffers,
         deadline: &'c Deadline,
-        context: String,
+        context: Cow<'c, str>,
     ) -> Self {
         Self {
             socket,
@@ -108,11 +107,15 @@ impl<'c> HttpExchange<'c> {
     }
 
     /// Sends the call over `upstream` and waits for the head of the final answer.
-    async fn converse(&mut self, worker: &Worker, upstream: &mut Upstream) -> Result<(), Failure> {
+    async fn converse(
+        &mut self,
+        worker: &Worker,
+        direction: Direction,
+        upstream: &mut Upstream,
+    ) -> Result<(), Failure> {
         let answers_head = self.buffers.request.method() == "HEAD";
-        let set =
-            [SetField { kind: FieldKind::CseContext, name: "x-cse-context", value: self.context.as_bytes() }];
-        let set = if self.context.is_empty() { &[][..] } else { &set[..] };
+        let own = own_fields(worker, direction, &self.context);
+        let set = if self.context.is_empty() { &own[..1] } else { &own[..] };
         self.request_pump = Pump::new(self.buffers.request.framing(), self.buffers.request.framing());
         self.buffers.upstream_input.clear();
         self.deadline.set(&worker.deadlines, SILENCE_MAX);
@@ -127,6 +130,7 @@ impl<'c> HttpExchange<'c> {
                     self.request_pump.start(context, head, input, &mut upstream.socket, &worker.scratch);
                 request_error = begun.err();
             }
+            let sent_before = self.request_pump.bytes;
             if request_error.is_none() && !self.request_pump.is_done() {
                 let pumped = self.request_pump.poll(
                     context,
@@ -138,6 +142,9 @@ impl<'c> HttpExchange<'c> {
                 if let Poll::Ready(Err(error)) = pumped {
                     request_error = Some(error);
                 }
+            }
+            if self.request_pump.bytes != sent_before {
+                self.deadline.set(&worker.deadlines, SILENCE_MAX);
             }
             if let Some(error @ (PumpError::Source(_) | PumpError::Refused(_))) = &request_error {
                 return Poll::Ready(Err(source_failure(error)));
@@ -154,23 +161,19 @@ impl<'c> HttpExchange<'c> {
             match read {
                 Poll::Ready(Ok(())) if response.is_interim() => {
                     self.interim_count += 1;
-                    if response.status() == 101 {
-                        return Poll::Ready(Err(reply::bad_response(Refusal::UnaskedUpgrade)));
-                    }
-                    if self.interim_count > INTERIM_MAX {
-                        return Poll::Ready(Err(reply::bad_response(Refusal::TooManyInterim)));
-                    }
-                    if let Err(failure) = reply::pass_interim(context, self.socket, request, response, worker)
-                    {
-                        return Poll::Ready(Err(failure));
-                    }
+                    let passed = reply::take_interim(
+                        context,
+                        self.socket,
+                        (request, response),
+                        self.interim_count,
+                        worker,
+                    );
                     context.waker().wake_by_ref();
-                    Poll::Pending
+                    passed.map_or_else(|failure| Poll::Ready(Err(failure)), |()| Poll::Pending)
                 }
                 Poll::Ready(result) => Poll::Ready(result),
                 Poll::Pending if self.deadline.poll_passed(context).is_ready() => {
-                    let detail = format!("no answer within {} s", SILENCE_MAX.as_secs());
-                    Poll::Ready(Err(Failure::upstream(FailureKind::ResponseTimeout, Safety::Spent, detail)))
+                    Poll::Ready(Err(silence(self.request_pump.is_read())))
                 }
                 Poll::Pending => Poll::Pending,
             }
@@ -213,7 +216,7 @@ impl<'c> HttpExchange<'c> {
                 let head = |output: &mut Vec<u8>| response.write(downstream, output);
                 pump.start(context, head, upstream_input, self.socket, &worker.scratch)?;
             }
-            let before = pump.bytes;
+            let before = (pump.bytes, self.request_pump.bytes);
             if !self.request_pump.is_done() {
                 // Its end is of no matter to the answer; an unfinished request ends the connection afterwards.
                 let _ = self.request_pump.poll(
@@ -226,7 +229,7 @@ impl<'c> HttpExchange<'c> {
             }
             let polled =
                 pump.poll(context, &mut upstream.socket, upstream_input, self.socket, &worker.scratch);
-            if pump.bytes != before {
+            if (pump.bytes, self.request_pump.bytes) != before {
                 self.deadline.set(&worker.deadlines, SILENCE_MAX);
             }
             match polled {
@@ -246,7 +249,7 @@ impl Exchange for HttpExchange<'_> {
         let mut may_reuse = true;
         loop {
             let mut upstream = Self::connect(worker, call, may_reuse).await?;
-            match self.converse(worker, &mut upstream).await {
+            match self.converse(worker, call.direction, &mut upstream).await {
                 Ok(()) if self.is_refused_by_peer(call) => {
                     let safety = self.safety_of(&Failure::upstream(
                         FailureKind::ConnectRefused,
@@ -319,7 +322,7 @@ impl Exchange for HttpExchange<'_> {
             // What is left of the request's body is not read.
             must_close: self.buffers.request.is_last()
                 || worker.is_draining()
-                || self.buffers.request.framing() != Framing::Empty,
+                || !matches!(self.buffers.request.framing(), Framing::Empty | Framing::Length(0)),
         };
         let can_answer = !self.has_answered
             && !matches!((failure.side, failure.kind), (Side::Downstream, FailureKind::Terminated));
@@ -340,6 +343,33 @@ impl Exchange for HttpExchange<'_> {
     fn operation(&self) -> Operation<'_> {
         let request = &self.buffers.request;
         Operation { method: request.method(), path: request.path_and_query(), host: host_of(request) }
+    }
+}
+
+/// The fields that the proxy writes itself: its signature, and the context. Calls are signed on the way out; the
+/// signature ends at the callee's proxy, whose application has no use for it.
+fn own_fields<'a>(worker: &'a Worker, direction: Direction, context: &'a str) -> [SetField<'a>; 2] {
+    let via = match direction {
+        Direction::Outbound => (FieldKind::Other, worker.shared.via.as_bytes()),
+        Direction::Inbound => (FieldKind::MesherVia, &b""[..]),
+    };
+    [
+        SetField { kind: via.0, name: "Via", value: via.1 },
+        SetField { kind: FieldKind::CseContext, name: "x-cse-context", value: context.as_bytes() },
+    ]
+}
+
+/// Nothing came for too long: the rest of the request, or the answer.
+fn silence(request_is_read: bool) -> Failure {
+    let seconds = SILENCE_MAX.as_secs();
+    if request_is_read {
+        let detail = format!("no answer within {seconds} s");
+        Failure::upstream(FailureKind::ResponseTimeout, Safety::Spent, detail)
+    } else {
+        Failure::downstream(
+            FailureKind::Stalled,
+            format!("nothing of the request's body came for {seconds} s"),
+        )
     }
 }
 

@@ -5,16 +5,34 @@ use crate::handlers::{Next, chains};
 use crate::request::failure::Failure;
 use crate::request::invocation::{Code, Exchange, Invocation, Outcome};
 use crate::request::{finish, forward};
+use crate::telemetry::counters::Row;
 use crate::worker::Worker;
 
 /// Runs `call` to its end.
 pub(crate) async fn invoke<E: Exchange>(worker: &Worker, call: &mut Invocation, exchange: &mut E) -> Outcome {
+    let active = Active { worker, row: call.row };
     let outcome = match travel(worker, call, exchange).await {
         Ok(_) => exchange.relay(worker, call).await,
         Err(failure) => exchange.refuse(worker, call, failure).await,
     };
+    // From here on the handlers count its end.
+    std::mem::forget(active);
     finish::finish(worker, call, exchange.operation(), &outcome);
     outcome
+}
+
+/// Takes an invocation off the active ones where it ends without an outcome.
+struct Active<'w> {
+    worker: &'w Worker,
+    row: Row,
+}
+
+impl Drop for Active<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut counters) = self.worker.counters.try_borrow_mut() {
+            counters.abandon(self.row);
+        }
+    }
 }
 
 /// Goes down the chain, tries, and comes up again, until no handler wants another try.

@@ -11,6 +11,9 @@ use mesher_traffic::Safety;
 use crate::request::failure::{Failure, FailureKind};
 use crate::worker::Worker;
 
+/// Interim responses of one call that are passed on.
+const INTERIM_MAX: u32 = 32;
+
 /// Reads up to the end of the next head. Bytes after it are left in `input`.
 pub(crate) fn read_head(
     context: &mut Context<'_>,
@@ -62,8 +65,25 @@ pub(crate) fn read_head(
     }
 }
 
+/// Judges the `count`th interim response of a call, and passes it on.
+pub(crate) fn take_interim(
+    context: &mut Context<'_>,
+    socket: &mut Socket,
+    (request, response): (&RequestHead, &ResponseHead),
+    count: u32,
+    worker: &Worker,
+) -> Result<(), Failure> {
+    if response.status() == 101 {
+        return Err(bad_response(Refusal::UnaskedUpgrade));
+    }
+    if count > INTERIM_MAX {
+        return Err(bad_response(Refusal::TooManyInterim));
+    }
+    pass_interim(context, socket, request, response, worker)
+}
+
 /// Passes an interim response on. Callers of HTTP/1.0 know none.
-pub(crate) fn pass_interim(
+fn pass_interim(
     context: &mut Context<'_>,
     socket: &mut Socket,
     request: &RequestHead,
@@ -96,7 +116,7 @@ fn terminated(has_part: bool, error: Option<&std::io::Error>) -> Failure {
     Failure::upstream(FailureKind::Terminated, safety, detail)
 }
 
-pub(crate) fn bad_response(refusal: Refusal) -> Failure {
+fn bad_response(refusal: Refusal) -> Failure {
     Failure::upstream(
         FailureKind::BadResponse(refusal),
         Safety::Spent,

@@ -1,6 +1,7 @@
 //! The loop of an HTTP/1.1 connection: read a head, make an invocation, run it, go on or close.
 //! It must own no buffer while it waits for the next request.
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -180,6 +181,7 @@ async fn exchange(
         return false;
     }
     let resolved = match direction {
+        Direction::Outbound if has_passed(worker, request) => Err(loop_failure()),
         Direction::Outbound => outbound_target(worker, request).await,
         Direction::Inbound => inbound_target(worker, request),
     };
@@ -205,13 +207,23 @@ async fn exchange(
         Direction::Outbound if snapshot.cluster(target.cluster).is_service() => {
             context::outgoing(worker, request)
         }
-        _ => String::new(),
+        _ => Cow::Borrowed(""),
     };
     let mut call = Invocation::new(worker, snapshot, (direction, Protocol::Http1), target, row);
     call.is_idempotent = is_idempotent(request.method());
     call.refusal = refusal;
     let mut exchange = HttpExchange::new(socket, buffers, deadline, own_context);
     invoke::invoke(worker, &mut call, &mut exchange).await.keeps_connection
+}
+
+/// Whether this proxy has sent this very call out before.
+fn has_passed(worker: &Worker, request: &RequestHead) -> bool {
+    request.values(FieldKind::MesherVia).any(|value| value == worker.shared.via.as_bytes())
+}
+
+fn loop_failure() -> Failure {
+    let detail = "this call came back to the proxy that sent it; an instance is registered with the address of a proxy's outbound listener";
+    Failure::local(FailureKind::Loop, detail)
 }
 
 async fn outbound_target(worker: &Worker, request: &RequestHead) -> Result<(View, Target), Failure> {

@@ -54,7 +54,11 @@ fn find(
     protocol: PortProtocol,
 ) -> Result<Option<Target>, Failure> {
     if let Some(cluster) = snapshot.service(host) {
-        return Ok(Some(Target { cluster, protocol, port: port.filter(|&port| port != HTTP_PORT) }));
+        let declares =
+            |port| snapshot.cluster(cluster).endpoints.iter().any(|endpoint| endpoint.ports.contains(&port));
+        // A client that names port 80 means the scheme's default, unless the provider declares it.
+        let port = port.filter(|&port| port != HTTP_PORT || declares(port));
+        return Ok(Some(Target { cluster, protocol, port }));
     }
     let port = port.unwrap_or(HTTP_PORT);
     let Some(index) = snapshot.outside(host, port) else { return Ok(None) };
@@ -71,8 +75,8 @@ fn find(
 
 /// Whether a connection to `address` would arrive at the listener `own`.
 fn reaches(own: SocketAddr, address: SocketAddr) -> bool {
-    let same_host = own.ip() == address.ip() || (own.ip().is_unspecified() && is_ours(address.ip()));
-    own.port() == address.port() && same_host
+    own.port() == address.port()
+        && (own.ip() == address.ip() || (own.ip().is_unspecified() && is_ours(address.ip())))
 }
 
 /// Whether an address is this machine's: the one from which it would be reached.

@@ -2,10 +2,12 @@
 //! A line must never be forged by what a caller sends, and a full disk must never hold up a call.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::sync::mpsc::{self, SyncSender};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::request::invocation::{Code, Invocation, Operation, Outcome};
+use crate::request::invocation::{Code, Direction, Invocation, Operation, Outcome};
 use crate::worker::Worker;
 
 /// Bytes that are gathered before they are written.
@@ -13,18 +15,43 @@ const BLOCK_BYTES: usize = 16 * 1024;
 /// Longest path that is logged.
 const PATH_BYTES_MAX: usize = 1024;
 
+/// Blocks that may wait for the writer. Beyond that, blocks are dropped and counted: a reader that stalls, or a full
+/// disk, must not hold up a call.
+const BLOCKS_WAITING_MAX: usize = 64;
+
+/// Where workers leave their blocks; one thread writes them to standard error.
+pub(crate) type Writer = SyncSender<String>;
+
+/// Starts the thread that writes. It ends when the last worker has.
+pub(crate) fn start_writer() -> io::Result<(Writer, JoinHandle<()>)> {
+    let (writer, blocks) = mpsc::sync_channel::<String>(BLOCKS_WAITING_MAX);
+    let thread = std::thread::Builder::new().name("mesher-log".to_owned()).spawn(move || {
+        for block in blocks {
+            // A closed standard error loses the lines and nothing else.
+            let _ = io::stderr().lock().write_all(block.as_bytes());
+        }
+    })?;
+    Ok((writer, thread))
+}
+
 /// Lines that wait to be written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct LogBuffer {
     lines: String,
+    writer: Writer,
+    /// Blocks that found no place.
+    pub(crate) dropped: u64,
 }
 
 impl LogBuffer {
-    /// Writes what waits. A failed write loses the lines, never the call.
+    pub(crate) fn new(writer: Writer) -> Self {
+        Self { lines: String::new(), writer, dropped: 0 }
+    }
+
+    /// Hands over what waits.
     pub(crate) fn flush(&mut self) {
-        if !self.lines.is_empty() {
-            let _ = std::io::stderr().lock().write_all(self.lines.as_bytes());
-            self.lines.clear();
+        if !self.lines.is_empty() && self.writer.try_send(std::mem::take(&mut self.lines)).is_err() {
+            self.dropped += 1;
         }
     }
 }
@@ -48,8 +75,8 @@ pub(crate) fn record(
     let path = operation.path.split('?').next().unwrap_or_default();
     let path = path.get(..PATH_BYTES_MAX.min(path.len())).unwrap_or_default();
     let direction = match call.direction {
-        crate::request::invocation::Direction::Outbound => "out",
-        crate::request::invocation::Direction::Inbound => "in",
+        Direction::Outbound => "out",
+        Direction::Inbound => "in",
     };
     let now = jiff::Timestamp::now();
     // Writing to a string cannot fail.
@@ -68,8 +95,12 @@ pub(crate) fn record(
         }
         None => line.push_str(" outcome=answered"),
     }
-    let own = &worker.shared.bootstrap.identity;
-    let _ = write!(line, " from={} to={}", own.service, operation.host.escape_default());
+    let own = worker.shared.bootstrap.identity.service.as_str();
+    let counters = worker.counters.borrow();
+    match call.direction {
+        Direction::Outbound => _ = write!(line, " from={own} to={}", operation.host.escape_default()),
+        Direction::Inbound => _ = write!(line, " from={} to={own}", counters.peer_of(call.row)),
+    }
     if let Some(endpoint) = call.current_endpoint() {
         let _ = write!(line, " endpoint={}", endpoint.address);
     }

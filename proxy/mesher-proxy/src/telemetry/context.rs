@@ -1,6 +1,8 @@
 //! `x-cse-context`: the invocation context that SDKs and proxies share, with the caller's name in it.
 //! It must keep every entry that it does not own, and must never be believed to prove who calls.
 
+use std::borrow::Cow;
+
 use mesher_codec::RequestHead;
 use mesher_codec::field::FieldKind;
 use serde_json::{Map, Value};
@@ -19,17 +21,19 @@ pub(crate) fn fresh(service: &str) -> String {
 
 /// The context that an outgoing call gets: its own with our service as the source, or a fresh one.
 /// Empty where the caller's must pass untouched.
-pub(crate) fn outgoing(worker: &Worker, request: &RequestHead) -> String {
-    let Some(given) = request.value(FieldKind::CseContext) else { return worker.shared.own_context.clone() };
+pub(crate) fn outgoing<'w>(worker: &'w Worker, request: &RequestHead) -> Cow<'w, str> {
+    let Some(given) = request.value(FieldKind::CseContext) else {
+        return Cow::Borrowed(&worker.shared.own_context);
+    };
     if given.len() > CONTEXT_BYTES_MAX {
-        return String::new();
+        return Cow::Borrowed("");
     }
     match serde_json::from_slice::<Map<String, Value>>(given) {
         Ok(mut entries) => {
             entries.insert(SOURCE_KEY.to_owned(), worker.shared.bootstrap.identity.service.as_str().into());
-            ascii(&Value::Object(entries))
+            Cow::Owned(ascii(&Value::Object(entries)))
         }
-        Err(_) => worker.shared.own_context.clone(),
+        Err(_) => Cow::Borrowed(&worker.shared.own_context),
     }
 }
 

@@ -67,6 +67,7 @@ pub(crate) struct Counters {
     by_labels: HashMap<Labels, Row, foldhash::fast::RandomState>,
     connects: BTreeMap<(Arc<str>, ConnectResult), u64>,
     pub(crate) downstream: [i64; 2],
+    pub(crate) panics: u64,
     overflow: u64,
 }
 
@@ -77,6 +78,8 @@ pub(crate) struct Report {
     pub(crate) connects: BTreeMap<(Arc<str>, ConnectResult), u64>,
     pub(crate) downstream: [i64; 2],
     pub(crate) idle_upstream: usize,
+    pub(crate) panics: u64,
+    pub(crate) log_blocks_dropped: u64,
     pub(crate) overflow: u64,
 }
 
@@ -94,6 +97,23 @@ impl Counters {
         let row = self.row(Labels { direction: Direction::Outbound, peer, protocol });
         self.by_cluster.insert((cluster.id, protocol), row);
         row
+    }
+
+    /// Forgets which rows belonged to clusters that are gone, once there are many. What was counted stays.
+    pub(crate) fn forget_clusters(&mut self, known: usize, is_known: impl Fn(ClusterId) -> bool) {
+        if self.by_cluster.len() > known * 4 + 64 {
+            self.by_cluster.retain(|(id, _), _| is_known(*id));
+        }
+    }
+
+    /// A call was given up without an outcome: its task ended in a panic, or its worker did.
+    pub(crate) fn abandon(&mut self, row: Row) {
+        self.counts(row).active -= 1;
+    }
+
+    /// What a row counts calls from or to.
+    pub(crate) fn peer_of(&self, row: Row) -> &str {
+        self.rows.get(row.0).map_or("", |(labels, _)| &labels.peer)
     }
 
     /// The row of calls from `caller`, as it names itself.
@@ -181,6 +201,8 @@ impl Counters {
             connects: self.connects.clone(),
             downstream: self.downstream,
             idle_upstream,
+            panics: self.panics,
+            log_blocks_dropped: 0,
             overflow: self.overflow,
         }
     }
@@ -228,6 +250,8 @@ impl Report {
             *mine += theirs;
         }
         self.idle_upstream += other.idle_upstream;
+        self.panics += other.panics;
+        self.log_blocks_dropped += other.log_blocks_dropped;
         self.overflow += other.overflow;
     }
 }

@@ -230,9 +230,15 @@ impl Scrape {
     }
 
     fn own(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let name = ("mesher_label_overflow", "Peers that were counted as _other because there are too many");
+        let name =
+            ("mesher_label_overflow", "Times that a peer was counted as _other because there are too many");
         let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
         family.counter(&vec![("family", "peer")], self.report.overflow)?;
+        let name = ("mesher_access_log_dropped", "Blocks of log lines that found no place");
+        Self::family(encoder, name, None, MetricType::Counter)?
+            .counter(&Vec::new(), self.report.log_blocks_dropped)?;
+        let name = ("mesher_panics", "Connections that ended in a panic");
+        Self::family(encoder, name, None, MetricType::Counter)?.counter(&Vec::new(), self.report.panics)?;
         let name = ("mesher_build_info", "The build of this proxy");
         let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
         family.gauge(
