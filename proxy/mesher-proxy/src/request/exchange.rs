@@ -10,20 +10,20 @@ use mesher_codec::field::FieldKind;
 use mesher_codec::request::SetField;
 use mesher_codec::response::Downstream;
 use mesher_codec::{Framing, RequestHead, ResponseHead};
-use mesher_net::{ConnectError, Deadline, Socket};
+use mesher_net::{Deadline, Socket};
 use mesher_traffic::Safety;
 
 use crate::request::failure::{Failure, FailureKind, Side};
 use crate::request::invocation::{Code, Direction, Exchange, Invocation, Operation, Outcome};
 use crate::request::pump::{Pump, PumpError};
-use crate::request::{reply, respond};
+use crate::request::{faults, reply, respond};
 use crate::snapshot::EndpointId;
 use crate::worker::Worker;
 
 /// How long a connection may take to come about.
 pub(crate) const CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
 /// How long an upstream may be silent before its answer, or in the middle of it.
-const SILENCE_MAX: Duration = Duration::from_secs(300);
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(300);
 
 /// What a connection needs while it is busy. Idle connections own none of it.
 #[derive(Debug, Default)]
@@ -100,7 +100,7 @@ impl<'c> HttpExchange<'c> {
             None => {
                 let result = Socket::connect(address, CONNECT_TIME_MAX).await;
                 worker.counters.borrow_mut().connected(call.cluster(), &result);
-                result.map_err(|error| connect_failure(&error))?
+                result.map_err(|error| faults::connect_failure(&error))?
             }
         };
         Ok(Upstream { socket, endpoint: id, idle_limit, is_reused })
@@ -147,7 +147,7 @@ impl<'c> HttpExchange<'c> {
                 self.deadline.set(&worker.deadlines, SILENCE_MAX);
             }
             if let Some(error @ (PumpError::Source(_) | PumpError::Refused(_))) = &request_error {
-                return Poll::Ready(Err(source_failure(error)));
+                return Poll::Ready(Err(faults::source_failure(error)));
             }
             // An upstream that stopped reading may have answered before: the answer is read all the same.
             let read = reply::read_head(
@@ -173,7 +173,7 @@ impl<'c> HttpExchange<'c> {
                 }
                 Poll::Ready(result) => Poll::Ready(result),
                 Poll::Pending if self.deadline.poll_passed(context).is_ready() => {
-                    Poll::Ready(Err(silence(self.request_pump.is_read())))
+                    Poll::Ready(Err(faults::silence(self.request_pump.is_read())))
                 }
                 Poll::Pending => Poll::Pending,
             }
@@ -298,7 +298,7 @@ impl Exchange for HttpExchange<'_> {
             worker.pool.borrow_mut().put(key, upstream.socket, Instant::now(), limit);
         }
         let (failure, detail) = error.map_or((None, None), |error| {
-            let (side, kind, detail) = stream_failure(&error);
+            let (side, kind, detail) = faults::stream_failure(&error);
             (Some((side, kind)), Some(detail))
         });
         Outcome {
@@ -359,59 +359,6 @@ fn own_fields<'a>(worker: &'a Worker, direction: Direction, context: &'a str) ->
     ]
 }
 
-/// Nothing came for too long: the rest of the request, or the answer.
-fn silence(request_is_read: bool) -> Failure {
-    let seconds = SILENCE_MAX.as_secs();
-    if request_is_read {
-        let detail = format!("no answer within {seconds} s");
-        Failure::upstream(FailureKind::ResponseTimeout, Safety::Spent, detail)
-    } else {
-        Failure::downstream(
-            FailureKind::Stalled,
-            format!("nothing of the request's body came for {seconds} s"),
-        )
-    }
-}
-
 fn host_of(request: &RequestHead) -> &str {
     request.authority().map_or("", |authority| authority.host)
-}
-
-pub(crate) fn connect_failure(error: &ConnectError) -> Failure {
-    let kind = match error {
-        ConnectError::Timeout { .. } => FailureKind::ConnectTimeout,
-        _ => FailureKind::ConnectRefused,
-    };
-    Failure::upstream(kind, Safety::NothingSent, error.to_string())
-}
-
-/// The caller's part of the call could not be read.
-fn source_failure(error: &PumpError) -> Failure {
-    match error {
-        PumpError::Refused(refusal) => {
-            Failure::downstream(FailureKind::BadRequest(*refusal), refusal.to_string())
-        }
-        _ => Failure::downstream(FailureKind::Terminated, "the caller ended before its request did"),
-    }
-}
-
-/// The answer could not be brought to its end.
-fn stream_failure(error: &PumpError) -> (Side, FailureKind, String) {
-    match error {
-        PumpError::Source(Some(error)) if error.kind() == std::io::ErrorKind::TimedOut => {
-            (Side::Upstream, FailureKind::Stalled, "the answer stalled".to_owned())
-        }
-        PumpError::Source(Some(error)) => {
-            (Side::Upstream, FailureKind::Terminated, format!("the answer broke off: {error}"))
-        }
-        PumpError::Source(None) => {
-            (Side::Upstream, FailureKind::Terminated, "the answer broke off".to_owned())
-        }
-        PumpError::Refused(refusal) => {
-            (Side::Upstream, FailureKind::BadResponse(*refusal), refusal.to_string())
-        }
-        PumpError::Sink(error) => {
-            (Side::Downstream, FailureKind::Terminated, format!("the caller ended: {error}"))
-        }
-    }
 }

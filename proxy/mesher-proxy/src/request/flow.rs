@@ -8,8 +8,9 @@ use mesher_codec::{Authority, Framing};
 use mesher_net::{Scratch, Socket};
 
 use crate::bootstrap::PortProtocol;
-use crate::request::exchange::{CONNECT_TIME_MAX, connect_failure};
+use crate::request::exchange::CONNECT_TIME_MAX;
 use crate::request::failure::{Failure, FailureKind, Side};
+use crate::request::faults::connect_failure;
 use crate::request::invocation::{
     Code, Direction, Exchange, Invocation, Operation, Outcome, Protocol, Target,
 };

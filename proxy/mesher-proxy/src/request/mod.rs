@@ -19,12 +19,14 @@
 //! | `reply` | the head of an answer, and interim ones |
 //! | `pump` | one direction of a body or a flow, with back-pressure |
 //! | `failure` | how an invocation can go wrong: side, kind, whether a further try is safe |
+//! | `faults` | what a broken or silent connection means for its call |
 //! | `respond` | the one table from failure to status, and the answer's bytes |
 //! | `finish` | what is recorded of every invocation |
 
 pub(crate) mod accept;
 pub(crate) mod exchange;
 pub(crate) mod failure;
+pub(crate) mod faults;
 pub(crate) mod finish;
 pub(crate) mod flow;
 pub(crate) mod forward;
