@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, kill_process};
+use rustix::process::{Pid, kill_process, kill_process_group};
 
 pub use rustix::process::Signal;
 
@@ -118,6 +118,13 @@ impl Process {
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         send(self.pid(), signal);
+    }
+
+    /// Sends a signal to all of its group, as Ctrl-C in a terminal does. It must lead a group of its own.
+    pub fn signal_group(&self, signal: Signal) {
+        if let Some(pid) = i32::try_from(self.pid()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(pid, signal);
+        }
     }
 
     /// Ends it at once, as a crash does, and nothing that it has started.

@@ -2,16 +2,17 @@
 //! It must leave nothing behind, however it ends.
 
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mesher_verify::binary;
 use mesher_verify::http::{get, get_by_proxy};
-use mesher_verify::machine::marked;
+use mesher_verify::machine::{descendant, marked};
 use mesher_verify::mesh::{QUESTION, version_of};
 use mesher_verify::patience::until;
-use mesher_verify::process::{Process, Signal};
+use mesher_verify::process::{Process, Signal, send};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -32,7 +33,8 @@ impl Demo {
         let folder = TempDir::new().unwrap();
         let mark = format!("E2E_MARK={}", folder.path().display());
         let mut command = binary::command(&["demo", "--json"]);
-        command.args(arguments);
+        // A group of its own, as a shell gives it, so that Ctrl-C can reach all of it.
+        command.args(arguments).process_group(0);
         confine(&mut command, &folder, &mark);
         Self { process: Process::start(&mut command), mark, folder, _turn: turn }
     }
@@ -115,6 +117,29 @@ fn signals_end_a_demo_cleanly() {
 }
 
 #[test]
+fn ctrl_c_reaches_every_process_of_a_demo_and_ends_it_cleanly() {
+    let mut demo = Demo::start(&[]);
+    demo.addresses();
+    demo.process.signal_group(Signal::INT);
+    assert_eq!(demo.process.wait().code(), Some(0));
+    demo.assert_nothing_is_left();
+}
+
+#[test]
+fn a_demo_goes_on_without_its_control_plane() {
+    let mut demo = Demo::start(&[]);
+    let addresses = demo.addresses();
+    send(descendant(demo.process.pid(), &["control"]).unwrap(), Signal::KILL);
+    until("the demo tells of it", || demo.process.errors().contains("control plane").then_some(()));
+    for _ in 0..10 {
+        let answer = get_by_proxy(outbound(&addresses), &format!("http://calculator{QUESTION}")).unwrap();
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+    }
+    assert_eq!(demo.process.stop(), Some(0));
+    demo.assert_nothing_is_left();
+}
+
+#[test]
 fn a_signal_while_a_demo_starts_ends_it_cleanly() {
     let mut demo = Demo::start(&[]);
     until("the first of its processes", || (marked(&demo.mark).len() > 2).then_some(()));
@@ -135,9 +160,10 @@ fn a_crash_of_a_demo_leaves_no_process() {
 
 #[test]
 fn a_demo_takes_other_ports_where_the_usual_ones_are_taken() {
-    // Whatever cannot be taken here is taken already.
-    let usual = [30100, 30101, 30102, 8080];
-    let taken: Vec<_> = usual.map(|port| TcpListener::bind(("127.0.0.1", port))).into_iter().collect();
+    // Whatever cannot be taken here is another's, who may give it back at any time.
+    let taken = [30100, 30101, 30102, 8080].map(|port| TcpListener::bind(("127.0.0.1", port)));
+    let usual: Vec<_> =
+        taken.iter().flatten().map(|listener| listener.local_addr().unwrap().port()).collect();
     let mut demo = Demo::start(&[]);
     let addresses = demo.addresses();
     drop(taken);

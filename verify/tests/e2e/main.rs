@@ -7,6 +7,7 @@ mod call;
 mod command;
 mod control_plane;
 mod demo;
+mod faults;
 mod instances;
 mod ipv6;
 mod metrics;

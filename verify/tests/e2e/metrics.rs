@@ -61,10 +61,9 @@ fn the_histogram_has_the_boundaries_that_boards_expect() {
             r#"mesher_request_duration_seconds_count{direction="outbound",service="webapp",peer="provider",protocol="http1"} 25"#,
         ],
     );
-    let labels = r#"{direction="outbound",service="webapp",peer="provider",protocol="http1","#;
+    let labels = r#",direction="outbound",service="webapp",peer="provider",protocol="http1"} "#;
     let buckets = text.lines().filter_map(|line| {
-        let rest = line.strip_prefix("mesher_request_duration_seconds_bucket")?.strip_prefix(labels)?;
-        rest.trim_start_matches("le=").split_once("} ")
+        line.strip_prefix("mesher_request_duration_seconds_bucket{le=\"")?.split_once(labels)
     });
     let (boundaries, counts): (Vec<f64>, Vec<u64>) = buckets
         .map(|(boundary, count)| {

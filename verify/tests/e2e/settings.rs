@@ -100,7 +100,7 @@ fn a_wrong_flag_is_wrong_usage() {
 fn the_environment_wins_over_the_file_and_flags_over_both() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("mesher.yaml");
-    std::fs::write(&file, "service: of-file\nversion: 1.0.0\napp: of-file\nproperties:\n  a: b\n").unwrap();
+    std::fs::write(&file, "service: of-file\nversion: 1.0.0\napp: of-file\nproperties: a=b\n").unwrap();
     let mut command = Proxy::command("http://127.0.0.1:1", "of-flag", &[]);
     command.arg("--config").arg(&file).env("MESHER_SERVICE", "of-environment").env("MESHER_VERSION", "2.0.0");
     let proxy = Proxy::of(&mut command);

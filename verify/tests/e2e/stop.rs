@@ -1,6 +1,7 @@
 //! How things end: in which order, with which code, and with no call cut off.
 //! It must see the order from outside: the registry first, then the application.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -83,6 +84,37 @@ fn the_exit_code_of_an_application_is_that_of_run() {
         let ended = Process::run(command.args(["--", "sh", "-c", script]));
         assert_eq!(ended.code, Some(code), "{script}: {}", ended.errors);
     }
+}
+
+#[test]
+fn ctrl_c_reaches_run_and_application_and_both_end_in_order() {
+    let control = Control::start();
+    let listener = Application::greeting("hello");
+    let port = listener.port().to_string();
+    let mut command = Pair::command(&control.url(), "typed", &["--port", &port]);
+    // As a shell starts it; the application shares the group, the proxy must not.
+    command.process_group(0);
+    let script = "trap 'exit 6' INT TERM; while :; do sleep 0.02; done";
+    let mut pair = Pair::of(&mut command, &["sh", "-c", script]);
+    control.wait_instances("typed", 1);
+    pair.process.signal_group(Signal::INT);
+    assert_eq!(pair.process.wait().code(), Some(6), "{}", pair.process.errors());
+    assert!(control.instances("typed").is_empty(), "the proxy had its time to tell the registry");
+}
+
+#[test]
+fn an_application_that_ends_by_itself_leaves_the_registry() {
+    let control = Control::start();
+    let listener = Application::greeting("hello");
+    let port = listener.port().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("end");
+    let script = format!("while [ ! -e {} ]; do sleep 0.02; done; exit 3", file.display());
+    let mut pair = Pair::start(&control.url(), "brief", &["--port", &port], &["sh", "-c", &script]);
+    control.wait_instances("brief", 1);
+    std::fs::write(&file, "").unwrap();
+    assert_eq!(pair.process.wait().code(), Some(3), "{}", pair.process.errors());
+    assert!(control.instances("brief").is_empty());
 }
 
 #[test]
