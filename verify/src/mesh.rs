@@ -77,8 +77,13 @@ impl Control {
     /// Registers a service by hand, as a program without a proxy does. Returns its id.
     #[track_caller]
     pub fn register_service(&self, name: &str, version: &str) -> String {
-        let record = json!({"service": {"appId": "default", "serviceName": name, "version": version}});
-        let answer = self.post("/v4/default/registry/microservices", &record);
+        self.register_record(&json!({"appId": "default", "serviceName": name, "version": version}))
+    }
+
+    /// As [`Self::register_service`], with a record of the test's own.
+    #[track_caller]
+    pub fn register_record(&self, record: &Value) -> String {
+        let answer = self.post("/v4/default/registry/microservices", &json!({"service": record}));
         let id = answer.get("serviceId").and_then(Value::as_str).map(str::to_owned);
         id.unwrap_or_else(|| fail(&format!("no service was made: {answer}")))
     }

@@ -1,111 +1,16 @@
-//! HTTP/1.1 by the byte, from either end: sends exactly what it is given and reads one message with its framing.
-//! It must not repair, retry or follow anything: what came is what the test sees.
+//! One connection, from either end: exact bytes out, one message in.
+//! It must not repair, retry or follow anything.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
+use super::message::{Framing, Head, Message};
 use crate::patience::LIMIT;
 
 /// The largest head that is read.
 const HEAD_BYTES_MAX: usize = 256 * 1024;
 /// Bytes that are read at once.
 const READ_BYTES: usize = 64 * 1024;
-
-/// How the length of a body was told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Framing {
-    /// There is none.
-    Empty,
-    /// `Content-Length`.
-    Length,
-    /// `Transfer-Encoding: chunked`.
-    Chunked,
-    /// It ends with the connection.
-    UntilClose,
-}
-
-/// A head, as it came.
-#[derive(Debug, Clone)]
-pub struct Head {
-    /// The first line.
-    pub line: String,
-    /// Names, in lower case, with their values, in the order in which they came.
-    pub fields: Vec<(String, String)>,
-}
-
-impl Head {
-    /// The status of an answer; 0 where the line has none.
-    pub fn status(&self) -> u16 {
-        self.line.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or_default()
-    }
-
-    /// The method of a request.
-    pub fn method(&self) -> &str {
-        self.line.split(' ').next().unwrap_or_default()
-    }
-
-    /// The target of a request.
-    pub fn target(&self) -> &str {
-        self.line.split(' ').nth(1).unwrap_or_default()
-    }
-
-    /// The first value of a field; empty where it is absent.
-    pub fn field(&self, name: &str) -> &str {
-        let found = self.fields.iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.as_str()).unwrap_or_default()
-    }
-
-    fn framing(&self, is_answer: bool, method: &str) -> Framing {
-        let status = self.status();
-        let is_bodiless = method == "HEAD" || matches!(status, 100..=199 | 204 | 304);
-        if is_answer && is_bodiless {
-            Framing::Empty
-        } else if self.field("transfer-encoding").eq_ignore_ascii_case("chunked") {
-            Framing::Chunked
-        } else if !self.field("content-length").is_empty() {
-            Framing::Length
-        } else if is_answer {
-            Framing::UntilClose
-        } else {
-            Framing::Empty
-        }
-    }
-}
-
-/// A whole message.
-#[derive(Debug, Clone)]
-pub struct Message {
-    /// Its head.
-    pub head: Head,
-    /// How its body was framed.
-    pub framing: Framing,
-    /// Its body.
-    pub body: Vec<u8>,
-    /// Fields after the body.
-    pub trailers: Vec<(String, String)>,
-}
-
-impl Message {
-    /// The status of an answer.
-    pub fn status(&self) -> u16 {
-        self.head.status()
-    }
-
-    /// The first value of a field; empty where it is absent.
-    pub fn field(&self, name: &str) -> &str {
-        self.head.field(name)
-    }
-
-    /// The body as text.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// The body as JSON; null where it is none.
-    pub fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap_or_default()
-    }
-}
 
 /// A body that is being read.
 #[derive(Debug)]
@@ -325,32 +230,4 @@ impl Wire {
         self.input.extend_from_slice(buffer.get(..read).unwrap_or_default());
         Ok(read)
     }
-}
-
-/// A GET on a connection of its own: to `address`, for `host`, as an application without a proxy setting sends it.
-///
-/// # Errors
-/// As [`Wire::answer`].
-pub fn get(address: SocketAddr, host: &str, path: &str) -> io::Result<Message> {
-    Wire::open(address)?.call(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
-}
-
-/// A GET on a connection of its own, with its URL as the target, as a client with `http_proxy` sends it.
-///
-/// # Errors
-/// As [`Wire::answer`].
-pub fn get_by_proxy(proxy: SocketAddr, url: &str) -> io::Result<Message> {
-    let host = url.trim_start_matches("http://").split('/').next().unwrap_or_default();
-    Wire::open(proxy)?.call(format!("GET {url} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
-}
-
-/// A request with JSON, or without a body where `json` is empty, on a connection of its own.
-///
-/// # Errors
-/// As [`Wire::answer`].
-pub fn send_json(address: SocketAddr, method: &str, path: &str, json: &str) -> io::Result<Message> {
-    let length = json.len();
-    Wire::open(address)?.call(format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{json}"
-    ))
 }
