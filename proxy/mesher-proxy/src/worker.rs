@@ -72,7 +72,10 @@ pub(crate) struct Worker {
     pub(crate) connection_count: Cell<usize>,
     rotations: RefCell<HashMap<ClusterId, RoundRobin, foldhash::fast::RandomState>>,
     snapshot: RefCell<View>,
-    #[expect(clippy::vec_box, reason = "the boxes go to connections and come back; their content is not moved")]
+    #[expect(
+        clippy::vec_box,
+        reason = "the boxes go to connections and come back; their content is not moved"
+    )]
     spare_buffers: RefCell<Vec<Box<Buffers>>>,
     next_invocation: Cell<u64>,
     number: usize,

@@ -34,3 +34,33 @@ pub fn send_json(address: SocketAddr, method: &str, path: &str, json: &str) -> i
         "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{json}"
     ))
 }
+
+/// A connection that is kept from call to call, as a client's pool does, and opened again where it was closed.
+#[derive(Debug)]
+pub struct Kept {
+    address: SocketAddr,
+    wire: Option<Wire>,
+}
+
+impl Kept {
+    /// Opens nothing yet.
+    pub const fn to(address: SocketAddr) -> Self {
+        Self { address, wire: None }
+    }
+
+    /// One call. A connection on which a call failed, or that its peer wants to close, is used no more.
+    ///
+    /// # Errors
+    /// As [`Wire::answer`].
+    pub fn call(&mut self, request: &str) -> io::Result<Message> {
+        let mut wire = match self.wire.take() {
+            Some(wire) => wire,
+            None => Wire::open(self.address)?,
+        };
+        let answer = wire.call(request)?;
+        if !answer.field("connection").eq_ignore_ascii_case("close") {
+            self.wire = Some(wire);
+        }
+        Ok(answer)
+    }
+}

@@ -149,6 +149,14 @@ fn a_signal_while_a_demo_starts_ends_it_cleanly() {
 }
 
 #[test]
+fn a_demo_whose_time_is_over_before_it_is_ready_ends_cleanly() {
+    let mut demo = Demo::start(&["--for", "10ms"]);
+    assert_eq!(demo.process.wait().code(), Some(0));
+    assert_eq!(demo.process.output(), "", "it has no addresses to tell");
+    demo.assert_nothing_is_left();
+}
+
+#[test]
 fn a_crash_of_a_demo_leaves_no_process() {
     let mut demo = Demo::start(&[]);
     demo.addresses();

@@ -2,7 +2,7 @@
 //! It must let no caller notice one that goes while another is left.
 
 use mesher_verify::application::{Application, ok};
-use mesher_verify::http::Wire;
+use mesher_verify::http::{Kept, Wire};
 use mesher_verify::machine::{descendant, free_port};
 use mesher_verify::mesh::{Control, NEWS, Pair, Proxy, QUESTION, ask_calculator};
 use mesher_verify::patience::{until, until_within};
@@ -18,9 +18,29 @@ fn caller(control: &Control, instances: usize) -> Proxy {
     caller
 }
 
-fn calls(caller: &Proxy) -> Traffic {
-    let outbound = caller.addresses.outbound;
-    Traffic::start(move || ask_calculator(outbound).map(|_| ()))
+/// GETs on connections of their own, and on one that is kept.
+struct Calls([Traffic; 2]);
+
+impl Calls {
+    fn start(caller: &Proxy) -> Self {
+        let outbound = caller.addresses.outbound;
+        let fresh = Traffic::start(move || ask_calculator(outbound).map(|_| ()));
+        let mut kept = Kept::to(outbound);
+        let request = format!("GET {QUESTION} HTTP/1.1\r\nHost: calculator\r\n\r\n");
+        let kept = Traffic::start(move || match kept.call(&request) {
+            Ok(answer) if answer.status() == 200 => Ok(()),
+            other => Err(format!("on a kept connection: {other:?}")),
+        });
+        Self([fresh, kept])
+    }
+
+    fn flow(&self, more: u64) {
+        self.0.iter().for_each(|traffic| traffic.flow(more));
+    }
+
+    fn end_without_failure(self) {
+        self.0.into_iter().for_each(Traffic::end_without_failure);
+    }
 }
 
 #[test]
@@ -28,7 +48,7 @@ fn a_new_instance_gets_calls_within_seconds() {
     let control = Control::start();
     let _first = ["0.0.1", "0.0.2"].map(|version| Pair::calculator(&control, version));
     let caller = caller(&control, 2);
-    let traffic = calls(&caller);
+    let traffic = Calls::start(&caller);
     let _third = Pair::calculator(&control, "0.0.3");
     until_within(NEWS, "an answer of the third instance", || {
         (ask_calculator(caller.addresses.outbound).unwrap() == "0.0.3").then_some(())
@@ -51,7 +71,7 @@ fn crash_under_calls(part: &[&str]) {
     let control = Control::start();
     let pairs = ["0.0.1", "0.0.2"].map(|version| Pair::calculator(&control, version));
     let caller = caller(&control, 2);
-    let traffic = calls(&caller);
+    let traffic = Calls::start(&caller);
     traffic.flow(20);
     send(descendant(pairs[0].process.pid(), part).unwrap(), Signal::KILL);
     traffic.flow(50);
@@ -71,7 +91,7 @@ fn the_crash_of_a_whole_pair_costs_no_get() {
     let control = Control::start();
     let mut pairs = ["0.0.1", "0.0.2"].map(|version| Pair::calculator(&control, version));
     let caller = caller(&control, 2);
-    let traffic = calls(&caller);
+    let traffic = Calls::start(&caller);
     traffic.flow(20);
     let parts = mesher_verify::machine::descendants(pairs[0].process.pid());
     parts.into_iter().for_each(|pid| send(pid, Signal::KILL));
@@ -97,5 +117,33 @@ fn a_post_goes_elsewhere_where_a_connection_is_refused() {
         let answer = wire.call(format!("POST / HTTP/1.1\r\nHost: store\r\nContent-Length: 10\r\n\r\n{text}"));
         let answer = answer.unwrap();
         assert_eq!((answer.status(), answer.text()), (200, text), "{:?}", answer.head);
+    }
+}
+
+#[test]
+fn a_get_whose_application_dies_under_it_goes_elsewhere_and_a_post_does_not() {
+    let control = Control::start();
+    let good = Application::http(|request| ok(request.head.method()));
+    // It takes each request and ends without an answer, as an application that is killed does.
+    let dying = Application::start(|mut wire: Wire| wire.request().map(|_| ()));
+    let _providers = [good.port(), dying.port()].map(|port| Proxy::beside(&control.url(), "store", port));
+    let caller = Proxy::start(&control.url(), "webapp", &["--workers", "1"]);
+    caller.addresses.wait_ready();
+    until("both instances are known", || {
+        let _ = caller.addresses.get("http://store/");
+        (caller.addresses.endpoints("store").len() == 2).then_some(())
+    });
+    let mut kept = Kept::to(caller.addresses.outbound);
+    let mut posts = Vec::new();
+    for _ in 0..10 {
+        // Nothing says that a POST was not acted on.
+        posts.push(
+            kept.call("POST / HTTP/1.1\r\nHost: store\r\nContent-Length: 2\r\n\r\nhi").unwrap().status(),
+        );
+    }
+    assert!(posts.contains(&200) && posts.contains(&502), "{posts:?}");
+    for number in 0..10 {
+        let answer = kept.call("GET / HTTP/1.1\r\nHost: store\r\n\r\n").unwrap();
+        assert_eq!(answer.status(), 200, "call {number}: {}", answer.text());
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mesher_verify::application::{Application, Gate, ok};
-use mesher_verify::http::Wire;
+use mesher_verify::http::{Kept, Wire};
 use mesher_verify::mesh::{Control, Pair, Proxy};
 use mesher_verify::patience::{pause, until};
 use mesher_verify::process::Signal;
@@ -16,17 +16,10 @@ const REFUSAL_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// POSTs on one connection that is kept, as an application's pool does; a closed one is opened again between calls.
 fn posts(outbound: SocketAddr) -> Traffic {
-    let mut wire = None;
+    let mut kept = Kept::to(outbound);
     Traffic::start(move || {
-        let mut connection = match wire.take() {
-            Some(connection) => connection,
-            None => Wire::open(outbound).map_err(|error| error.to_string())?,
-        };
         let request = "POST / HTTP/1.1\r\nHost: orders\r\nContent-Length: 5\r\n\r\norder";
-        let answer = connection.call(request).map_err(|error| error.to_string())?;
-        if answer.field("connection") != "close" {
-            wire = Some(connection);
-        }
+        let answer = kept.call(request).map_err(|error| error.to_string())?;
         match (answer.status(), answer.text().as_str()) {
             (200, "order") => Ok(()),
             other => Err(format!("{other:?}")),

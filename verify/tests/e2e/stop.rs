@@ -118,6 +118,14 @@ fn an_application_that_ends_by_itself_leaves_the_registry() {
 }
 
 #[test]
+fn an_application_runs_without_a_registry() {
+    let registry = format!("http://127.0.0.1:{}", mesher_verify::machine::free_port());
+    let mut command = Pair::command(&registry, "alone", &["--port", "1"]);
+    let ended = Process::run(command.args(["--", "sh", "-c", "echo works; exit 4"]));
+    assert_eq!((ended.code, ended.output.trim()), (Some(4), "works"), "{}", ended.errors);
+}
+
+#[test]
 fn a_program_that_cannot_be_started_is_named() {
     let control = Control::start();
     let mut command = Pair::command(&control.url(), "absent", &[]);
