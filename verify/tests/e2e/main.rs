@@ -7,6 +7,7 @@ mod call;
 mod command;
 mod control_plane;
 mod demo;
+mod desync;
 mod faults;
 mod fields;
 mod instances;

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use mesher_verify::application::{Application, answer};
+use mesher_verify::http::send_json;
 use mesher_verify::machine::free_port;
 use mesher_verify::mesh::{Control, Proxy};
 use mesher_verify::patience::until;
@@ -119,4 +120,46 @@ fn a_proxy_that_never_saw_its_registry_is_live_and_says_why_it_is_not_ready() {
     assert_eq!((ready.status(), &ready.json()["state"]), (503, &"starting".into()));
     let health = proxy.addresses.admin("/v1/mesher/health");
     assert_eq!((health.status(), &health.json()["status"]), (500, &"red".into()));
+}
+
+#[test]
+fn a_second_address_of_the_registry_serves_where_the_first_is_dead() {
+    let control = Control::start();
+    let application = Application::greeting("hello");
+    let registry = format!("http://127.0.0.1:{},{}", free_port(), control.url());
+    let _provider = Proxy::beside(&registry, "greeter", application.port());
+    let caller = Proxy::start(&registry, "webapp", &[]);
+    caller.addresses.wait_ready();
+    assert_eq!(caller.addresses.get("http://greeter/").unwrap().text(), "hello");
+}
+
+#[test]
+fn an_instance_that_is_taken_out_of_service_gets_no_calls() {
+    let control = Control::start();
+    let (one, other) = (Application::greeting("one"), Application::greeting("other"));
+    let service = control.register_service("pair", "1.0.0");
+    let ids = [&one, &other]
+        .map(|application| control.register_instance(&service, &[format!("rest://{}", application.address)]));
+    let caller = Proxy::start(&control.url(), "webapp", &[]);
+    caller.addresses.wait_reachable("http://pair/");
+    let path = |id: &str, status: &str| {
+        format!("/v4/default/registry/microservices/{service}/instances/{id}/status?value={status}")
+    };
+    let set = |id: &str, status: &str| {
+        let answer = send_json(control.address, "PUT", &path(id, status), "").unwrap();
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+    };
+    let known = |count: usize| {
+        until("the change of status is known", || {
+            (caller.addresses.endpoints("pair").len() == count).then_some(())
+        });
+    };
+    known(2);
+    set(&ids[0], "OUTOFSERVICE");
+    known(1);
+    for _ in 0..10 {
+        assert_eq!(caller.addresses.get("http://pair/").unwrap().text(), "other");
+    }
+    set(&ids[0], "UP");
+    known(2);
 }
