@@ -14,7 +14,7 @@ pub fn has_programs(suite: &str, programs: &[&str]) -> bool {
     if missing.is_empty() {
         return true;
     }
-    leave_out(suite, &format!("{} is not installed", missing.join(", ")));
+    leave_out(suite, &format!("not installed: {}", missing.join(", ")));
     false
 }
 
