@@ -1,0 +1,49 @@
+//! The program under test, built once for each run in the profile of the suite itself.
+//! It must not take a `mesher` from anywhere else: an old one would prove nothing.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::patience::fail;
+
+/// Path of the program under test.
+pub fn mesher() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(build)
+}
+
+/// The program under test with arguments, in an environment that holds nothing but the search path.
+pub fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(mesher());
+    command.args(arguments).env_clear();
+    clean(&mut command);
+    command
+}
+
+/// Gives a command an environment in which no setting of the desk can change what is tested.
+pub fn clean(command: &mut Command) {
+    command.env_clear().env("PATH", crate::machine::search_path()).env("LC_ALL", "C.UTF-8");
+}
+
+fn build() -> PathBuf {
+    let own = std::env::current_exe().expect("the system knows the running program");
+    let folder = own.parent().and_then(Path::parent).expect("a suite lies in TARGET/PROFILE/deps");
+    let profile = match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(other) => other,
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    // The whole workspace, as `cargo xtask test` builds it: the dependencies' features are then the same.
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--workspace", "--bins", "--profile", profile])
+        .arg("--target-dir")
+        .arg(folder.parent().expect("a profile's folder lies in the target folder"))
+        .current_dir(root)
+        .output()
+        .expect("cargo can be started");
+    if !built.status.success() {
+        fail(&format!("mesher cannot be built:\n{}", String::from_utf8_lossy(&built.stderr)));
+    }
+    folder.join("mesher")
+}

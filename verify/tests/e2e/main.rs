@@ -1,0 +1,26 @@
+//! The whole system on this machine: the real binary, real sockets, real processes.
+//! It must link no product crate: what a user cannot see is not tested here.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failure of the system is a failure of the test")]
+
+mod call;
+mod command;
+mod control_plane;
+mod demo;
+mod desync;
+mod faults;
+mod fields;
+mod instances;
+mod ipv6;
+mod metrics;
+mod names;
+mod programs;
+mod registries;
+mod requests;
+mod rolling;
+mod settings;
+mod start;
+mod stop;
+mod streaming;
+mod tcp;
+mod transfer;
