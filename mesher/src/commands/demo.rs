@@ -58,13 +58,14 @@ pub(crate) fn run(arguments: cli::Demo) -> anyhow::Result<ExitCode> {
         };
         tokio::pin!(end);
         let mut mesh = Mesh::default();
-        let result = tokio::select! {
-            result = mesh.start(&arguments) => result,
-            () = &mut end => Ok(()),
+        let started = tokio::select! {
+            result = mesh.start(&arguments) => Some(result),
+            () = &mut end => None,
         };
-        let result = match result {
-            Ok(()) => mesh.watch(&arguments, end).await,
-            Err(error) => Err(error),
+        let result = match started {
+            Some(Ok(())) => mesh.watch(&arguments, end).await,
+            Some(Err(error)) => Err(error),
+            None => Ok(()),
         };
         mesh.stop().await;
         result.map(|()| ExitCode::SUCCESS)

@@ -95,6 +95,12 @@ impl Socket {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 
+    /// Closes the connection so that the peer sees it break, not end: what it still works on is wanted by nobody.
+    pub fn abort(self) {
+        // Where the option cannot be set the peer sees an end, and learns at its next write.
+        let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+    }
+
     /// Whether an idle connection can still carry a message: open, and nothing came that nobody asked for.
     ///
     /// Costs no system call while the runtime has seen nothing on the socket.

@@ -113,11 +113,12 @@ impl Proxy {
         worker::block_on(self.serve(shutdown)).map_err(ProxyError::Worker)?
     }
 
-    async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), ProxyError> {
+    async fn serve(mut self, shutdown: impl Future<Output = ()>) -> Result<(), ProxyError> {
         let (lookups, asked) = mpsc::channel(LOOKUPS_WAITING_MAX);
         let instance_id = uuid::Uuid::new_v4().simple().to_string();
         let shared = Arc::new(self.shared(&instance_id, lookups));
-        let (orders, workers) = threads::start(&shared, &self.listeners)?;
+        let listeners = std::mem::take(&mut self.listeners);
+        let (orders, workers) = threads::start(&shared, &listeners)?;
         let status = Arc::new(Status::new(&shared, instance_id, self.addresses.clone(), orders));
         let own = &self.bootstrap.identity;
         let tenancy = Tenancy { domain: own.domain.clone(), project: own.project.clone() };
@@ -154,6 +155,8 @@ impl Proxy {
             // Inbound work is over; the application may still call others until it has ended too.
             shutdown.await;
         }
+        // With the owner's hold gone, a listener closes as its workers stop: nobody waits in its queue for nothing.
+        drop(listeners);
         status.stop_workers();
         threads::join(workers).await;
         tracing::info!("ended");

@@ -1,6 +1,7 @@
 //! The local application's own record in the registry: created, kept alive, taken away.
 //! It must register an instance only once the application accepts connections, and never give up.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -180,6 +181,8 @@ impl Registration {
             level: "BACK".to_owned(),
             status: InstanceStatus::Up.as_str().to_owned(),
             register_by: "SIDECAR".to_owned(),
+            // A caller that writes SERVICE.APPLICATION.app means it; without this no registry would let it.
+            properties: BTreeMap::from([("allowCrossApp".to_owned(), "true".to_owned())]),
             framework: Some(Framework {
                 name: "Mesher".to_owned(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),

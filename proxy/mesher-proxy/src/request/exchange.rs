@@ -119,7 +119,7 @@ impl<'c> HttpExchange<'c> {
         self.request_pump = Pump::new(self.buffers.request.framing(), self.buffers.request.framing());
         self.buffers.upstream_input.clear();
         self.deadline.set(&worker.deadlines, SILENCE_MAX);
-        let mut has_begun = false;
+        let (mut has_begun, mut has_ended) = (false, false);
         let mut request_error = None;
         poll_fn(|context| {
             let Buffers { request, input, response, upstream_input } = &mut *self.buffers;
@@ -132,22 +132,21 @@ impl<'c> HttpExchange<'c> {
             }
             let sent_before = self.request_pump.bytes;
             if request_error.is_none() && !self.request_pump.is_done() {
-                let pumped = self.request_pump.poll(
-                    context,
-                    self.socket,
-                    input,
-                    &mut upstream.socket,
-                    &worker.scratch,
-                );
-                if let Poll::Ready(Err(error)) = pumped {
-                    request_error = Some(error);
-                }
+                let pump = &mut self.request_pump;
+                request_error =
+                    pump.push(context, self.socket, input, &mut upstream.socket, &worker.scratch).err();
             }
             if self.request_pump.bytes != sent_before {
                 self.deadline.set(&worker.deadlines, SILENCE_MAX);
             }
             if let Some(error @ (PumpError::Source(_) | PumpError::Refused(_))) = &request_error {
                 return Poll::Ready(Err(faults::source_failure(error)));
+            }
+            if self.request_pump.is_done()
+                && let Poll::Ready(failure) =
+                    reply::watch_caller(context, self.socket, input, &mut has_ended, worker)
+            {
+                return Poll::Ready(Err(failure));
             }
             // An upstream that stopped reading may have answered before: the answer is read all the same.
             let read = reply::read_head(
@@ -186,17 +185,22 @@ impl<'c> HttpExchange<'c> {
         if self.request_pump.bytes > 0 || self.interim_count > 0 { Safety::Spent } else { failure.safety }
     }
 
-    /// Whether a peer's proxy says that its application never saw the call.
-    fn is_refused_by_peer(&self, call: &Invocation) -> bool {
-        let says_so = |value: &[u8]| {
-            let value = std::str::from_utf8(value).unwrap_or_default();
-            value.starts_with("mesher/")
-                && value.contains("/inbound;")
-                && value.contains("error=connection_refused")
-        };
-        call.direction == Direction::Outbound
-            && self.buffers.response.status() == 502
-            && self.buffers.response.value(FieldKind::ProxyStatus).is_some_and(says_so)
+    /// The failure of the peer's application, where the peer's proxy answers in its place.
+    fn failure_of_peer(&self, call: &Invocation) -> Option<Failure> {
+        if call.direction != Direction::Outbound || self.buffers.response.status() != 502 {
+            return None;
+        }
+        let status = std::str::from_utf8(self.buffers.response.value(FieldKind::ProxyStatus)?).ok()?;
+        let is_peer = status.starts_with("mesher/") && status.contains("/inbound;");
+        let says = |error: &str| is_peer && status.contains(error);
+        if says("error=connection_refused") {
+            let detail = "the application behind the peer's proxy refused the connection";
+            return Some(Failure::upstream(FailureKind::ConnectRefused, Safety::NothingSent, detail));
+        }
+        says("error=connection_terminated").then(|| {
+            let detail = "the application behind the peer's proxy closed the connection before its answer";
+            Failure::upstream(FailureKind::Terminated, Safety::MayHaveActed, detail)
+        })
     }
 
     /// Streams the answer to the caller, and what is left of the request to the callee.
@@ -250,22 +254,20 @@ impl Exchange for HttpExchange<'_> {
         loop {
             let mut upstream = Self::connect(worker, call, may_reuse).await?;
             match self.converse(worker, call.direction, &mut upstream).await {
-                Ok(()) if self.is_refused_by_peer(call) => {
-                    let safety = self.safety_of(&Failure::upstream(
-                        FailureKind::ConnectRefused,
-                        Safety::NothingSent,
-                        "",
-                    ));
-                    let detail =
-                        format!("the application behind {} refused the connection", upstream.socket.peer());
-                    return Err(Failure::upstream(FailureKind::ConnectRefused, safety, detail));
-                }
                 Ok(()) => {
+                    if let Some(mut failure) = self.failure_of_peer(call) {
+                        failure.safety = self.safety_of(&failure);
+                        return Err(failure);
+                    }
                     self.upstream = Some(upstream);
                     return Ok(Code::Status(self.buffers.response.status()));
                 }
                 Err(mut failure) => {
                     failure.safety = self.safety_of(&failure);
+                    if failure.side == Side::Downstream {
+                        upstream.socket.abort();
+                        return Err(failure);
+                    }
                     // The peer may close an idle connection in the moment in which we use it; a fresh one settles
                     // whether it is alive. Only what may happen twice is sent twice.
                     let is_stale =

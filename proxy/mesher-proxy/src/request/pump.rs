@@ -97,6 +97,21 @@ impl Pump {
         Poll::Pending
     }
 
+    /// As [`Self::poll`], for a direction whose end nobody waits for.
+    pub(crate) fn push(
+        &mut self,
+        context: &mut Context<'_>,
+        source: &mut Socket,
+        input: &mut Vec<u8>,
+        sink: &mut Socket,
+        scratch: &Scratch,
+    ) -> Result<(), PumpError> {
+        match self.poll(context, source, input, sink, scratch) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Ok(()),
+        }
+    }
+
     /// Brings `bytes` on their way. What belongs to the next message is left in `input`.
     fn forward(
         &mut self,

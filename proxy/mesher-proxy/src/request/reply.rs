@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use mesher_codec::response::Downstream;
 use mesher_codec::{Progress, Refusal, RequestHead, ResponseHead, Version};
 use mesher_net::Socket;
+use mesher_net::scratch::READ_BYTES_MAX;
 use mesher_traffic::Safety;
 
 use crate::request::failure::{Failure, FailureKind};
@@ -63,6 +64,36 @@ pub(crate) fn read_head(
             return Poll::Ready(Ok(()));
         }
     }
+}
+
+/// Watches a caller that waits for its answer. Ready when its connection broke: nobody is left to answer.
+///
+/// A caller that only ends its own direction still gets its answer. What it sends meanwhile belongs to its next
+/// request and is kept, bounded, in `input`.
+pub(crate) fn watch_caller(
+    context: &mut Context<'_>,
+    socket: &mut Socket,
+    input: &mut Vec<u8>,
+    has_ended: &mut bool,
+    worker: &Worker,
+) -> Poll<Failure> {
+    while !*has_ended && input.len() < READ_BYTES_MAX {
+        let read = worker.scratch.with_input(|buffer| {
+            let read = socket.poll_read(context, buffer);
+            if let Poll::Ready(Ok(read)) = read {
+                input.extend_from_slice(buffer.get(..read).unwrap_or_default());
+            }
+            read
+        });
+        match std::task::ready!(read) {
+            Ok(read) => *has_ended = read == 0,
+            Err(error) => {
+                let detail = format!("the caller ended before its answer: {error}");
+                return Poll::Ready(Failure::downstream(FailureKind::Terminated, detail));
+            }
+        }
+    }
+    Poll::Pending
 }
 
 /// Judges the `count`th interim response of a call, and passes it on.
