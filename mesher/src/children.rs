@@ -28,6 +28,8 @@ pub(crate) fn own_command() -> anyhow::Result<Command> {
 /// When the program cannot be started; the message names it.
 pub(crate) fn start(command: &mut Command) -> anyhow::Result<Child> {
     mesher_net::process::end_with_parent(command.as_std_mut());
+    // A start that is given up half-way must not leave the child to itself.
+    command.kill_on_drop(true);
     let program = command.as_std().get_program().to_string_lossy().into_owned();
     command.spawn().with_context(|| format!("cannot start {program:?}"))
 }
