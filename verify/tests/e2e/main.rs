@@ -12,6 +12,7 @@ mod faults;
 mod fields;
 mod instances;
 mod ipv6;
+mod loops;
 mod metrics;
 mod names;
 mod programs;
