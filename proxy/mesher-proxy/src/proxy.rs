@@ -13,7 +13,7 @@ use mesher_net::{BindError, listener, route, worker};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::bootstrap::{Bootstrap, INBOUND_PORT_DEFAULT, LocalPort, PortProtocol};
+use crate::bootstrap::{AdvertisedHost, Bootstrap, INBOUND_PORT_DEFAULT, LocalPort, PortProtocol};
 use crate::discovery::{Fleet, Lookup, Registration};
 use crate::request::accept::Purpose;
 use crate::request::invocation::Direction;
@@ -27,8 +27,8 @@ use crate::{admin, application, threads};
 const LOOKUPS_WAITING_MAX: usize = 4096;
 /// How long calls in flight may take to finish.
 pub(crate) const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
-/// How long the resolver may take to find the registry, for the address to advertise.
-const RESOLVE_TIME_MAX: Duration = Duration::from_secs(1);
+/// How long the resolver may take to find the address to advertise, or the registry towards which it lies.
+const RESOLVE_TIME_MAX: Duration = Duration::from_secs(2);
 /// How often the calls in flight are counted while they finish.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -45,6 +45,14 @@ pub enum ProxyError {
         reason: BindError,
         /// What to do.
         remedy: &'static str,
+    },
+    /// The name to advertise has no address.
+    #[error(
+        "MESHER_ADVERTISE: the resolver knows no address of {name:?}; name an IP address, or a host that it knows"
+    )]
+    Advertise {
+        /// The name.
+        name: String,
     },
     /// The system gave no thread or no event queue.
     #[error("cannot start a worker: {0}")]
@@ -67,7 +75,14 @@ impl Proxy {
     /// # Errors
     /// [`ProxyError::Bind`] names the setting and what to do.
     pub fn bind(bootstrap: Bootstrap) -> Result<Self, ProxyError> {
-        let advertised = bootstrap.advertise.host.unwrap_or_else(|| own_address(&bootstrap));
+        let advertised = match &bootstrap.advertise.host {
+            Some(AdvertisedHost::Address(address)) => *address,
+            Some(AdvertisedHost::Name(name)) => {
+                let found = resolve(&format!("{name}:0"));
+                found.ok_or_else(|| ProxyError::Advertise { name: name.clone() })?.ip()
+            }
+            None => own_address(&bootstrap),
+        };
         let mut listeners = Vec::new();
         let mut listen = |setting, address, purpose| {
             let (listener, address) = bind(&bootstrap, setting, address)?;

@@ -1,7 +1,7 @@
 //! Settings that cannot be: refused before anything is done, with the place and the remedy.
 //! It must hold for the file, the environment and the flags alike.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use mesher_verify::application::Application;
 use mesher_verify::binary;
@@ -54,6 +54,23 @@ fn run_refuses_a_bad_setting_before_it_starts_anything() {
     let ended = Process::run(command.args(["--", "touch"]).arg(&file));
     assert_eq!(ended.code, BAD_CONFIGURATION, "{}", ended.errors);
     assert!(!file.exists(), "the application was started");
+}
+
+#[test]
+fn a_name_can_be_advertised_where_the_resolver_knows_it() {
+    let unknown = proxy(&[("MESHER_SERVICE", "a"), ("MESHER_ADVERTISE", "no-such-host.invalid")], &[]);
+    assert_eq!(unknown.code, Some(1), "{}", unknown.errors);
+    assert!(unknown.errors.contains("MESHER_ADVERTISE") && unknown.errors.contains("no-such-host.invalid"));
+    let control = Control::start();
+    let application = Application::greeting("here");
+    let mut command = binary::command(&["proxy", "--print-addresses", "--service", "named"]);
+    command.args(["--advertise", "localhost", "--registry", &control.url()]);
+    command.args(["--outbound-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    let provider = Proxy::of(command.args(["--ports", &application.port().to_string()]));
+    provider.addresses.wait_ready();
+    let endpoint = control.instances("named")[0]["endpoints"][0].as_str().unwrap().to_owned();
+    let address = endpoint.strip_prefix("rest://").and_then(|text| text.parse::<SocketAddr>().ok());
+    assert!(address.is_some_and(|address| address.ip().is_loopback()), "{endpoint}");
 }
 
 #[test]

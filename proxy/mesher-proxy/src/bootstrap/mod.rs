@@ -120,12 +120,21 @@ pub struct LocalPort {
 }
 
 /// The parts of the advertised address that were given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Advertise {
     /// Found from the route to the registry when absent.
-    pub host: Option<IpAddr>,
+    pub host: Option<AdvertisedHost>,
     /// The inbound one when absent.
     pub port: Option<u16>,
+}
+
+/// A host as it was given for the advertised address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AdvertisedHost {
+    /// An address, advertised as it stands.
+    Address(IpAddr),
+    /// A name; its address is looked up once, at the start, and advertised.
+    Name(String),
 }
 
 /// A listener whose connections go to a TCP service.

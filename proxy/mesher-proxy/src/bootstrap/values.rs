@@ -10,7 +10,7 @@ use mesher_net::Fallback;
 
 use super::problem::{BootstrapError, Problem};
 use super::sources::{self, Given, Sources, Values};
-use super::{AccessLog, Advertise, LocalPort, PortProtocol, REGISTRY_DEFAULT, TcpOutbound};
+use super::{AccessLog, Advertise, AdvertisedHost, LocalPort, PortProtocol, REGISTRY_DEFAULT, TcpOutbound};
 
 /// Stands for an address that could not be read; the problem beside it keeps it from being used.
 pub(super) const UNSET: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -143,10 +143,18 @@ impl Reader {
                 return check_advertised(address.ip()).map(|host| Advertise { host: Some(host), port });
             }
             let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-            let host = bare
-                .parse()
-                .map_err(|_| "an IP address with an optional port, for example 10.0.0.7:30101".to_owned())?;
-            check_advertised(host).map(|host| Advertise { host: Some(host), port: None })
+            if let Ok(host) = bare.parse() {
+                return check_advertised(host).map(|host| Advertise { host: Some(host), port: None });
+            }
+            let (name, port) = match text.split_once(':') {
+                Some((name, port)) => (name, Some(parse_port_number(port)?)),
+                None => (text, None),
+            };
+            let wrong = |_| {
+                "an IP address or a host name, with an optional port, for example 10.0.0.7:30101".to_owned()
+            };
+            let name = check_name(name).map_err(wrong)?;
+            Ok(Advertise { host: Some(AdvertisedHost::Name(name)), port })
         })
     }
 
@@ -255,11 +263,11 @@ fn check_name(text: &str) -> Result<String, String> {
     }
 }
 
-fn check_advertised(host: IpAddr) -> Result<IpAddr, String> {
+fn check_advertised(host: IpAddr) -> Result<AdvertisedHost, String> {
     if host.is_unspecified() || host.is_multicast() {
         Err("others cannot reach this address; name the one that they use".to_owned())
     } else {
-        Ok(host)
+        Ok(AdvertisedHost::Address(host))
     }
 }
 
@@ -280,7 +288,11 @@ fn parse_port(item: &str) -> Result<LocalPort, String> {
         }
         _ => return Err(format!("{protocol:?} is no protocol; write rest:8080 or tcp:5432")),
     };
-    let port = port.parse().ok().filter(|&port: &u16| port != 0);
-    port.map(|port| LocalPort { protocol, port })
-        .ok_or_else(|| format!("{item:?}: a port is a number from 1 to 65535"))
+    let port = parse_port_number(port).map_err(|reason| format!("{item:?}: {reason}"))?;
+    Ok(LocalPort { protocol, port })
+}
+
+fn parse_port_number(text: &str) -> Result<u16, String> {
+    let port = text.parse().ok().filter(|&port: &u16| port != 0);
+    port.ok_or_else(|| "a port is a number from 1 to 65535".to_owned())
 }
