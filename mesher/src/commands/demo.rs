@@ -24,8 +24,10 @@ const READY_TIME_MAX: Duration = Duration::from_secs(30);
 const READY_INTERVAL: Duration = Duration::from_millis(20);
 /// How long one call may take.
 const CALL_TIME_MAX: Duration = Duration::from_secs(5);
-/// The pause between two calls of the demo's own.
-const TRAFFIC_INTERVAL: Duration = Duration::from_millis(500);
+/// The pause between two rounds of the demo's own calls.
+const TRAFFIC_INTERVAL: Duration = Duration::from_secs(1);
+/// The calls of one round: one for each calculator, so that whoever watches still sees them take turns.
+const CALLS_IN_A_ROUND: usize = 2;
 /// How long the control plane may take to end.
 const CONTROL_TIME_MAX: Duration = Duration::from_secs(10);
 /// Where the page is, unless the port is taken.
@@ -183,6 +185,14 @@ impl Mesh {
         Ok(())
     }
 
+    async fn call_round(&self) {
+        for _ in 0..CALLS_IN_A_ROUND {
+            if let Err(error) = self.call_once().await {
+                tracing::warn!(%error, "a call of the demo failed");
+            }
+        }
+    }
+
     fn check_alive(&mut self) -> anyhow::Result<()> {
         if let Some((control, _)) = &mut self.control
             && let Some(status) = control.try_wait()?
@@ -201,10 +211,8 @@ impl Mesh {
                 () = &mut end => return Ok(()),
                 _ = traffic.tick() => {}
             }
-            if !arguments.no_traffic
-                && let Err(error) = self.call_once().await
-            {
-                tracing::warn!(%error, "a call of the demo failed");
+            if !arguments.no_traffic {
+                self.call_round().await;
             }
             if let Err(error) = self.check_alive() {
                 tracing::warn!(%error, "callers notice nothing");
