@@ -62,6 +62,11 @@ impl<K: Eq + Hash> Pool<K> {
         self.count = self.idle.values().map(Vec::len).sum();
     }
 
+    /// How many connections are idle to each endpoint that has any.
+    pub fn counts(&self) -> impl Iterator<Item = (&K, usize)> {
+        self.idle.iter().map(|(key, idle)| (key, idle.len()))
+    }
+
     /// How many connections are idle.
     #[must_use]
     pub const fn len(&self) -> usize {

@@ -26,7 +26,10 @@ fn a_taken_port_is_named_or_passed_over() {
 
 #[test]
 fn a_refused_connection_says_where() {
-    let address = TcpListener::bind(ANY).unwrap().local_addr().unwrap();
+    // Bound and not listening: nobody else can take the port, and nobody accepts on it.
+    let bound = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    bound.bind(&ANY.into()).unwrap();
+    let address = bound.local_addr().unwrap().as_socket().unwrap();
     let refused = worker::block_on(Socket::connect(address, LIMIT)).unwrap();
     assert!(matches!(refused, Err(ConnectError::Refused { address: at, .. }) if at == address));
 }

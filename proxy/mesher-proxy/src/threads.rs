@@ -74,7 +74,7 @@ async fn work(
             _ = tick.tick() => worker.tick(),
             order = orders.recv() => match order {
                 Some(Order::Report(answer)) => {
-                    let mut report = worker.counters.borrow().report(worker.pool.borrow().len());
+                    let mut report = worker.counters.borrow().report(worker.idle_connections());
                     report.log_blocks_dropped = worker.log.borrow().dropped;
                     // Whoever asked may have given up.
                     let _ = answer.send(report);

@@ -2,6 +2,7 @@
 //! Nothing here is shared with another worker on a request's path.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -15,9 +16,9 @@ use crate::bootstrap::Bootstrap;
 use crate::discovery::Lookup;
 use crate::request::exchange::Buffers;
 use crate::request::invocation::{Direction, InvocationId};
-use crate::snapshot::{ClusterId, EndpointId, SharedSnapshot, View};
+use crate::snapshot::{Cluster, ClusterId, EndpointId, SharedSnapshot, View};
 use crate::telemetry::access_log::{LogBuffer, Writer};
-use crate::telemetry::counters::Counters;
+use crate::telemetry::counters::{Counters, Row, peer_label};
 
 /// Sets of buffers that a worker keeps for connections that become busy again.
 const SPARE_BUFFERS_MAX: usize = 256;
@@ -149,6 +150,25 @@ impl Worker {
         self.shared.is_draining.load(Ordering::Relaxed)
     }
 
+    /// Idle upstream connections, by peer.
+    pub(crate) fn idle_connections(&self) -> BTreeMap<Arc<str>, i64> {
+        let (snapshot, pool) = (self.snapshot(), self.pool.borrow());
+        let mut idle = BTreeMap::new();
+        for (id, count) in pool.counts() {
+            let has = |cluster: &&Cluster| cluster.endpoints.iter().any(|endpoint| endpoint.id == *id);
+            if let Some(cluster) = snapshot.clusters().find(has) {
+                *idle.entry(peer_label(cluster)).or_default() += i64::try_from(count).unwrap_or(i64::MAX);
+            }
+        }
+        idle
+    }
+
+    /// Counts an upstream connection while it is used for a call of `row`.
+    pub(crate) fn use_connection(&self, row: Row) -> InUse<'_> {
+        self.counters.borrow_mut().use_connection(row, 1);
+        InUse { worker: self, row }
+    }
+
     /// One second has passed: deadlines, idle connections, the log, what belonged to clusters that are gone.
     pub(crate) fn tick(&self) {
         self.deadlines.tick();
@@ -164,5 +184,20 @@ impl Worker {
             .borrow_mut()
             .forget_clusters(clusters, |id| snapshot.clusters().any(|cluster| cluster.id == id));
         self.log.borrow_mut().flush();
+    }
+}
+
+/// An upstream connection in use, counted until this is dropped.
+#[derive(Debug)]
+pub(crate) struct InUse<'w> {
+    worker: &'w Worker,
+    row: Row,
+}
+
+impl Drop for InUse<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut counters) = self.worker.counters.try_borrow_mut() {
+            counters.use_connection(self.row, -1);
+        }
     }
 }

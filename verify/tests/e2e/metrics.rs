@@ -41,6 +41,8 @@ fn as_many_calls_are_counted_as_were_made_on_both_sides() {
             r#"mesher_requests_total{direction="outbound",service="webapp",peer="provider",protocol="http1",code="200"} 20"#,
             r#"mesher_requests_total{direction="outbound",service="webapp",peer="provider",protocol="http1",code="404"} 5"#,
             r#"mesher_active_requests{direction="outbound",service="webapp",peer="provider"} 0"#,
+            r#"mesher_upstream_connections{peer="provider",state="active"} 0"#,
+            r#"mesher_upstream_connections{peer="provider",state="idle"} 1"#,
         ],
     );
     wait_lines(

@@ -18,7 +18,7 @@ use crate::request::invocation::{Code, Direction, Exchange, Invocation, Operatio
 use crate::request::pump::{Pump, PumpError};
 use crate::request::{faults, reply, respond};
 use crate::snapshot::EndpointId;
-use crate::worker::Worker;
+use crate::worker::{InUse, Worker};
 
 /// How long a connection may take to come about.
 pub(crate) const CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
@@ -46,8 +46,9 @@ impl Buffers {
 
 /// An upstream connection in use.
 #[derive(Debug)]
-struct Upstream {
+struct Upstream<'w> {
     socket: Socket,
+    _in_use: InUse<'w>,
     endpoint: EndpointId,
     idle_limit: Duration,
     is_reused: bool,
@@ -61,7 +62,9 @@ pub(crate) struct HttpExchange<'c> {
     pub(crate) deadline: &'c Deadline,
     /// The value of `x-cse-context` that the callee gets; empty to leave the caller's.
     pub(crate) context: Cow<'c, str>,
-    upstream: Option<Upstream>,
+    /// The worker that owns the connection; the same that handles the call.
+    owner: &'c Worker,
+    upstream: Option<Upstream<'c>>,
     request_pump: Pump,
     interim_count: u32,
     /// An answer's head is out, so no other answer can be given.
@@ -70,6 +73,7 @@ pub(crate) struct HttpExchange<'c> {
 
 impl<'c> HttpExchange<'c> {
     pub(crate) fn new(
+        owner: &'c Worker,
         socket: &'c mut Socket,
         buffers: &'c mut Buffers,
         deadline: &'c Deadline,
@@ -80,6 +84,7 @@ impl<'c> HttpExchange<'c> {
             buffers,
             deadline,
             context,
+            owner,
             upstream: None,
             request_pump: Pump::default(),
             interim_count: 0,
@@ -88,7 +93,8 @@ impl<'c> HttpExchange<'c> {
     }
 
     /// A connection to the current endpoint: one that is idle, or a new one.
-    async fn connect(worker: &Worker, call: &Invocation, may_reuse: bool) -> Result<Upstream, Failure> {
+    async fn connect(&self, call: &Invocation, may_reuse: bool) -> Result<Upstream<'c>, Failure> {
+        let worker = self.owner;
         let Some(endpoint) = call.current_endpoint() else {
             return Err(Failure::local(FailureKind::NoEndpoint, "the endpoint is gone"));
         };
@@ -103,7 +109,8 @@ impl<'c> HttpExchange<'c> {
                 result.map_err(|error| faults::connect_failure(&error))?
             }
         };
-        Ok(Upstream { socket, endpoint: id, idle_limit, is_reused })
+        let in_use = worker.use_connection(call.row);
+        Ok(Upstream { socket, _in_use: in_use, endpoint: id, idle_limit, is_reused })
     }
 
     /// Sends the call over `upstream` and waits for the head of the final answer.
@@ -111,7 +118,7 @@ impl<'c> HttpExchange<'c> {
         &mut self,
         worker: &Worker,
         direction: Direction,
-        upstream: &mut Upstream,
+        upstream: &mut Upstream<'_>,
     ) -> Result<(), Failure> {
         let answers_head = self.buffers.request.method() == "HEAD";
         let own = own_fields(worker, direction, &self.context);
@@ -207,7 +214,7 @@ impl<'c> HttpExchange<'c> {
     async fn stream(
         &mut self,
         worker: &Worker,
-        upstream: &mut Upstream,
+        upstream: &mut Upstream<'_>,
         downstream: Downstream,
     ) -> (Pump, Option<PumpError>) {
         let response = &self.buffers.response;
@@ -252,7 +259,7 @@ impl Exchange for HttpExchange<'_> {
     async fn send(&mut self, worker: &Worker, call: &Invocation) -> Result<Code, Failure> {
         let mut may_reuse = true;
         loop {
-            let mut upstream = Self::connect(worker, call, may_reuse).await?;
+            let mut upstream = self.connect(call, may_reuse).await?;
             match self.converse(worker, call.direction, &mut upstream).await {
                 Ok(()) => {
                     if let Some(mut failure) = self.failure_of_peer(call) {

@@ -16,7 +16,7 @@ use crate::request::invocation::{
 };
 use crate::request::pump::{Pump, PumpError};
 use crate::request::{invoke, target};
-use crate::worker::Worker;
+use crate::worker::{InUse, Worker};
 
 /// A flow of the local application to `service`.
 pub(crate) async fn outbound(worker: &Worker, mut socket: Socket, service: &str) {
@@ -35,7 +35,7 @@ pub(crate) async fn outbound(worker: &Worker, mut socket: Socket, service: &str)
     };
     let mut call = Invocation::new(worker, snapshot, (Direction::Outbound, Protocol::Tcp), target, row);
     call.refusal = refusal;
-    let mut exchange = FlowExchange { socket: &mut socket, upstream: None, service };
+    let mut exchange = FlowExchange { socket: &mut socket, owner: worker, upstream: None, service };
     invoke::invoke(worker, &mut call, &mut exchange).await;
 }
 
@@ -47,7 +47,7 @@ pub(crate) async fn inbound(worker: &Worker, mut socket: Socket, port: u16) {
     let row = worker.counters.borrow_mut().row_of_caller(None, Protocol::Tcp);
     let mut call = Invocation::new(worker, snapshot, (Direction::Inbound, Protocol::Tcp), target, row);
     let service = worker.shared.bootstrap.identity.service.as_str();
-    let mut exchange = FlowExchange { socket: &mut socket, upstream: None, service };
+    let mut exchange = FlowExchange { socket: &mut socket, owner: worker, upstream: None, service };
     invoke::invoke(worker, &mut call, &mut exchange).await;
 }
 
@@ -55,7 +55,9 @@ pub(crate) async fn inbound(worker: &Worker, mut socket: Socket, port: u16) {
 #[derive(Debug)]
 struct FlowExchange<'c> {
     socket: &'c mut Socket,
-    upstream: Option<Socket>,
+    /// The worker that owns the connection; the same that handles the flow.
+    owner: &'c Worker,
+    upstream: Option<(Socket, InUse<'c>)>,
     service: &'c str,
 }
 
@@ -96,7 +98,8 @@ impl Exchange for FlowExchange<'_> {
         };
         let result = Socket::connect(endpoint.address, CONNECT_TIME_MAX).await;
         worker.counters.borrow_mut().connected(call.cluster(), &result);
-        self.upstream = Some(result.map_err(|error| connect_failure(&error))?);
+        let upstream = result.map_err(|error| connect_failure(&error))?;
+        self.upstream = Some((upstream, self.owner.use_connection(call.row)));
         Ok(Code::Connected)
     }
 
@@ -104,7 +107,7 @@ impl Exchange for FlowExchange<'_> {
         let (mut up, mut down) = (Half::new(), Half::new());
         let result = match self.upstream.as_mut() {
             None => Ok(()),
-            Some(upstream) => {
+            Some((upstream, _)) => {
                 poll_fn(|context| {
                     let upwards = up.poll(context, self.socket, upstream, &worker.scratch);
                     let downwards = down.poll(context, upstream, self.socket, &worker.scratch);

@@ -212,7 +212,7 @@ async fn exchange(
     let mut call = Invocation::new(worker, snapshot, (direction, Protocol::Http1), target, row);
     call.is_idempotent = is_idempotent(request.method());
     call.refusal = refusal;
-    let mut exchange = HttpExchange::new(socket, buffers, deadline, own_context);
+    let mut exchange = HttpExchange::new(worker, socket, buffers, deadline, own_context);
     invoke::invoke(worker, &mut call, &mut exchange).await.keeps_connection
 }
 

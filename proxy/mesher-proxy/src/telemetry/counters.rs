@@ -36,6 +36,8 @@ pub(crate) struct Counts {
     pub(crate) by_duration: [u64; BOUNDARY_COUNT + 1],
     pub(crate) duration: Duration,
     pub(crate) active: i64,
+    /// Upstream connections in use.
+    pub(crate) connections: i64,
     pub(crate) request_bytes: u64,
     pub(crate) response_bytes: u64,
     pub(crate) failures: Vec<((Side, &'static str), u64)>,
@@ -77,7 +79,8 @@ pub(crate) struct Report {
     pub(crate) rows: BTreeMap<Labels, Counts>,
     pub(crate) connects: BTreeMap<(Arc<str>, ConnectResult), u64>,
     pub(crate) downstream: [i64; 2],
-    pub(crate) idle_upstream: usize,
+    /// Idle upstream connections, by peer.
+    pub(crate) idle: BTreeMap<Arc<str>, i64>,
     pub(crate) panics: u64,
     pub(crate) log_blocks_dropped: u64,
     pub(crate) overflow: u64,
@@ -89,11 +92,7 @@ impl Counters {
         if let Some(row) = self.by_cluster.get(&(cluster.id, protocol)) {
             return *row;
         }
-        let peer = match cluster.kind {
-            ClusterKind::Outside => PEER_OUTSIDE.into(),
-            ClusterKind::Nowhere => PEER_UNKNOWN.into(),
-            ClusterKind::Service | ClusterKind::Local => Arc::clone(&cluster.name),
-        };
+        let peer = peer_label(cluster);
         let row = self.row(Labels { direction: Direction::Outbound, peer, protocol });
         self.by_cluster.insert((cluster.id, protocol), row);
         row
@@ -109,6 +108,11 @@ impl Counters {
     /// A call was given up without an outcome: its task ended in a panic, or its worker did.
     pub(crate) fn abandon(&mut self, row: Row) {
         self.counts(row).active -= 1;
+    }
+
+    /// An upstream connection is in use for a call of this row, or no longer.
+    pub(crate) fn use_connection(&mut self, row: Row, change: i64) {
+        self.counts(row).connections += change;
     }
 
     /// What a row counts calls from or to.
@@ -179,10 +183,7 @@ impl Counters {
 
     /// A connection to a cluster was tried.
     pub(crate) fn connected<T>(&mut self, cluster: &Cluster, result: &Result<T, ConnectError>) {
-        let peer: Arc<str> = match cluster.kind {
-            ClusterKind::Outside => PEER_OUTSIDE.into(),
-            _ => Arc::clone(&cluster.name),
-        };
+        let peer = peer_label(cluster);
         let result = match result {
             Ok(_) => ConnectResult::Ok,
             Err(ConnectError::Timeout { .. }) => ConnectResult::Timeout,
@@ -195,12 +196,12 @@ impl Counters {
     }
 
     /// A copy for the scrape.
-    pub(crate) fn report(&self, idle_upstream: usize) -> Report {
+    pub(crate) fn report(&self, idle: BTreeMap<Arc<str>, i64>) -> Report {
         Report {
             rows: self.rows.iter().cloned().collect(),
             connects: self.connects.clone(),
             downstream: self.downstream,
-            idle_upstream,
+            idle,
             panics: self.panics,
             log_blocks_dropped: 0,
             overflow: self.overflow,
@@ -226,6 +227,7 @@ impl Counts {
         }
         self.duration += other.duration;
         self.active += other.active;
+        self.connections += other.connections;
         self.request_bytes += other.request_bytes;
         self.response_bytes += other.response_bytes;
         for (key, count) in &other.failures {
@@ -249,10 +251,21 @@ impl Report {
         for (mine, theirs) in self.downstream.iter_mut().zip(other.downstream) {
             *mine += theirs;
         }
-        self.idle_upstream += other.idle_upstream;
+        for (peer, count) in &other.idle {
+            *self.idle.entry(Arc::clone(peer)).or_default() += count;
+        }
         self.panics += other.panics;
         self.log_blocks_dropped += other.log_blocks_dropped;
         self.overflow += other.overflow;
+    }
+}
+
+/// The peer label of a cluster.
+pub(crate) fn peer_label(cluster: &Cluster) -> Arc<str> {
+    match cluster.kind {
+        ClusterKind::Outside => PEER_OUTSIDE.into(),
+        ClusterKind::Nowhere => PEER_UNKNOWN.into(),
+        ClusterKind::Service | ClusterKind::Local => Arc::clone(&cluster.name),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The metrics as Prometheus reads them.
 //! It must only supply numbers: the encoder of the Prometheus project writes the text.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -162,18 +163,28 @@ impl Scrape {
     fn retries(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name = ("mesher_retries", "Further tries, by why the one before failed");
         let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        // Protocols together: the name has no label for them.
+        let mut sums = BTreeMap::<(&str, &str), u64>::new();
         for (labels, counts) in self.rows().filter(|(labels, _)| labels.direction == Direction::Outbound) {
             for (reason, count) in &counts.retries {
-                let pairs = vec![
-                    ("service", self.service.as_str()),
-                    ("peer", &labels.peer),
-                    ("protocol", labels.protocol.as_str()),
-                    ("reason", reason),
-                ];
-                family.counter(&pairs, *count)?;
+                *sums.entry((&labels.peer, reason)).or_default() += count;
             }
         }
+        for ((peer, reason), count) in sums {
+            family.counter(&vec![("service", &self.service), ("peer", peer), ("reason", reason)], count)?;
+        }
         Ok(())
+    }
+
+    /// Upstream connections in use, by peer. Those to the local application lead to the service itself.
+    fn connections_in_use(&self) -> BTreeMap<&str, i64> {
+        let mut sums = BTreeMap::<&str, i64>::new();
+        for (labels, counts) in self.rows() {
+            let peer =
+                if labels.direction == Direction::Inbound { self.service.as_str() } else { &labels.peer };
+            *sums.entry(peer).or_default() += counts.connections;
+        }
+        sums
     }
 
     fn connections(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -184,12 +195,14 @@ impl Scrape {
         {
             family.gauge(&vec![("direction", direction.as_str())], count)?;
         }
-        let name = ("mesher_upstream_connections_idle", "Connections to endpoints that wait for a call");
+        let name = ("mesher_upstream_connections", "Connections to endpoints, in use and waiting for a call");
         let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
-        family.gauge(
-            &vec![("service", self.service.as_str())],
-            i64::try_from(self.report.idle_upstream).unwrap_or(i64::MAX),
-        )?;
+        for (peer, count) in self.connections_in_use() {
+            family.gauge(&vec![("peer", peer), ("state", "active")], count)?;
+        }
+        for (peer, count) in &self.report.idle {
+            family.gauge(&vec![("peer", peer), ("state", "idle")], *count)?;
+        }
         let name = ("mesher_upstream_connects", "Connections to endpoints that were tried");
         let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
         for ((peer, result), count) in &self.report.connects {

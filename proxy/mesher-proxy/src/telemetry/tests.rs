@@ -1,6 +1,7 @@
 //! Counters and context: boundaries, bounds and what is kept.
 //! They must hold for values on a boundary, not only beside it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -57,7 +58,7 @@ fn callers_cannot_make_the_counters_grow_without_bound() {
         counters.begin(row);
         counters.end(row, &outcome(200), Duration::from_millis(1));
     }
-    let report = counters.report(0);
+    let report = counters.report(BTreeMap::new());
     assert!(report.rows.len() <= PEERS_MAX + 1);
     assert_eq!(report.overflow as usize, PEERS_MAX);
     let counted: u64 = report.rows.values().flat_map(|counts| &counts.by_code).map(|(_, count)| count).sum();
@@ -71,7 +72,7 @@ fn a_caller_that_says_nothing_sensible_is_unknown() {
     for name in [None, Some(""), Some("a\"b"), Some("a b"), Some(&*"x".repeat(200))] {
         counters.row_of_caller(name, Protocol::Http1);
     }
-    let report = counters.report(0);
+    let report = counters.report(BTreeMap::new());
     let peers: Vec<_> = report.rows.keys().map(|labels| (&*labels.peer, labels.direction)).collect();
     assert_eq!(peers, [(PEER_UNKNOWN, Direction::Inbound)]);
 }
@@ -84,7 +85,7 @@ fn codes_beyond_the_bound_share_one_label() {
         counters.begin(row);
         counters.end(row, &outcome(status), Duration::ZERO);
     }
-    let report = counters.report(0);
+    let report = counters.report(BTreeMap::new());
     let counts = report.rows.values().next().unwrap();
     assert_eq!(counts.by_code.len(), 33);
     assert_eq!(counts.active, 0);
