@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use mesher_samples::{Kind, Sample, SampleError, Settings};
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 use crate::wire::{Scripted, answer, get, send, settings, start};
 
@@ -111,7 +111,10 @@ async fn a_refusal_of_the_mesh_is_relayed_and_explained() {
 
 #[tokio::test]
 async fn a_provider_that_is_down_is_told_as_such() {
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // Bound and not listening: nobody else can take the port, and nobody accepts on it.
+    let bound = TcpSocket::new_v4().unwrap();
+    bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let closed = bound.local_addr().unwrap();
     let webapp = webapp_of(closed).await;
     let json = get(webapp, "/bmi?height=1.8&weight=75").await;
     assert_eq!((json.status, json.json()["error"].as_str()), (502, Some("connection_refused")));
