@@ -217,12 +217,6 @@ impl RequestHead {
         self.is_last
     }
 
-    /// Whether the sender waits for `100 Continue` before its body.
-    #[must_use]
-    pub fn expects_continue(&self) -> bool {
-        self.version == Version::Http11 && self.value(FieldKind::Expect).is_some()
-    }
-
     /// The value of the first field of `kind`.
     #[must_use]
     pub fn value(&self, kind: FieldKind) -> Option<&[u8]> {

@@ -1,6 +1,8 @@
 //! Applications that misbehave towards their proxy.
 //! It must hurt no call but the one that met them.
 
+use std::time::{Duration, Instant};
+
 use mesher_verify::application::{Application, answer, ok};
 use mesher_verify::http::Wire;
 
@@ -31,6 +33,21 @@ fn a_body_where_there_can_be_none_reaches_nobody() {
         assert_eq!((none.status(), none.body.len()), (204, 0));
         assert_eq!(wire.call(GET).unwrap().text(), "clean");
     }
+}
+
+#[test]
+fn a_body_that_was_taken_is_not_waited_for_a_second_time() {
+    // It takes each call whole and ends without an answer: a further try would have no body to send.
+    let application = Application::start(|mut wire: Wire| {
+        wire.request()?;
+        wire.finish()
+    });
+    let mesh = Fixture::start(&application);
+    let begun = Instant::now();
+    let call = "PUT / HTTP/1.1\r\nHost: provider\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let answer = mesh.connect().call(call).unwrap();
+    assert_eq!((answer.status(), &answer.json()["error"]), (502, &"connection_terminated".into()));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -189,7 +189,7 @@ impl<'c> HttpExchange<'c> {
 
     /// How far a failed try had come. A body that was begun cannot be sent again from its beginning.
     fn safety_of(&self, failure: &Failure) -> Safety {
-        if self.request_pump.bytes > 0 || self.interim_count > 0 { Safety::Spent } else { failure.safety }
+        if self.request_pump.has_taken() || self.interim_count > 0 { Safety::Spent } else { failure.safety }
     }
 
     /// The failure of the peer's application, where the peer's proxy answers in its place.
@@ -230,13 +230,8 @@ impl<'c> HttpExchange<'c> {
             let before = (pump.bytes, self.request_pump.bytes);
             if !self.request_pump.is_done() {
                 // Its end is of no matter to the answer; an unfinished request ends the connection afterwards.
-                let _ = self.request_pump.poll(
-                    context,
-                    self.socket,
-                    input,
-                    &mut upstream.socket,
-                    &worker.scratch,
-                );
+                let pump = &mut self.request_pump;
+                let _ = pump.push(context, self.socket, input, &mut upstream.socket, &worker.scratch);
             }
             let polled =
                 pump.poll(context, &mut upstream.socket, upstream_input, self.socket, &worker.scratch);

@@ -31,6 +31,8 @@ pub(crate) struct Pump {
     written: usize,
     /// Whether everything was encoded; what is pending may still have to be written.
     is_encoded: bool,
+    /// Whether any byte of the sender's was used, framing counted: it cannot be asked for again.
+    has_taken: bool,
     /// Bytes of the body itself that came through.
     pub(crate) bytes: u64,
 }
@@ -44,6 +46,11 @@ impl Pump {
     /// Whether everything was read and written.
     pub(crate) fn is_done(&self) -> bool {
         self.is_encoded && self.pending.is_empty()
+    }
+
+    /// Whether any of the body was taken from its sender, be it the framing alone.
+    pub(crate) fn has_taken(&self) -> bool {
+        self.has_taken
     }
 
     /// Whether the body was read to its end, so that the next message begins where it should.
@@ -63,6 +70,7 @@ impl Pump {
         scratch.with_output(|output| {
             head(output);
             let used = self.encode(input, output)?;
+            self.has_taken |= used > 0;
             input.drain(..used);
             self.write(context, output, sink)
         })
@@ -87,6 +95,7 @@ impl Pump {
                 Poll::Ready(Err(error)) => Poll::Ready(Err(PumpError::Source(Some(error)))),
                 Poll::Ready(Ok(0)) => Poll::Ready(self.end_of_input(context, sink, scratch)),
                 Poll::Ready(Ok(read)) => {
+                    self.has_taken = true;
                     let bytes = buffer.get(..read).unwrap_or_default();
                     Poll::Ready(self.forward(context, bytes, input, sink, scratch))
                 }
