@@ -11,6 +11,7 @@
 //! | [`application`] | servers that stand in for applications and registries |
 //! | [`traffic`] | calls that flow while something else happens |
 //! | [`patience`] | waiting for a condition, bounded |
+//! | [`scale`] | how large a suite runs |
 //! | [`skip`] | what a suite leaves out, by name |
 
 pub mod application;
@@ -20,5 +21,6 @@ pub mod machine;
 pub mod mesh;
 pub mod patience;
 pub mod process;
+pub mod scale;
 pub mod skip;
 pub mod traffic;
