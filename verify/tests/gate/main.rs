@@ -14,7 +14,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failure of the system is a failure of the test")]
 
 mod bl;
+mod canary;
 mod cp;
 mod h1;
 mod hd;
+mod stand;
 mod up;

@@ -1,0 +1,1 @@
+//! Calls by the thousand, each with an id: which were lost, doubled, crossed or cut short.
