@@ -10,6 +10,7 @@
 mod check;
 mod environment;
 mod skips;
+mod soak;
 mod steps;
 mod suites;
 mod tally;
@@ -21,6 +22,7 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   test [ARGUMENTS…]  build the binaries and run every suite; ARGUMENTS go to `cargo test`
+  soak [FILTER…]     the gate suite at full scale against the release build, one row after the other; FILTERs choose rows
   check              formatting, clippy, documentation, house rules, dependencies
   tidy               house rules only
 
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
     };
     let done = match (command, rest) {
         ("test", rest) => suites::run(rest),
+        ("soak", rest) => soak::run(rest),
         ("check", []) => check::run(),
         ("tidy", []) => tidy::run(),
         ("help" | "--help" | "-h", _) => {

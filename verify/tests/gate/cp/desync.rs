@@ -119,7 +119,7 @@ fn cp_04() {
 #[test]
 fn cp_05() {
     let mut stand = Stand::start("cp_05");
-    let plan = Plan { seed: 5, calls: scaled(8_000, 10_000_000), connections: scaled(64, 256) };
+    let plan = Plan { seed: 5, calls: scaled(4_000, 10_000_000), connections: scaled(64, 256) };
     let upstream = ledger::Upstream::start(plan.seed, plan.calls);
     stand.register_at("ledger", &format!("rest://{}", upstream.address));
     let report = ledger::run(&plan, stand.proxy.addresses.outbound, &upstream);
