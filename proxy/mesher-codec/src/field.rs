@@ -138,11 +138,19 @@ impl Field {
     }
 }
 
+/// Appends the two fields that ask for another protocol, or agree to it.
+pub(crate) fn write_upgrade(protocol: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"Connection: upgrade\r\nUpgrade: ");
+    out.extend_from_slice(protocol);
+    out.extend_from_slice(b"\r\n");
+}
+
 /// What the `Connection` fields of a head ask for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ConnectionOptions {
     pub(crate) close: bool,
     pub(crate) keep_alive: bool,
+    pub(crate) upgrade: bool,
 }
 
 /// Reads every `Connection` field and marks the fields that they name as hop-by-hop.
@@ -161,6 +169,8 @@ pub(crate) fn apply_connection(whole: &[u8], fields: &mut [Field]) -> Connection
                 options.close = true;
             } else if token.eq_ignore_ascii_case(b"keep-alive") {
                 options.keep_alive = true;
+            } else if token.eq_ignore_ascii_case(b"upgrade") {
+                options.upgrade = true;
             } else if !token.is_empty() {
                 mark_named(whole, fields, token);
             }

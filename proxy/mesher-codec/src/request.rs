@@ -5,8 +5,8 @@ use std::mem::MaybeUninit;
 
 use crate::field::{self, Field, FieldKind, Span};
 use crate::{
-    Authority, FIELD_COUNT_MAX, Framing, HEAD_BYTES_MAX, METHOD_BYTES_MAX, Progress, Refusal,
-    TARGET_BYTES_MAX, Version, gate,
+    Authority, FIELD_SLOTS, Framing, HeadLimits, METHOD_BYTES_MAX, Progress, Refusal, TARGET_BYTES_MAX,
+    Version, gate,
 };
 
 /// The form of a request's target (RFC 9112 §3.2).
@@ -31,10 +31,12 @@ pub struct RequestHead {
     method: Span,
     path: Span,
     authority: Span,
+    upgrade: Span,
     form: TargetForm,
     version: Version,
     framing: Framing,
     is_last: bool,
+    limits: HeadLimits,
 }
 
 /// A field that the proxy sets itself: in place of the first of its kind, or at the end. One of the kind
@@ -50,17 +52,29 @@ pub struct SetField<'a> {
 }
 
 impl RequestHead {
+    /// A head that refuses what is larger than `limits`.
+    #[must_use]
+    pub fn limited_to(limits: HeadLimits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Gives back what an unusually large head took.
+    pub fn shrink(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(crate::KEPT_BYTES_MAX);
+    }
+
     /// Reads a head from the beginning of `input`. Nothing of `input` is kept unless the head is whole.
     ///
     /// # Errors
     /// A [`Refusal`] as soon as it is certain, also from a part of a head.
     pub fn parse(&mut self, input: &[u8]) -> Result<Progress, Refusal> {
-        let mut slots = [const { MaybeUninit::uninit() }; FIELD_COUNT_MAX];
+        let mut slots = [const { MaybeUninit::uninit() }; FIELD_SLOTS];
         let mut request = httparse::Request::new(&mut []);
         let status = request.parse_with_uninit_headers(input, &mut slots);
         let consumed = match status {
             Ok(httparse::Status::Complete(consumed)) => consumed,
-            Ok(httparse::Status::Partial) => return Self::check_partial(input),
+            Ok(httparse::Status::Partial) => return self.check_partial(input),
             Err(error) => return Err(Self::start_line_refusal(input, error)),
         };
         let head = input.get(..consumed).unwrap_or_default();
@@ -68,21 +82,19 @@ impl RequestHead {
         self.version = if request.version == Some(0) { Version::Http10 } else { Version::Http11 };
         self.read_fields(head, request.headers);
         self.read_start_line(head, request.method.unwrap_or_default(), request.path.unwrap_or_default())?;
-        if consumed > HEAD_BYTES_MAX {
-            return Err(Refusal::HeadTooLarge);
-        }
+        self.limits.check(consumed, self.fields.len())?;
         self.bytes.clear();
         self.bytes.extend_from_slice(head);
         self.check()?;
         Ok(Progress::Complete(consumed))
     }
 
-    fn check_partial(input: &[u8]) -> Result<Progress, Refusal> {
+    fn check_partial(&self, input: &[u8]) -> Result<Progress, Refusal> {
         let line_is_whole = memchr::memchr(b'\n', input).is_some();
         if !line_is_whole && input.len() > TARGET_BYTES_MAX.saturating_add(METHOD_BYTES_MAX) {
             return Err(Refusal::TargetTooLong);
         }
-        if input.len() > HEAD_BYTES_MAX { Err(Refusal::HeadTooLarge) } else { Ok(Progress::Partial) }
+        if input.len() > self.limits.bytes { Err(Refusal::HeadTooLarge) } else { Ok(Progress::Partial) }
     }
 
     /// The parser reports a bad byte of the start line as "token"; bytes that cannot begin a method are another protocol.
@@ -138,7 +150,30 @@ impl RequestHead {
         self.framing = gate::declared_framing(&self.bytes, &self.fields, self.version)?.of_request();
         self.is_last = options.close || (self.version == Version::Http10 && !options.keep_alive);
         self.check_host()?;
-        self.check_expectation()
+        self.check_expectation()?;
+        self.check_upgrade(options.upgrade)
+    }
+
+    /// Which protocol is asked for, if one is. An upgrade that `Connection` does not name ends here, and so does one to
+    /// HTTP/2, which is spoken or is not spoken, never asked for (RFC 9113 §3.1).
+    fn check_upgrade(&mut self, is_named: bool) -> Result<(), Refusal> {
+        self.upgrade = Span::default();
+        if !is_named || self.version == Version::Http10 {
+            return Ok(());
+        }
+        let mut asked = self.fields.iter().filter(|field| field.kind == FieldKind::Upgrade);
+        let Some(first) = asked.next() else { return Ok(()) };
+        let value = first.value.bytes(&self.bytes);
+        if value.is_empty() || value.to_ascii_lowercase().starts_with(b"h2c") {
+            return Ok(());
+        }
+        let is_websocket = value.eq_ignore_ascii_case(b"websocket");
+        let has_body = !matches!(self.framing, Framing::Empty | Framing::Length(0));
+        if asked.next().is_some() || has_body || (is_websocket && self.method.bytes(&self.bytes) != b"GET") {
+            return Err(Refusal::Upgrade);
+        }
+        self.upgrade = first.value;
+        Ok(())
     }
 
     /// Exactly one `Host` on HTTP/1.1, at most one on HTTP/1.0. In absolute form the target's authority is the one
@@ -211,6 +246,12 @@ impl RequestHead {
         self.framing
     }
 
+    /// The protocol that the sender would rather speak on this connection (RFC 9110 §7.8).
+    #[must_use]
+    pub fn upgrade(&self) -> Option<&[u8]> {
+        Some(self.upgrade.bytes(&self.bytes)).filter(|protocol| !protocol.is_empty())
+    }
+
     /// Whether the sender will not use the connection again.
     #[must_use]
     pub const fn is_last(&self) -> bool {
@@ -260,6 +301,9 @@ impl RequestHead {
         }
         for (own, _) in set.iter().zip(is_set).filter(|(_, done)| !done) {
             write_set(Some(own), out);
+        }
+        if let Some(protocol) = self.upgrade() {
+            field::write_upgrade(protocol, out);
         }
         self.framing.write(out);
         out.extend_from_slice(b"\r\n");

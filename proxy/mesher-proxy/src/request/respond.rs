@@ -52,6 +52,7 @@ pub(crate) const fn verdict(kind: FailureKind) -> Verdict {
 
 const fn refusal_status(refusal: Refusal) -> u16 {
     match refusal {
+        Refusal::BodyTooLarge => 413,
         Refusal::TargetTooLong => 414,
         Refusal::TooManyFields | Refusal::HeadTooLarge => 431,
         Refusal::Expectation => 417,
@@ -169,6 +170,7 @@ const fn reason(status: u16) -> &'static str {
         400 => "Bad Request",
         405 => "Method Not Allowed",
         408 => "Request Timeout",
+        413 => "Content Too Large",
         414 => "URI Too Long",
         417 => "Expectation Failed",
         431 => "Request Header Fields Too Large",
