@@ -61,7 +61,9 @@ pub enum FieldKind {
     Upgrade,
     /// `TE`
     Te,
-    /// `Keep-Alive`, `Proxy-Connection`, `Proxy-Authenticate`, `Proxy-Authorization`, and what `Connection` names.
+    /// `Keep-Alive`
+    KeepAlive,
+    /// `Proxy-Connection`, `Proxy-Authenticate`, `Proxy-Authorization`, and what `Connection` names.
     Hop,
     /// `Via` that a Mesher proxy wrote; the value begins with [`MESHER_VIA`].
     MesherVia,
@@ -94,7 +96,7 @@ impl FieldKind {
             6 if is("expect") => Self::Expect,
             7 if is("upgrade") => Self::Upgrade,
             10 if is("connection") => Self::Connection,
-            10 if is("keep-alive") => Self::Hop,
+            10 if is("keep-alive") => Self::KeepAlive,
             12 if is("proxy-status") => Self::ProxyStatus,
             13 if is("x-cse-context") => Self::CseContext,
             14 if is("content-length") => Self::ContentLength,
@@ -113,7 +115,15 @@ impl FieldKind {
     /// Source: RFC 9110 §7.6.1.
     #[must_use]
     pub const fn is_hop_by_hop(self) -> bool {
-        matches!(self, Self::Connection | Self::Hop | Self::Te | Self::Upgrade | Self::TransferEncoding)
+        matches!(
+            self,
+            Self::Connection
+                | Self::KeepAlive
+                | Self::Hop
+                | Self::Te
+                | Self::Upgrade
+                | Self::TransferEncoding
+        )
     }
 }
 

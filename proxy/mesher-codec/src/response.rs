@@ -2,6 +2,7 @@
 //! It must not decide about retries, and must never present a body as complete that its framing does not end.
 
 use std::mem::MaybeUninit;
+use std::time::Duration;
 
 use crate::field::{self, Field, FieldKind, Span};
 use crate::gate::{self, DeclaredFraming};
@@ -23,7 +24,7 @@ pub struct ResponseHead {
 }
 
 /// What the caller's connection can take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Downstream {
     /// The caller's version.
     pub version: Version,
@@ -56,6 +57,11 @@ impl ResponseHead {
             input,
             &mut slots,
         );
+        // The parser passes over empty lines; before an answer nobody may send one, and after a body it would hide that
+        // something came unasked (RFC 9112 §2.2 allows it before requests only).
+        if matches!(input.first(), Some(b'\r' | b'\n')) {
+            return Err(Refusal::StartLine);
+        }
         let consumed = match parsed {
             Ok(httparse::Status::Complete(consumed)) => consumed,
             Ok(httparse::Status::Partial) if input.len() <= self.limits.bytes => {
@@ -137,6 +143,14 @@ impl ResponseHead {
     #[must_use]
     pub const fn is_last(&self) -> bool {
         self.is_last
+    }
+
+    /// How long the upstream says it keeps the connection, less a second for the way there (RFC 9112 §9.3).
+    #[must_use]
+    pub fn keep_alive_limit(&self) -> Option<Duration> {
+        let value = std::str::from_utf8(self.value(FieldKind::KeepAlive)?).ok()?;
+        let timeout = value.split(',').find_map(|part| part.trim().strip_prefix("timeout="))?;
+        Some(Duration::from_secs(timeout.parse::<u64>().ok()?.saturating_sub(1)))
     }
 
     /// The value of the first field of `kind`.

@@ -42,6 +42,11 @@ pub(crate) struct Counts {
     pub(crate) response_bytes: u64,
     pub(crate) failures: Vec<((Side, &'static str), u64)>,
     pub(crate) retries: Vec<(&'static str, u64)>,
+    /// Connections that have spoken another protocol, and those that do.
+    pub(crate) upgrades: u64,
+    pub(crate) active_upgrades: i64,
+    /// Kept upstream connections that were found closed: the call was sent again; it failed.
+    pub(crate) stale: [u64; 2],
 }
 
 /// A code as a label.
@@ -81,6 +86,8 @@ pub(crate) struct Report {
     pub(crate) downstream: [i64; 2],
     /// Idle upstream connections, by peer.
     pub(crate) idle: BTreeMap<Arc<str>, i64>,
+    /// Calls that wait for an upstream connection.
+    pub(crate) waiting: i64,
     pub(crate) panics: u64,
     pub(crate) log_blocks_dropped: u64,
     pub(crate) overflow: u64,
@@ -98,11 +105,22 @@ impl Counters {
         row
     }
 
-    /// Forgets which rows belonged to clusters that are gone, once there are many. What was counted stays.
-    pub(crate) fn forget_clusters(&mut self, known: usize, is_known: impl Fn(ClusterId) -> bool) {
-        if self.by_cluster.len() > known * 4 + 64 {
-            self.by_cluster.retain(|(id, _), _| is_known(*id));
-        }
+    /// Forgets which rows belonged to clusters that are gone. What was counted stays.
+    pub(crate) fn forget_clusters(&mut self, is_known: impl Fn(ClusterId) -> bool) {
+        self.by_cluster.retain(|(id, _), _| is_known(*id));
+    }
+
+    /// A connection of this row's calls speaks another protocol now, or no longer.
+    pub(crate) fn upgraded(&mut self, row: Row, change: i64) {
+        let counts = self.counts(row);
+        counts.active_upgrades += change;
+        counts.upgrades += u64::from(change > 0);
+    }
+
+    /// A kept upstream connection turned out to be closed by its peer; the call was sent again, or was not.
+    pub(crate) fn met_stale(&mut self, row: Row, is_repeated: bool) {
+        let [repeated, failed] = &mut self.counts(row).stale;
+        *(if is_repeated { repeated } else { failed }) += 1;
     }
 
     /// A call was given up without an outcome: its task ended in a panic, or its worker did.
@@ -202,6 +220,7 @@ impl Counters {
             connects: self.connects.clone(),
             downstream: self.downstream,
             idle,
+            waiting: 0,
             panics: self.panics,
             log_blocks_dropped: 0,
             overflow: self.overflow,
@@ -230,6 +249,11 @@ impl Counts {
         self.connections += other.connections;
         self.request_bytes += other.request_bytes;
         self.response_bytes += other.response_bytes;
+        self.upgrades += other.upgrades;
+        self.active_upgrades += other.active_upgrades;
+        for (mine, theirs) in self.stale.iter_mut().zip(other.stale) {
+            *mine += theirs;
+        }
         for (key, count) in &other.failures {
             add(&mut self.failures, *key, *count);
         }
@@ -254,6 +278,7 @@ impl Report {
         for (peer, count) in &other.idle {
             *self.idle.entry(Arc::clone(peer)).or_default() += count;
         }
+        self.waiting += other.waiting;
         self.panics += other.panics;
         self.log_blocks_dropped += other.log_blocks_dropped;
         self.overflow += other.overflow;
