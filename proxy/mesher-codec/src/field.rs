@@ -90,7 +90,7 @@ fn is_alias(name: &[u8]) -> bool {
         byte.eq_ignore_ascii_case(&wanted) || (wanted == b'-' && matches!(byte, b'_' | b'.'))
     };
     let is = |other: &&str| other.len() == name.len() && name.iter().zip(other.bytes()).all(reads_as);
-    UNALIASED.iter().any(|other| is(other))
+    UNALIASED.iter().any(is)
 }
 
 impl FieldKind {

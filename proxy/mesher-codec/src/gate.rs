@@ -31,8 +31,22 @@ pub(crate) fn refusal_of(error: httparse::Error) -> Refusal {
 /// Most bytes of a request line: the longest method, the longest target, and what stands around them.
 const REQUEST_LINE_BYTES_MAX: usize = METHOD_BYTES_MAX + TARGET_BYTES_MAX + "  HTTP/1.1\r\n".len();
 
+/// Most bytes of empty lines in front of a request. One line is what careless senders send (RFC 9112 §2.2); a flood of
+/// them would be read again with each that comes.
+const EMPTY_LINES_BYTES_MAX: usize = "\r\n\r\n".len();
+
+/// Refuses a request line that has too many empty ones in front of it.
+pub(crate) fn check_empty_lines(input: &[u8]) -> Result<(), Refusal> {
+    let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    match input.get(..=EMPTY_LINES_BYTES_MAX) {
+        Some(begin) if begin.iter().all(is_end) => Err(Refusal::StartLine),
+        _ => Ok(()),
+    }
+}
+
 /// Refuses a request line that is too long already, whatever may still come of it.
 pub(crate) fn check_start_line_length(input: &[u8]) -> Result<(), Refusal> {
+    check_empty_lines(input)?;
     let line = start_line(input);
     if line.get(..=METHOD_BYTES_MAX).is_some_and(|part| memchr(b' ', part).is_none()) {
         return Err(Refusal::MethodTooLong);
@@ -47,8 +61,8 @@ pub(crate) fn check_start_line_length(input: &[u8]) -> Result<(), Refusal> {
 /// it gets. So the verdict is the same however the bytes arrive.
 pub(crate) fn earliest_refusal(input: &[u8], error: httparse::Error) -> Refusal {
     let start = input.len() - start_line(input).len();
-    for length in [METHOD_BYTES_MAX + 1, REQUEST_LINE_BYTES_MAX] {
-        let Some(part) = input.get(..start + length) else { break };
+    for length in [EMPTY_LINES_BYTES_MAX + 1, start + METHOD_BYTES_MAX + 1, start + REQUEST_LINE_BYTES_MAX] {
+        let Some(part) = input.get(..length) else { break };
         let mut slots = [const { MaybeUninit::uninit() }; FIELD_SLOTS];
         let mut request = httparse::Request::new(&mut []);
         if let Err(error) = request.parse_with_uninit_headers(part, &mut slots) {

@@ -95,4 +95,6 @@ pub enum Version {
 }
 
 #[cfg(test)]
+mod gate_tests;
+#[cfg(test)]
 mod tests;

@@ -85,6 +85,7 @@ impl RequestHead {
         let head = input.get(..consumed).unwrap_or_default();
         self.version = if request.version == Some(0) { Version::Http10 } else { Version::Http11 };
         // First what a part of the head can be refused for.
+        gate::check_empty_lines(head)?;
         self.read_start_line(head, request.method.unwrap_or_default(), request.path.unwrap_or_default())?;
         gate::check_line_ends(head)?;
         self.read_fields(head, request.headers)?;

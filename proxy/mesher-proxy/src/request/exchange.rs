@@ -18,6 +18,8 @@ use crate::request::invocation::{Code, Direction, Exchange, Invocation, Operatio
 use crate::request::pump::{Pump, PumpError};
 use crate::request::{faults, reply, respond};
 use crate::snapshot::EndpointId;
+use crate::telemetry::context;
+use crate::telemetry::counters::DropReason;
 use crate::worker::{InUse, Worker};
 
 /// How long a connection may take to come about.
@@ -301,10 +303,18 @@ impl Exchange for HttpExchange<'_> {
             let (key, limit) = (upstream.endpoint, upstream.idle_limit);
             worker.pool.borrow_mut().put(key, upstream.socket, Instant::now(), limit);
         }
-        let (failure, detail) = error.map_or((None, None), |error| {
-            let (side, kind, detail) = faults::stream_failure(&error);
-            (Some((side, kind)), Some(detail))
-        });
+        let dropped = self.request_pump.dropped_trailer_count();
+        worker.counters.borrow_mut().dropped(call.direction, DropReason::Trailer, dropped);
+        let of_answer = error.map(|error| faults::stream_failure(&error));
+        // The answer was on its way already; what was wrong with the request is said in metrics and log only.
+        let of_request = || {
+            let refusal = self.request_pump.refusal()?;
+            Some((Side::Downstream, FailureKind::BadRequest(refusal), refusal.to_string()))
+        };
+        let (failure, detail) = match of_answer.or_else(of_request) {
+            Some((side, kind, detail)) => (Some((side, kind)), Some(detail)),
+            None => (None, None),
+        };
         Outcome {
             code: Code::Status(self.buffers.response.status()),
             failure,
@@ -350,9 +360,9 @@ impl Exchange for HttpExchange<'_> {
     }
 }
 
-/// The fields that the proxy writes itself: its signature, and the context. Calls are signed on the way out; the
+/// The fields that the proxy writes itself: its signature, and the context, with which nobody else says who calls. Calls are signed on the way out; the
 /// signature ends at the callee's proxy, whose application has no use for it.
-fn own_fields<'a>(worker: &'a Worker, direction: Direction, context: &'a str) -> [SetField<'a>; 2] {
+fn own_fields<'a>(worker: &'a Worker, direction: Direction, context: &'a str) -> [SetField<'a>; 3] {
     let via = match direction {
         Direction::Outbound => (FieldKind::Other, worker.shared.via.as_bytes()),
         Direction::Inbound => (FieldKind::MesherVia, &b""[..]),
@@ -360,6 +370,7 @@ fn own_fields<'a>(worker: &'a Worker, direction: Direction, context: &'a str) ->
     [
         SetField { kind: via.0, name: "Via", value: via.1 },
         SetField { kind: FieldKind::CseContext, name: "x-cse-context", value: context.as_bytes() },
+        SetField { kind: FieldKind::CseSource, name: context::SOURCE_KEY, value: b"" },
     ]
 }
 

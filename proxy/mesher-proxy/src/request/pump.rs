@@ -48,6 +48,16 @@ impl Pump {
         self.is_encoded && self.pending.is_empty()
     }
 
+    /// Why the body was refused, if it was.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        self.decoder.refusal()
+    }
+
+    /// How many trailer fields were not passed on.
+    pub(crate) fn dropped_trailer_count(&self) -> u32 {
+        self.decoder.dropped_trailer_count()
+    }
+
     /// Whether any of the body was taken from its sender, be it the framing alone.
     pub(crate) fn has_taken(&self) -> bool {
         self.has_taken

@@ -3,8 +3,8 @@
 
 use proptest::prelude::*;
 
-use super::{decode, request, written};
 use crate::request::SetField;
+use crate::tests::{decode, request, written};
 use crate::{
     BodyDecoder, EXTENSION_BYTES_MAX, FieldKind, Framing, HeadLimits, METHOD_BYTES_MAX, Piece, Progress,
     Refusal, RequestHead, TARGET_BYTES_MAX,
@@ -107,6 +107,17 @@ fn a_target_with_a_space_is_malformed_and_not_of_another_version() {
 }
 
 #[test]
+fn a_few_empty_lines_may_stand_in_front_of_a_request() {
+    let text = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    assert!(request(&format!("\r\n{text}")).is_ok());
+    assert!(request(&format!("\r\n\r\n{text}")).is_ok());
+    let flood = format!("\r\n\r\n\r\n{text}");
+    for cuts in [&[][..], &[1, 2, 3, 4, 5, 6]] {
+        assert_eq!(verdict(flood.as_bytes(), cuts), Err(Refusal::StartLine));
+    }
+}
+
+#[test]
 fn limits_of_the_start_line_hold_before_it_is_whole() {
     let method = |length: usize| format!("{} / HTTP/1.1\r\nHost: a\r\n\r\n", "M".repeat(length));
     let target = |length: usize| format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "t".repeat(length - 1));
@@ -187,6 +198,8 @@ fn parts() -> impl Strategy<Value = Vec<u8>> {
     let short = prop_oneof![
         Just("GET "),
         Just("POST / HTTP/1.1\r\n"),
+        Just("\r\n\r\n\r\n"),
+        Just("\n\n\n\n\n"),
         Just(" "),
         Just("/a"),
         Just("\r\n"),
@@ -222,7 +235,7 @@ proptest! {
         near in 0_usize..120,
     ) {
         let mut cuts: Vec<_> = places.iter().map(|place| (place * input.len() as f64) as usize).collect();
-        cuts.extend([near, METHOD_BYTES_MAX + 1, 16_460, 65_536, 65_537]);
+        cuts.extend([near, 5, METHOD_BYTES_MAX + 1, 16_460, 65_536, 65_537]);
         cuts.sort_unstable();
         prop_assert_eq!(verdict(&input, &cuts), verdict(&input, &[]));
     }
