@@ -75,6 +75,24 @@ pub enum FieldKind {
     CseSource,
     /// `X-Forwarded-Port`
     ForwardedPort,
+    /// `X-Forwarded-For`
+    ForwardedFor,
+    /// A name that reads like one of [`UNALIASED`] to a receiver that folds `_` or `.` into `-`.
+    Alias,
+}
+
+/// Fields that frame a message, or that a proxy of the mesh sets and its peers trust. Many servers and languages fold
+/// `_` and `.` in names into `-`, so what only looks like one of these ends here.
+const UNALIASED: [&str; 4] =
+    ["content-length", "transfer-encoding", "x-cse-context", "x-cse-src-microservice"];
+
+/// Whether `name`, with `_` and `.` taken for `-`, is one of [`UNALIASED`].
+fn is_alias(name: &[u8]) -> bool {
+    let reads_as = |(&byte, wanted): (&u8, u8)| {
+        byte.eq_ignore_ascii_case(&wanted) || (wanted == b'-' && matches!(byte, b'_' | b'.'))
+    };
+    let is = |other: &&str| other.len() == name.len() && name.iter().zip(other.bytes()).all(reads_as);
+    UNALIASED.iter().any(is)
 }
 
 impl FieldKind {
@@ -100,12 +118,14 @@ impl FieldKind {
             12 if is("proxy-status") => Self::ProxyStatus,
             13 if is("x-cse-context") => Self::CseContext,
             14 if is("content-length") => Self::ContentLength,
+            15 if is("x-forwarded-for") => Self::ForwardedFor,
             16 if is("proxy-connection") => Self::Hop,
             16 if is("x-forwarded-port") => Self::ForwardedPort,
             17 if is("transfer-encoding") => Self::TransferEncoding,
             18 if is("proxy-authenticate") => Self::Hop,
             19 if is("proxy-authorization") => Self::Hop,
             22 if is("x-cse-src-microservice") => Self::CseSource,
+            13 | 14 | 17 | 22 if is_alias(name) => Self::Alias,
             _ => Self::Other,
         }
     }
@@ -123,6 +143,7 @@ impl FieldKind {
                 | Self::Te
                 | Self::Upgrade
                 | Self::TransferEncoding
+                | Self::Alias
         )
     }
 }
@@ -191,7 +212,8 @@ pub(crate) fn apply_connection(whole: &[u8], fields: &mut [Field]) -> Connection
 
 fn mark_named(whole: &[u8], fields: &mut [Field], token: &[u8]) {
     for field in fields.iter_mut() {
-        if field.kind == FieldKind::Other && field.name.bytes(whole).eq_ignore_ascii_case(token) {
+        let may_end_here = matches!(field.kind, FieldKind::Other | FieldKind::ForwardedFor);
+        if may_end_here && field.name.bytes(whole).eq_ignore_ascii_case(token) {
             field.kind = FieldKind::Hop;
         }
     }

@@ -42,6 +42,10 @@ pub const METHOD_BYTES_MAX: usize = 64;
 pub const TRAILER_BYTES_MAX: usize = 16 * 1024;
 /// Most bytes of one chunk's extensions.
 pub const CHUNK_EXTENSION_BYTES_MAX: usize = 4 * 1024;
+/// Most bytes of the extensions of all chunks of one body.
+pub const EXTENSION_BYTES_MAX: usize = 16 * 1024;
+/// Most entries of all `X-Forwarded-For` fields of one head together.
+pub const FORWARDED_COUNT_MAX: usize = 50;
 
 /// Bytes of room that a head keeps for the next one.
 const KEPT_BYTES_MAX: usize = 4 * 1024;
@@ -90,5 +94,7 @@ pub enum Version {
     Http11,
 }
 
+#[cfg(test)]
+mod gate_tests;
 #[cfg(test)]
 mod tests;

@@ -83,6 +83,12 @@ pub enum Refusal {
     /// The body is larger than allowed.
     #[error("the body is larger than allowed")]
     BodyTooLarge,
+    /// The sender ended before its body did.
+    #[error("the message ended before its body did")]
+    BodyTruncated,
+    /// `X-Forwarded-For` has more entries than [`crate::FORWARDED_COUNT_MAX`].
+    #[error("X-Forwarded-For has more than 50 entries")]
+    TooManyForwarded,
 }
 
 impl Refusal {
@@ -115,6 +121,8 @@ impl Refusal {
             Self::BadSwitch => "bad_switch",
             Self::Upgrade => "upgrade",
             Self::BodyTooLarge => "body_too_large",
+            Self::BodyTruncated => "body_truncated",
+            Self::TooManyForwarded => "too_many_forwarded",
         }
     }
 }

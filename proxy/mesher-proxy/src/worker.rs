@@ -19,6 +19,7 @@ use crate::request::invocation::{Direction, InvocationId};
 use crate::snapshot::{Cluster, ClusterId, EndpointId, SharedSnapshot, View};
 use crate::telemetry::access_log::{LogBuffer, Writer};
 use crate::telemetry::counters::{Counters, Row, peer_label};
+use crate::telemetry::refusal_log::RefusalLog;
 
 /// Sets of buffers that a worker keeps for connections that become busy again.
 const SPARE_BUFFERS_MAX: usize = 256;
@@ -70,6 +71,7 @@ pub(crate) struct Worker {
     pub(crate) pool: RefCell<Pool<EndpointId>>,
     pub(crate) counters: RefCell<Counters>,
     pub(crate) log: RefCell<LogBuffer>,
+    pub(crate) refusal_log: RefusalLog,
     /// Told when a connection ends.
     pub(crate) connection_ended: Notify,
     pub(crate) connection_count: Cell<usize>,
@@ -96,6 +98,7 @@ impl Worker {
             pool: RefCell::new(Pool::new(shared.bootstrap.limits.pool)),
             counters: RefCell::default(),
             log: RefCell::new(LogBuffer::new(log)),
+            refusal_log: RefusalLog::default(),
             connection_ended: Notify::new(),
             connection_count: Cell::new(0),
             rotations: RefCell::default(),
@@ -200,6 +203,7 @@ impl Worker {
         if !is_between {
             self.sweep();
             self.log.borrow_mut().flush();
+            self.refusal_log.tick();
         }
     }
 

@@ -15,6 +15,9 @@
 
 mod bl;
 mod cp;
+mod ground;
 mod h1;
 mod hd;
+mod stimulus;
 mod up;
+mod upstream;

@@ -60,6 +60,18 @@ impl Transfer {
         self.decoder.is_done()
     }
 
+    /// Why the body was refused, if it was.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        if self.bytes > self.bytes_max { Some(Refusal::BodyTooLarge) } else { self.decoder.refusal() }
+    }
+
+    /// How many trailer fields were not passed on.
+    #[must_use]
+    pub fn dropped_trailer_count(&self) -> u32 {
+        self.decoder.dropped_trailer_count()
+    }
+
     /// Whether any byte of the sender's was used, framing counted: it cannot be asked for again.
     #[must_use]
     pub const fn has_taken(&self) -> bool {

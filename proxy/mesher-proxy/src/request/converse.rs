@@ -16,6 +16,7 @@ use crate::request::pump::{Ends, Pump, PumpError};
 use crate::request::upstream::Upstream;
 use crate::request::vigil::Wait;
 use crate::request::{faults, reply};
+use crate::telemetry::context;
 use crate::worker::Worker;
 
 /// How an answer ended.
@@ -184,9 +185,9 @@ struct Sending {
     caller_has_ended: bool,
 }
 
-/// The fields that the proxy writes itself: its signature, and the context. Calls are signed on the way out; the
-/// signature ends at the callee's proxy, whose application has no use for it.
-fn own_fields<'a>(worker: &'a Worker, direction: Direction, context: &'a str) -> [SetField<'a>; 2] {
+/// The fields that the proxy writes itself: its signature, and the context, beside which nothing else says who calls.
+/// Calls are signed on the way out; the signature ends at the callee's proxy, whose application has no use for it.
+fn own_fields<'a>(worker: &'a Worker, direction: Direction, context: &'a str) -> [SetField<'a>; 3] {
     let via = match direction {
         Direction::Outbound => (FieldKind::Other, worker.shared.via.as_bytes()),
         Direction::Inbound => (FieldKind::MesherVia, &b""[..]),
@@ -194,5 +195,6 @@ fn own_fields<'a>(worker: &'a Worker, direction: Direction, context: &'a str) ->
     [
         SetField { kind: via.0, name: "Via", value: via.1 },
         SetField { kind: FieldKind::CseContext, name: "x-cse-context", value: context.as_bytes() },
+        SetField { kind: FieldKind::CseSource, name: context::SOURCE_KEY, value: b"" },
     ]
 }

@@ -17,7 +17,7 @@ use crate::request::tunnel::{self, Half};
 use crate::request::upstream::Upstream;
 use crate::request::vigil::Vigil;
 use crate::request::{faults, respond};
-use crate::telemetry::counters::Row;
+use crate::telemetry::counters::{DropReason, Row};
 use crate::worker::Worker;
 
 /// What a connection needs while it is busy. Idle connections own none of it.
@@ -252,10 +252,18 @@ impl Exchange for HttpExchange<'_> {
                 return self.refuse(call, failure).await;
             }
         };
-        let (failure, detail) = error.map_or((None, None), |error| {
-            let (side, kind, detail) = faults::stream_failure(&error);
-            (Some((side, kind)), Some(detail))
-        });
+        let dropped = self.conversation.request.dropped_trailer_count();
+        self.worker.counters.borrow_mut().dropped(call.direction, DropReason::Trailer, dropped);
+        let of_answer = error.map(|error| faults::stream_failure(&error));
+        // The answer was on its way already; what was wrong with the request is said in metrics and log only.
+        let of_request = || {
+            let refusal = self.conversation.request.refusal()?;
+            Some((Side::Downstream, FailureKind::BadRequest(refusal), refusal.to_string()))
+        };
+        let (failure, detail) = match of_answer.or_else(of_request) {
+            Some((side, kind, detail)) => (Some((side, kind)), Some(detail)),
+            None => (None, None),
+        };
         Outcome {
             code: Code::Status(self.buffers.response.status()),
             failure,

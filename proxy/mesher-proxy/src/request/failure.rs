@@ -71,6 +71,16 @@ pub(crate) enum FailureKind {
 }
 
 impl FailureKind {
+    /// Which message was refused and for which reason, where that is what happened.
+    pub(crate) const fn refused(self) -> Option<(Message, &'static str)> {
+        match self {
+            Self::BadRequest(refusal) => Some((Message::Request, refusal.reason())),
+            Self::MethodNotAllowed | Self::HeadTimeout => Some((Message::Request, self.as_str())),
+            Self::BadResponse(refusal) => Some((Message::Response, refusal.reason())),
+            _ => None,
+        }
+    }
+
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::BadRequest(_) => "bad_request",
@@ -92,6 +102,24 @@ impl FailureKind {
             Self::ResponseTimeout => "response_timeout",
             Self::BadResponse(_) => "bad_response",
             Self::Internal => "internal",
+        }
+    }
+}
+
+/// Whose message was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Message {
+    /// The caller's.
+    Request,
+    /// The callee's.
+    Response,
+}
+
+impl Message {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Response => "response",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a broken or silent connection means for the call that it carried.
 //! It must blame the side that broke, and must call a further try safe only where it is.
 
+use mesher_codec::Refusal;
 use mesher_net::ConnectError;
 use mesher_traffic::Safety;
 
@@ -46,6 +47,11 @@ pub(crate) fn source_failure(error: &PumpError) -> Failure {
     match error {
         PumpError::Refused(refusal) => {
             Failure::downstream(FailureKind::BadRequest(*refusal), refusal.to_string())
+        }
+        // It only ended its own direction, perhaps: then it can still read why its request is none.
+        PumpError::Source(None) => {
+            let refusal = Refusal::BodyTruncated;
+            Failure::downstream(FailureKind::BadRequest(refusal), refusal.to_string())
         }
         _ => Failure::downstream(FailureKind::Terminated, "the caller ended before its request did"),
     }

@@ -55,7 +55,7 @@ const fn refusal_status(refusal: Refusal) -> u16 {
     match refusal {
         Refusal::BodyTooLarge => 413,
         Refusal::TargetTooLong => 414,
-        Refusal::TooManyFields | Refusal::HeadTooLarge => 431,
+        Refusal::TooManyFields | Refusal::HeadTooLarge | Refusal::TooManyForwarded => 431,
         Refusal::Expectation => 417,
         Refusal::MethodTooLong | Refusal::UnknownCoding => 501,
         Refusal::Version => 505,

@@ -18,6 +18,7 @@ use crate::request::invocation::{Code, Direction, Invocation, Outcome, Protocol,
 use crate::request::{invoke, respond, target};
 use crate::snapshot::View;
 use crate::telemetry::context;
+use crate::telemetry::counters::DropReason;
 use crate::worker::Worker;
 
 /// How the wait for a head ended.
@@ -111,6 +112,13 @@ fn parse(request: &mut RequestHead, input: &mut Vec<u8>) -> Option<Result<(), Re
     }
 }
 
+/// Whether a head of which `known` bytes are there is read again, from its beginning, because of `more`: where a line
+/// ends, or where it grew by a sixteenth. A head that drips in byte by byte would cost the square of its length.
+fn is_worth_reading(known: usize, more: &[u8]) -> bool {
+    let step = (known / 16).max(1);
+    more.contains(&b'\n') || known / step != (known + more.len()) / step
+}
+
 fn poll_head(
     context: &mut Context<'_>,
     worker: &Worker,
@@ -127,8 +135,9 @@ fn poll_head(
                 let bytes = scratch.get(..read).unwrap_or_default();
                 let ready = buffers.get_or_insert_with(|| worker.take_buffers());
                 if !input.is_empty() {
+                    let is_news = is_worth_reading(input.len(), bytes);
                     input.extend_from_slice(bytes);
-                    let parsed = parse(&mut ready.request, input);
+                    let parsed = if is_news { parse(&mut ready.request, input) } else { None };
                     return Poll::Ready(parsed.map(|result| result.map_err(Arrival::Refused)));
                 }
                 // The usual case: the head is whole in the first read, and is parsed where it lies.
@@ -150,8 +159,13 @@ fn poll_head(
             Poll::Ready(Some(arrival)) => return Poll::Ready(arrival),
             Poll::Ready(None) => {}
             Poll::Pending if deadline.poll_passed(context).is_ready() => {
-                // A connection that never began a request is closed without a word.
-                let arrival = if input.is_empty() { Arrival::Closed } else { Arrival::TimedOut };
+                let parsed = buffers.as_mut().and_then(|ready| parse(&mut ready.request, input));
+                let arrival = match parsed {
+                    Some(Err(refusal)) => Arrival::Refused(refusal),
+                    // A connection that never began a request is closed without a word.
+                    _ if input.is_empty() => Arrival::Closed,
+                    _ => Arrival::TimedOut,
+                };
                 return Poll::Ready(Err(arrival));
             }
             Poll::Pending => return Poll::Pending,
@@ -175,6 +189,9 @@ async fn exchange(
             Failure::downstream(FailureKind::MethodNotAllowed, format!("{method} is not taken here"));
         turn_away(worker, socket, deadline, direction, failure).await;
         return false;
+    }
+    if request.alias_count() > 0 {
+        worker.counters.borrow_mut().dropped(direction, DropReason::Alias, request.alias_count());
     }
     let resolved = match direction {
         _ if is_too_large(worker, request) => {
@@ -294,5 +311,5 @@ async fn turn_away(
         response_bytes: 0,
     };
     worker.counters.borrow_mut().end(row, &outcome, started.elapsed());
-    tracing::debug!(peer = %socket.peer(), reason = failure.kind.as_str(), detail = %failure.detail, "request refused");
+    worker.refusal_log.record(socket.peer(), direction, &failure);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use mesher_net::ConnectError;
 
-use crate::request::failure::{FailureKind, Side};
+use crate::request::failure::{FailureKind, Message, Side};
 use crate::request::invocation::{Code, Direction, Outcome, Protocol};
 use crate::snapshot::{Cluster, ClusterId, ClusterKind};
 use crate::telemetry::names::{BOUNDARY_COUNT, CODES_MAX, PEER_OTHER, PEER_OUTSIDE, PEER_UNKNOWN, PEERS_MAX};
@@ -66,6 +66,30 @@ pub(crate) enum ConnectResult {
     Timeout,
 }
 
+/// Messages that were refused, by whose they were and why.
+pub(crate) type Refusals = BTreeMap<(Direction, Message, &'static str), u64>;
+
+/// Why a field is left out of a message that is passed on otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum DropReason {
+    /// It only looks like a field that frames the message or is trusted.
+    Alias,
+    /// It may not stand in a trailer.
+    Trailer,
+}
+
+impl DropReason {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Alias => "alias",
+            Self::Trailer => "trailer",
+        }
+    }
+}
+
+/// Fields that were left out, by why.
+pub(crate) type DroppedFields = BTreeMap<(Direction, DropReason), u64>;
+
 /// The counters of one worker.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -73,6 +97,8 @@ pub(crate) struct Counters {
     by_cluster: HashMap<(ClusterId, Protocol), Row, foldhash::fast::RandomState>,
     by_labels: HashMap<Labels, Row, foldhash::fast::RandomState>,
     connects: BTreeMap<(Arc<str>, ConnectResult), u64>,
+    refusals: Refusals,
+    dropped_fields: DroppedFields,
     pub(crate) downstream: [i64; 2],
     pub(crate) panics: u64,
     overflow: u64,
@@ -83,6 +109,8 @@ pub(crate) struct Counters {
 pub(crate) struct Report {
     pub(crate) rows: BTreeMap<Labels, Counts>,
     pub(crate) connects: BTreeMap<(Arc<str>, ConnectResult), u64>,
+    pub(crate) refusals: Refusals,
+    pub(crate) dropped_fields: DroppedFields,
     pub(crate) downstream: [i64; 2],
     /// Idle upstream connections, by peer.
     pub(crate) idle: BTreeMap<Arc<str>, i64>,
@@ -180,6 +208,10 @@ impl Counters {
 
     /// A call has ended.
     pub(crate) fn end(&mut self, row: Row, outcome: &Outcome, elapsed: Duration) {
+        let refused = outcome.failure.and_then(|(_, kind)| kind.refused());
+        if let (Some((message, reason)), Some((labels, _))) = (refused, self.rows.get(row.0)) {
+            *self.refusals.entry((labels.direction, message, reason)).or_default() += 1;
+        }
         let counts = self.counts(row);
         counts.active -= 1;
         counts.add_code(outcome.code);
@@ -191,6 +223,13 @@ impl Counters {
         counts.response_bytes += outcome.response_bytes;
         if let Some((side, kind)) = outcome.failure {
             add(&mut counts.failures, (side, kind.as_str()), 1);
+        }
+    }
+
+    /// Fields of a request were left out of what is passed on.
+    pub(crate) fn dropped(&mut self, direction: Direction, reason: DropReason, count: u32) {
+        if count > 0 {
+            *self.dropped_fields.entry((direction, reason)).or_default() += u64::from(count);
         }
     }
 
@@ -218,6 +257,8 @@ impl Counters {
         Report {
             rows: self.rows.iter().cloned().collect(),
             connects: self.connects.clone(),
+            refusals: self.refusals.clone(),
+            dropped_fields: self.dropped_fields.clone(),
             downstream: self.downstream,
             idle,
             waiting: 0,
@@ -271,6 +312,12 @@ impl Report {
         }
         for (key, count) in &other.connects {
             *self.connects.entry(key.clone()).or_default() += count;
+        }
+        for (key, count) in &other.refusals {
+            *self.refusals.entry(*key).or_default() += count;
+        }
+        for (key, count) in &other.dropped_fields {
+            *self.dropped_fields.entry(*key).or_default() += count;
         }
         for (mine, theirs) in self.downstream.iter_mut().zip(other.downstream) {
             *mine += theirs;

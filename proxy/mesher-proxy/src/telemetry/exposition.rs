@@ -131,6 +131,32 @@ impl Scrape {
         Ok(())
     }
 
+    /// What the gate refused or left out. The one place where each such message is counted by its reason.
+    fn gate(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let name = ("mesher_refusals", "Messages that were refused, by whose they were and why");
+        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        for ((direction, message, reason), count) in &self.report.refusals {
+            let pairs = vec![
+                ("direction", direction.as_str()),
+                ("service", self.service.as_str()),
+                ("message", message.as_str()),
+                ("reason", reason),
+            ];
+            family.counter(&pairs, *count)?;
+        }
+        let name = ("mesher_dropped_fields", "Header and trailer fields that were not passed on, by why");
+        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        for ((direction, reason), count) in &self.report.dropped_fields {
+            let pairs = vec![
+                ("direction", direction.as_str()),
+                ("service", self.service.as_str()),
+                ("reason", reason.as_str()),
+            ];
+            family.counter(&pairs, *count)?;
+        }
+        Ok(())
+    }
+
     /// A family with one sample for each direction and peer, protocols together.
     fn by_peer(
         &self,
@@ -307,6 +333,7 @@ impl Collector for Scrape {
         self.requests(encoder)?;
         self.durations(encoder)?;
         self.failures(encoder)?;
+        self.gate(encoder)?;
         let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         self.by_peer(
             encoder,
