@@ -61,7 +61,9 @@ pub enum FieldKind {
     Upgrade,
     /// `TE`
     Te,
-    /// `Keep-Alive`, `Proxy-Connection`, `Proxy-Authenticate`, `Proxy-Authorization`, and what `Connection` names.
+    /// `Keep-Alive`
+    KeepAlive,
+    /// `Proxy-Connection`, `Proxy-Authenticate`, `Proxy-Authorization`, and what `Connection` names.
     Hop,
     /// `Via` that a Mesher proxy wrote; the value begins with [`MESHER_VIA`].
     MesherVia,
@@ -73,6 +75,24 @@ pub enum FieldKind {
     CseSource,
     /// `X-Forwarded-Port`
     ForwardedPort,
+    /// `X-Forwarded-For`
+    ForwardedFor,
+    /// A name that reads like one of [`UNALIASED`] to a receiver that folds `_` or `.` into `-`.
+    Alias,
+}
+
+/// Fields that frame a message, or that a proxy of the mesh sets and its peers trust. Many servers and languages fold
+/// `_` and `.` in names into `-`, so what only looks like one of these ends here.
+const UNALIASED: [&str; 4] =
+    ["content-length", "transfer-encoding", "x-cse-context", "x-cse-src-microservice"];
+
+/// Whether `name`, with `_` and `.` taken for `-`, is one of [`UNALIASED`].
+fn is_alias(name: &[u8]) -> bool {
+    let reads_as = |(&byte, wanted): (&u8, u8)| {
+        byte.eq_ignore_ascii_case(&wanted) || (wanted == b'-' && matches!(byte, b'_' | b'.'))
+    };
+    let is = |other: &&str| other.len() == name.len() && name.iter().zip(other.bytes()).all(reads_as);
+    UNALIASED.iter().any(is)
 }
 
 impl FieldKind {
@@ -94,16 +114,18 @@ impl FieldKind {
             6 if is("expect") => Self::Expect,
             7 if is("upgrade") => Self::Upgrade,
             10 if is("connection") => Self::Connection,
-            10 if is("keep-alive") => Self::Hop,
+            10 if is("keep-alive") => Self::KeepAlive,
             12 if is("proxy-status") => Self::ProxyStatus,
             13 if is("x-cse-context") => Self::CseContext,
             14 if is("content-length") => Self::ContentLength,
+            15 if is("x-forwarded-for") => Self::ForwardedFor,
             16 if is("proxy-connection") => Self::Hop,
             16 if is("x-forwarded-port") => Self::ForwardedPort,
             17 if is("transfer-encoding") => Self::TransferEncoding,
             18 if is("proxy-authenticate") => Self::Hop,
             19 if is("proxy-authorization") => Self::Hop,
             22 if is("x-cse-src-microservice") => Self::CseSource,
+            13 | 14 | 17 | 22 if is_alias(name) => Self::Alias,
             _ => Self::Other,
         }
     }
@@ -113,7 +135,16 @@ impl FieldKind {
     /// Source: RFC 9110 §7.6.1.
     #[must_use]
     pub const fn is_hop_by_hop(self) -> bool {
-        matches!(self, Self::Connection | Self::Hop | Self::Te | Self::Upgrade | Self::TransferEncoding)
+        matches!(
+            self,
+            Self::Connection
+                | Self::KeepAlive
+                | Self::Hop
+                | Self::Te
+                | Self::Upgrade
+                | Self::TransferEncoding
+                | Self::Alias
+        )
     }
 }
 
@@ -138,11 +169,19 @@ impl Field {
     }
 }
 
+/// Appends the two fields that ask for another protocol, or agree to it.
+pub(crate) fn write_upgrade(protocol: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"Connection: upgrade\r\nUpgrade: ");
+    out.extend_from_slice(protocol);
+    out.extend_from_slice(b"\r\n");
+}
+
 /// What the `Connection` fields of a head ask for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ConnectionOptions {
     pub(crate) close: bool,
     pub(crate) keep_alive: bool,
+    pub(crate) upgrade: bool,
 }
 
 /// Reads every `Connection` field and marks the fields that they name as hop-by-hop.
@@ -161,6 +200,8 @@ pub(crate) fn apply_connection(whole: &[u8], fields: &mut [Field]) -> Connection
                 options.close = true;
             } else if token.eq_ignore_ascii_case(b"keep-alive") {
                 options.keep_alive = true;
+            } else if token.eq_ignore_ascii_case(b"upgrade") {
+                options.upgrade = true;
             } else if !token.is_empty() {
                 mark_named(whole, fields, token);
             }
@@ -171,7 +212,8 @@ pub(crate) fn apply_connection(whole: &[u8], fields: &mut [Field]) -> Connection
 
 fn mark_named(whole: &[u8], fields: &mut [Field], token: &[u8]) {
     for field in fields.iter_mut() {
-        if field.kind == FieldKind::Other && field.name.bytes(whole).eq_ignore_ascii_case(token) {
+        let may_end_here = matches!(field.kind, FieldKind::Other | FieldKind::ForwardedFor);
+        if may_end_here && field.name.bytes(whole).eq_ignore_ascii_case(token) {
             field.kind = FieldKind::Hop;
         }
     }

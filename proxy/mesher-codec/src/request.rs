@@ -4,8 +4,9 @@
 use std::mem::MaybeUninit;
 
 use crate::field::{self, Field, FieldKind, Span};
+use crate::gate::DeclaredFraming;
 use crate::{
-    Authority, FIELD_COUNT_MAX, Framing, HEAD_BYTES_MAX, METHOD_BYTES_MAX, Progress, Refusal,
+    Authority, FIELD_SLOTS, FORWARDED_COUNT_MAX, Framing, HeadLimits, METHOD_BYTES_MAX, Progress, Refusal,
     TARGET_BYTES_MAX, Version, gate,
 };
 
@@ -31,10 +32,14 @@ pub struct RequestHead {
     method: Span,
     path: Span,
     authority: Span,
+    upgrade: Span,
     form: TargetForm,
     version: Version,
     framing: Framing,
     is_last: bool,
+    has_te: bool,
+    alias_count: u32,
+    limits: HeadLimits,
 }
 
 /// A field that the proxy sets itself: in place of the first of its kind, or at the end. One of the kind
@@ -50,57 +55,68 @@ pub struct SetField<'a> {
 }
 
 impl RequestHead {
+    /// A head that refuses what is larger than `limits`.
+    #[must_use]
+    pub fn limited_to(limits: HeadLimits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Gives back what an unusually large head took.
+    pub fn shrink(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(crate::KEPT_BYTES_MAX);
+    }
+
     /// Reads a head from the beginning of `input`. Nothing of `input` is kept unless the head is whole.
     ///
     /// # Errors
     /// A [`Refusal`] as soon as it is certain, also from a part of a head.
     pub fn parse(&mut self, input: &[u8]) -> Result<Progress, Refusal> {
-        let mut slots = [const { MaybeUninit::uninit() }; FIELD_COUNT_MAX];
+        let mut slots = [const { MaybeUninit::uninit() }; FIELD_SLOTS];
         let mut request = httparse::Request::new(&mut []);
-        let status = request.parse_with_uninit_headers(input, &mut slots);
+        // What lies beyond the limit is never looked at, so that it cannot change the verdict.
+        let readable = input.get(..self.limits.bytes).unwrap_or(input);
+        let status = request.parse_with_uninit_headers(readable, &mut slots);
         let consumed = match status {
             Ok(httparse::Status::Complete(consumed)) => consumed,
-            Ok(httparse::Status::Partial) => return Self::check_partial(input),
-            Err(error) => return Err(Self::start_line_refusal(input, error)),
+            Ok(httparse::Status::Partial) => return self.check_partial(input),
+            Err(error) => return Err(gate::earliest_refusal(readable, error)),
         };
         let head = input.get(..consumed).unwrap_or_default();
-        gate::check_line_ends(head)?;
         self.version = if request.version == Some(0) { Version::Http10 } else { Version::Http11 };
-        self.read_fields(head, request.headers);
+        // First what a part of the head can be refused for.
+        gate::check_empty_lines(head)?;
         self.read_start_line(head, request.method.unwrap_or_default(), request.path.unwrap_or_default())?;
-        if consumed > HEAD_BYTES_MAX {
-            return Err(Refusal::HeadTooLarge);
-        }
+        gate::check_line_ends(head)?;
+        self.read_fields(head, request.headers)?;
+        self.limits.check(consumed, self.fields.len())?;
         self.bytes.clear();
         self.bytes.extend_from_slice(head);
         self.check()?;
         Ok(Progress::Complete(consumed))
     }
 
-    fn check_partial(input: &[u8]) -> Result<Progress, Refusal> {
-        let line_is_whole = memchr::memchr(b'\n', input).is_some();
-        if !line_is_whole && input.len() > TARGET_BYTES_MAX.saturating_add(METHOD_BYTES_MAX) {
-            return Err(Refusal::TargetTooLong);
-        }
-        if input.len() > HEAD_BYTES_MAX { Err(Refusal::HeadTooLarge) } else { Ok(Progress::Partial) }
+    fn check_partial(&self, input: &[u8]) -> Result<Progress, Refusal> {
+        gate::check_start_line_length(input)?;
+        if input.len() > self.limits.bytes { Err(Refusal::HeadTooLarge) } else { Ok(Progress::Partial) }
     }
 
-    /// The parser reports a bad byte of the start line as "token"; bytes that cannot begin a method are another protocol.
-    fn start_line_refusal(input: &[u8], error: httparse::Error) -> Refusal {
-        match (error, input.first()) {
-            (httparse::Error::Token, Some(&first)) if !gate::is_token_byte(first) => Refusal::NotHttp,
-            (httparse::Error::Version, _) if input.starts_with(b"PRI * HTTP/2.0\r\n") => Refusal::Version,
-            _ => gate::refusal_of(error),
-        }
-    }
-
-    fn read_fields(&mut self, head: &[u8], headers: &[httparse::Header<'_>]) {
+    fn read_fields(&mut self, head: &[u8], headers: &[httparse::Header<'_>]) -> Result<(), Refusal> {
         self.fields.clear();
-        self.fields.extend(headers.iter().map(|header| Field {
-            name: Span::of(header.name.as_bytes(), head),
-            value: Span::of(header.value, head),
-            kind: FieldKind::of_field(header.name.as_bytes(), header.value),
+        (self.alias_count, self.has_te) = (0, false);
+        let mut forwarded_count = 0;
+        self.fields.extend(headers.iter().map(|header| {
+            let kind = FieldKind::of_field(header.name.as_bytes(), header.value);
+            match kind {
+                FieldKind::Alias => self.alias_count += 1,
+                FieldKind::Te => self.has_te = true,
+                FieldKind::ForwardedFor => forwarded_count += gate::entry_count(header.value),
+                _ => {}
+            }
+            let name = Span::of(header.name.as_bytes(), head);
+            Field { name, value: Span::of(header.value, head), kind }
         }));
+        if forwarded_count > FORWARDED_COUNT_MAX { Err(Refusal::TooManyForwarded) } else { Ok(()) }
     }
 
     fn read_start_line(&mut self, head: &[u8], method: &str, target: &str) -> Result<(), Refusal> {
@@ -135,10 +151,41 @@ impl RequestHead {
     /// What cannot be checked before all fields are known.
     fn check(&mut self) -> Result<(), Refusal> {
         let options = field::apply_connection(&self.bytes, &mut self.fields);
-        self.framing = gate::declared_framing(&self.bytes, &self.fields, self.version)?.of_request();
-        self.is_last = options.close || (self.version == Version::Http10 && !options.keep_alive);
+        let declared = gate::declared_framing(&self.bytes, &self.fields, self.version)?;
+        self.framing = declared.of_request();
+        self.is_last = options.close
+            || (self.version == Version::Http10 && (!options.keep_alive || self.may_hide_body(declared)));
         self.check_host()?;
-        self.check_expectation()
+        self.check_expectation()?;
+        self.check_upgrade(options.upgrade)
+    }
+
+    /// Old senders let the end of the connection end a request's body. Without a length there is none (RFC 9112 §6.3),
+    /// and what follows must not be taken for a next request either.
+    fn may_hide_body(&self, declared: DeclaredFraming) -> bool {
+        declared == DeclaredFraming::None && matches!(self.method(), "POST" | "PUT" | "PATCH")
+    }
+
+    /// Which protocol is asked for, if one is. An upgrade that `Connection` does not name ends here, and so does one to
+    /// HTTP/2, which is spoken or is not spoken, never asked for (RFC 9113 §3.1).
+    fn check_upgrade(&mut self, is_named: bool) -> Result<(), Refusal> {
+        self.upgrade = Span::default();
+        if !is_named || self.version == Version::Http10 {
+            return Ok(());
+        }
+        let mut asked = self.fields.iter().filter(|field| field.kind == FieldKind::Upgrade);
+        let Some(first) = asked.next() else { return Ok(()) };
+        let value = first.value.bytes(&self.bytes);
+        if value.is_empty() || value.to_ascii_lowercase().starts_with(b"h2c") {
+            return Ok(());
+        }
+        let is_websocket = value.eq_ignore_ascii_case(b"websocket");
+        let has_body = !matches!(self.framing, Framing::Empty | Framing::Length(0));
+        if asked.next().is_some() || has_body || (is_websocket && self.method.bytes(&self.bytes) != b"GET") {
+            return Err(Refusal::Upgrade);
+        }
+        self.upgrade = first.value;
+        Ok(())
     }
 
     /// Exactly one `Host` on HTTP/1.1, at most one on HTTP/1.0. In absolute form the target's authority is the one
@@ -211,6 +258,28 @@ impl RequestHead {
         self.framing
     }
 
+    /// How many fields were left out because they only look like fields that frame messages or are trusted.
+    #[must_use]
+    pub const fn alias_count(&self) -> u32 {
+        self.alias_count
+    }
+
+    /// Whether the sender takes trailers: the one thing of `TE` that is passed on (RFC 9110 §10.1.4).
+    fn takes_trailers(&self) -> bool {
+        self.has_te
+            && self.values(FieldKind::Te).any(|value| {
+                value
+                    .split(|&byte| byte == b',')
+                    .any(|part| part.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+            })
+    }
+
+    /// The protocol that the sender would rather speak on this connection (RFC 9110 §7.8).
+    #[must_use]
+    pub fn upgrade(&self) -> Option<&[u8]> {
+        Some(self.upgrade.bytes(&self.bytes)).filter(|protocol| !protocol.is_empty())
+    }
+
     /// Whether the sender will not use the connection again.
     #[must_use]
     pub const fn is_last(&self) -> bool {
@@ -260,6 +329,12 @@ impl RequestHead {
         }
         for (own, _) in set.iter().zip(is_set).filter(|(_, done)| !done) {
             write_set(Some(own), out);
+        }
+        if self.takes_trailers() {
+            out.extend_from_slice(b"Connection: te\r\nTE: trailers\r\n");
+        }
+        if let Some(protocol) = self.upgrade() {
+            field::write_upgrade(protocol, out);
         }
         self.framing.write(out);
         out.extend_from_slice(b"\r\n");

@@ -16,7 +16,10 @@
 mod bl;
 mod canary;
 mod cp;
+mod ground;
 mod h1;
 mod hd;
 mod stand;
+mod stimulus;
 mod up;
+mod upstream;

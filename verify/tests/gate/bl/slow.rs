@@ -114,21 +114,21 @@ fn bl_02() {
     });
     stand.register("provider", &upstream);
     let outbound = stand.proxy.addresses.outbound;
-    // Twice the least rate is enough.
+    // Four times the least rate is enough, however the window falls.
     let steady = std::thread::spawn(move || {
         let mut wire = Wire::open(outbound).unwrap();
         let rounds = window.as_millis() * 3 / 100;
         wire.send(format!(
             "PUT /steady HTTP/1.1\r\nHost: provider\r\nContent-Length: {}\r\n\r\n",
-            rounds * 110
+            rounds * 200
         ))
         .unwrap();
         for _ in 0..rounds {
-            wire.send([b'x'; 110]).unwrap();
+            wire.send([b'x'; 200]).unwrap();
             throughout(Duration::from_millis(100), || Ok(()));
         }
         let answer = wire.answer("PUT").unwrap();
-        assert_eq!((answer.status(), answer.text()), (200, (rounds * 110).to_string()));
+        assert_eq!((answer.status(), answer.text()), (200, (rounds * 200).to_string()));
     });
     let begun = Instant::now();
     let mut wire = stand.connect();
