@@ -136,20 +136,14 @@ impl Stand {
             let callers = metrics.sum("mesher_downstream_connections", &[]);
             (active == 0 && in_use == 0 && callers == 0).then_some(())
         });
-        let descriptors = Metrics::of(proxy).descriptors();
-        assert!(
-            descriptors <= self.descriptors + DESCRIPTORS_OWN,
-            "{}: {descriptors} descriptors beside connections, {} before",
-            self.row,
-            self.descriptors
-        );
-        let memory = self.memory();
+        let most = self.descriptors + DESCRIPTORS_OWN;
+        until_within(SETTLED_WITHIN, &format!("{}: {most} descriptors beside connections", self.row), || {
+            (Metrics::of(proxy).descriptors() <= most).then_some(())
+        });
         let most = self.memory + self.memory / 50 + MEMORY_SLACK;
-        until_within(
-            SETTLED_WITHIN,
-            &format!("{}: no more than {most} bytes held, not {memory}", self.row),
-            || (own_memory(self.proxy.process.pid()) <= most).then_some(()),
-        );
+        until_within(SETTLED_WITHIN, &format!("{}: {most} bytes of memory", self.row), || {
+            (own_memory(proxy.process.pid()) <= most).then_some(())
+        });
         assert_eq!(Metrics::of(&self.proxy).sum("mesher_panics_total", &[]), 0, "{}", self.row);
         assert_eq!(self.proxy.process.stop(), Some(0), "{}: the proxy ends in good order", self.row);
         if let Some(failures) = failures {

@@ -70,7 +70,11 @@ fn bl_05() {
     wire.send("0\r\n\r\n").unwrap();
     assert_eq!(wire.answer("PUT").unwrap().text(), limit.to_string());
     drop(wire);
-    stand.end(&[("downstream", "body_too_large", 2)]);
+    until("both are counted by their reason", || {
+        let labels = ["message=\"request\"", "reason=\"body_too_large\""];
+        (stand.metrics().sum("mesher_refusals_total", &labels) == 2).then_some(())
+    });
+    stand.end(&[("downstream", "bad_request", 2)]);
 }
 
 /// `length` bytes in chunks.

@@ -40,7 +40,7 @@ fn cp_12() {
         .collect();
     let begun = Instant::now();
     let (mut records, mut changes) = (Vec::new(), 0);
-    while begun.elapsed() < Duration::from_millis(scaled(1000, 60_000)) {
+    while begun.elapsed() < Duration::from_millis(scaled(700, 60_000)) {
         if records.len() < upstreams.len() - 1 && changes % 3 != 2 {
             records.push(stand.register("provider", &upstreams[1 + records.len()]));
         } else if let Some(record) = records.pop() {

@@ -104,7 +104,7 @@ fn cp_11() {
     jam.open();
     assert_eq!(jam.order.lock().unwrap().len(), CONNECTIONS, "a call that had its answer was sent");
     jam.stand.note(format!("{queue} waited {took:.1?}"));
-    jam.stand.end(&[("local", "connection_limit", queue as u64 + 1)]);
+    jam.stand.end(&[("upstream", "pool_full", queue as u64 + 1)]);
 }
 
 /// CP-11, those who leave while they wait: they leave nothing behind, and the others get their turn, first come first.

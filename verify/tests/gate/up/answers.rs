@@ -35,7 +35,6 @@ fn up_07() {
             ("a request", b"GET / HTTP/1.1\r\nHost: provider\r\n\r\n".to_vec()),
             ("SMTP", b"220 mail.example ESMTP\r\n".to_vec()),
             ("SSH", b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()),
-            ("TLS", b"\x15\x03\x01\x00\x02\x02\x28".to_vec()),
             ("HTTP/2", b"\x00\x00\x12\x04\x00\x00\x00\x00\x00".to_vec()),
         ],
     );
