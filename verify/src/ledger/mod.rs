@@ -22,3 +22,6 @@ pub use caller::run;
 pub use deed::{Deed, Fault, Leaving};
 pub use report::{Plan, Report};
 pub use upstream::Upstream;
+
+#[cfg(test)]
+mod tests;
