@@ -234,6 +234,10 @@ impl<'c> HttpExchange<'c> {
                 // Its end is of no matter to the answer; an unfinished request ends the connection afterwards.
                 let pump = &mut self.request_pump;
                 let _ = pump.push(context, self.socket, input, &mut upstream.socket, &worker.scratch);
+                // What is no request gets no further answer either; the callee learns that it was none.
+                if pump.refusal().is_some() {
+                    return Poll::Ready(Err(PumpError::Source(None)));
+                }
             }
             let polled =
                 pump.poll(context, &mut upstream.socket, upstream_input, self.socket, &worker.scratch);
@@ -306,12 +310,12 @@ impl Exchange for HttpExchange<'_> {
         let dropped = self.request_pump.dropped_trailer_count();
         worker.counters.borrow_mut().dropped(call.direction, DropReason::Trailer, dropped);
         let of_answer = error.map(|error| faults::stream_failure(&error));
-        // The answer was on its way already; what was wrong with the request is said in metrics and log only.
-        let of_request = || {
-            let refusal = self.request_pump.refusal()?;
-            Some((Side::Downstream, FailureKind::BadRequest(refusal), refusal.to_string()))
-        };
-        let (failure, detail) = match of_answer.or_else(of_request) {
+        // The answer was on its way already: what was wrong with the request is said in metrics and log only.
+        let of_request = self
+            .request_pump
+            .refusal()
+            .map(|refusal| (Side::Downstream, FailureKind::BadRequest(refusal), refusal.to_string()));
+        let (failure, detail) = match of_request.or(of_answer) {
             Some((side, kind, detail)) => (Some((side, kind)), Some(detail)),
             None => (None, None),
         };
