@@ -185,6 +185,10 @@ impl<'c> HttpExchange<'c> {
                 // Its end is of no matter to the answer; an unfinished request ends the connection afterwards.
                 let ends = Ends { source: self.socket, input, sink: &mut upstream.socket, scratch };
                 let _ = self.up.push(context, &mut self.conversation.request, ends);
+                // What is no request gets no further answer either; the callee learns that it was none.
+                if self.conversation.request.refusal().is_some() {
+                    return Poll::Ready(Err(PumpError::Source(None)));
+                }
             }
             let ends =
                 Ends { source: &mut upstream.socket, input: upstream_input, sink: self.socket, scratch };
