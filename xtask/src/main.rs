@@ -7,6 +7,7 @@
     reason = "a tool at the terminal; its output is its result"
 )]
 
+mod bench;
 mod check;
 mod environment;
 mod skips;
@@ -25,6 +26,7 @@ cargo xtask COMMAND
   soak [FILTER…]     the gate suite at full scale against the release build, one row after the other; FILTERs choose rows
   check              formatting, clippy, documentation, house rules, dependencies
   tidy               house rules only
+  bench [ARGUMENTS…] what a request costs, beside other proxies; `bench --help` tells the rest
 
 With CI set in the environment, whatever would be skipped at a desk is a failure.
 ";
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         ("soak", rest) => soak::run(rest),
         ("check", []) => check::run(),
         ("tidy", []) => tidy::run(),
+        ("bench", rest) => bench::run(rest),
         ("help" | "--help" | "-h", _) => {
             print!("{HELP}");
             Ok(())

@@ -4,7 +4,7 @@
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
-use crate::field::{self, Field, FieldKind, Span};
+use crate::field::{self, FieldKind, Fields, Span};
 use crate::gate::{self, DeclaredFraming};
 use crate::{FIELD_SLOTS, Framing, HeadLimits, Progress, Refusal, Version};
 
@@ -12,7 +12,7 @@ use crate::{FIELD_SLOTS, Framing, HeadLimits, Progress, Refusal, Version};
 #[derive(Debug, Default)]
 pub struct ResponseHead {
     bytes: Vec<u8>,
-    fields: Vec<Field>,
+    fields: Fields,
     status: u16,
     reason: Span,
     version: Version,
@@ -79,12 +79,7 @@ impl ResponseHead {
         }
         self.version = if response.version == Some(0) { Version::Http10 } else { Version::Http11 };
         self.reason = Span::of(response.reason.unwrap_or_default().as_bytes(), head);
-        self.fields.clear();
-        self.fields.extend(response.headers.iter().map(|header| Field {
-            name: Span::of(header.name.as_bytes(), head),
-            value: Span::of(header.value, head),
-            kind: FieldKind::of(header.name.as_bytes()),
-        }));
+        self.fields.read(head, response.headers, |_, _| {});
         self.bytes.clear();
         self.bytes.extend_from_slice(head);
         self.decide_framing(answers_head)?;
@@ -93,7 +88,7 @@ impl ResponseHead {
 
     /// The framing that method, status and fields decide together (RFC 9112 §6.3).
     fn decide_framing(&mut self, answers_head: bool) -> Result<(), Refusal> {
-        let options = field::apply_connection(&self.bytes, &mut self.fields);
+        let options = self.fields.apply_connection(&self.bytes);
         let declared = gate::declared_framing(&self.bytes, &self.fields, self.version)?;
         self.declared_length = match declared {
             DeclaredFraming::Length(length) => Some(length),
@@ -156,8 +151,7 @@ impl ResponseHead {
     /// The value of the first field of `kind`.
     #[must_use]
     pub fn value(&self, kind: FieldKind) -> Option<&[u8]> {
-        let field = self.fields.iter().find(|field| field.kind == kind)?;
-        Some(field.value.bytes(&self.bytes))
+        self.fields.of(kind).next().map(|field| field.value.bytes(&self.bytes))
     }
 
     /// Every field as it came, in order: name and value.
@@ -183,11 +177,9 @@ impl ResponseHead {
         out.push(b' ');
         out.extend_from_slice(self.reason.bytes(&self.bytes));
         out.extend_from_slice(b"\r\n");
-        for field in &self.fields {
-            if field.kind != FieldKind::ContentLength && !field.kind.is_hop_by_hop() {
-                field.write(&self.bytes, out);
-            }
-        }
+        let passes =
+            |field: &field::Field| field.kind != FieldKind::ContentLength && !field.kind.is_hop_by_hop();
+        self.fields.write_where(&self.bytes, out, passes, |_, _| {});
         if !self.is_interim() {
             self.write_framing(downstream, out);
         } else if self.switches {

@@ -124,7 +124,7 @@ pub(crate) struct Connection {
 
 /// How it answers.
 pub(crate) trait Behaviour: Send + Sync + 'static {
-    /// The answer to a head whose body may still be to come; the connection ends after it.
+    /// What is said to a head whose body is still to come; nothing more is said on its connection then.
     fn early(&self, _head: &Seen) -> Option<Vec<u8>> {
         None
     }
@@ -207,7 +207,7 @@ fn serve(
     number: &mut Option<usize>,
 ) -> io::Result<()> {
     let mut buffer = vec![0; READ_BYTES];
-    let mut answered = 0;
+    let (mut answered, mut is_done) = (0, false);
     loop {
         let read = (&mut wire.stream()).read(&mut buffer)?;
         if read == 0 {
@@ -223,6 +223,9 @@ fn serve(
             connection.bytes.extend_from_slice(&buffer[..read]);
             connection.bytes.clone()
         };
+        if is_done {
+            continue;
+        }
         let (requests, rest) = requests_of(&bytes);
         for seen in requests.iter().skip(answered) {
             wire.send(behaviour.answer(seen))?;
@@ -230,9 +233,7 @@ fn serve(
         answered = requests.len();
         if let Some(answer) = head_of(rest).and_then(|(head, _)| behaviour.early(&head)) {
             wire.send(answer)?;
-            // What still comes is kept, and nothing more is said.
-            while (&mut wire.stream()).read(&mut buffer).is_ok_and(|read| read > 0) {}
-            return Ok(());
+            is_done = true;
         }
     }
 }

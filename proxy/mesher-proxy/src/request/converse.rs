@@ -1,7 +1,8 @@
 //! The two halves of an exchange on its connections: the call up to the head of its answer, and the answer's body.
 //! It must read the answer while the call is still being sent, and must wait for nobody longer than allowed.
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::task::{Context, Poll};
 
 use mesher_codec::field::FieldKind;
@@ -11,7 +12,7 @@ use mesher_codec::{Conversation, Heard};
 
 use crate::request::exchange::{Buffers, HttpExchange};
 use crate::request::failure::Failure;
-use crate::request::invocation::Direction;
+use crate::request::invocation::{Direction, Invocation};
 use crate::request::pump::{Ends, Pump, PumpError};
 use crate::request::upstream::Upstream;
 use crate::request::vigil::Wait;
@@ -27,7 +28,7 @@ pub(crate) struct Answered {
     pub(crate) keeps_connection: bool,
 }
 
-impl HttpExchange<'_> {
+impl<'c> HttpExchange<'c> {
     /// Sends the call over `upstream` and waits for the head of the final answer.
     pub(crate) async fn converse(
         &mut self,
@@ -38,9 +39,28 @@ impl HttpExchange<'_> {
         self.conversation =
             Conversation::begin(&self.buffers.request, limits.body_bytes_max.unwrap_or(u64::MAX));
         self.up = Pump::default();
+        self.held = 0;
         self.buffers.upstream_input.clear();
         let mut sending = Sending { has_begun: false, has_broken: false, caller_has_ended: false };
         poll_fn(|context| self.poll_converse(context, direction, upstream, &mut sending)).await
+    }
+
+    /// A connection to the current endpoint. A caller that leaves while its call waits for one is not called for.
+    pub(crate) async fn acquire(
+        &mut self,
+        call: &Invocation,
+        must_be_new: bool,
+    ) -> Result<Upstream<'c>, Failure> {
+        let mut acquiring = pin!(Upstream::acquire(self.worker, call, must_be_new));
+        let mut has_ended = false;
+        poll_fn(|context| {
+            if let Poll::Ready(result) = acquiring.as_mut().poll(context) {
+                return Poll::Ready(result);
+            }
+            let input = &mut self.buffers.input;
+            reply::watch_caller(context, self.socket, input, &mut has_ended, self.worker).map(Err)
+        })
+        .await
     }
 
     fn poll_converse(
@@ -87,7 +107,13 @@ impl HttpExchange<'_> {
             let own = own_fields(self.worker, direction, &self.context);
             let set = if self.context.is_empty() { &own[..1] } else { &own[..] };
             let ends = Ends { source: self.socket, input, sink: &mut upstream.socket, scratch };
-            self.up.start(context, transfer, |output| request.write(set, output), ends)?;
+            let used = self.up.start(context, transfer, |output| request.write(set, output), ends)?;
+            if transfer.is_encoded() {
+                // The whole body lies here: until there is an answer it can be sent again.
+                self.held = used;
+            } else {
+                input.drain(..used);
+            }
         }
         if transfer.is_encoded() && self.up.is_drained() {
             return Ok(());
@@ -102,7 +128,7 @@ impl HttpExchange<'_> {
         context: &mut Context<'_>,
         upstream: &mut Upstream<'_>,
     ) -> Poll<Result<Heard, Failure>> {
-        let answers_head = self.buffers.request.method() == "HEAD";
+        let answers_head = self.buffers.request.is("HEAD");
         loop {
             let Buffers { request, response, upstream_input, .. } = &mut *self.buffers;
             let socket = &mut upstream.socket;
@@ -152,12 +178,17 @@ impl HttpExchange<'_> {
                 let ends =
                     Ends { source: &mut upstream.socket, input: upstream_input, sink: self.socket, scratch };
                 let head = |output: &mut Vec<u8>| response.write(downstream, output);
-                self.down.start(context, transfer, head, ends)?;
+                let used = self.down.start(context, transfer, head, ends)?;
+                upstream_input.drain(..used);
             }
             if !self.conversation.request.is_encoded() || !self.up.is_drained() {
                 // Its end is of no matter to the answer; an unfinished request ends the connection afterwards.
                 let ends = Ends { source: self.socket, input, sink: &mut upstream.socket, scratch };
                 let _ = self.up.push(context, &mut self.conversation.request, ends);
+                // What is no request gets no further answer either; the callee learns that it was none.
+                if self.conversation.request.refusal().is_some() {
+                    return Poll::Ready(Err(PumpError::Source(None)));
+                }
             }
             let ends =
                 Ends { source: &mut upstream.socket, input: upstream_input, sink: self.socket, scratch };

@@ -61,6 +61,8 @@ pub(crate) struct HttpExchange<'c> {
     /// The value of `x-cse-context` that the callee gets; empty to leave the caller's.
     pub(crate) context: Cow<'c, str>,
     pub(crate) conversation: Conversation,
+    /// Bytes of the input that are a whole body which was sent; they stay until there is an answer.
+    pub(crate) held: usize,
     /// Towards the callee.
     pub(crate) up: Pump,
     /// Towards the caller.
@@ -87,6 +89,7 @@ impl<'c> HttpExchange<'c> {
             vigil: Vigil::new(deadline, &worker.deadlines, worker.limits()),
             context,
             conversation: Conversation::default(),
+            held: 0,
             up: Pump::default(),
             down: Pump::default(),
             upstream: None,
@@ -95,13 +98,18 @@ impl<'c> HttpExchange<'c> {
         }
     }
 
+    /// Whether part of the body was sent that is not here any more, so that it cannot be sent again.
+    fn is_body_gone(&self) -> bool {
+        self.conversation.request.has_taken() && self.held == 0
+    }
+
     /// How far a failed try had come. A body that was begun cannot be sent again from its beginning.
     fn safety_of(&self, failure: &Failure) -> Safety {
         // Nothing left, nothing waits to leave: the body's bytes are still where they were.
         if self.up.moved == 0 && self.up.is_drained() && failure.side == Side::Upstream {
             return Safety::NothingSent;
         }
-        let is_spent = self.conversation.request.has_taken() || self.conversation.has_heard_interim();
+        let is_spent = self.is_body_gone() || self.conversation.has_heard_interim();
         if is_spent { Safety::Spent } else { failure.safety }
     }
 
@@ -201,7 +209,7 @@ impl Exchange for HttpExchange<'_> {
         // A connection that has asked for another protocol is nobody else's before or after.
         let mut must_be_new = self.buffers.request.upgrade().is_some();
         loop {
-            let mut upstream = Upstream::acquire(self.worker, call, must_be_new).await?;
+            let mut upstream = self.acquire(call, must_be_new).await?;
             let result = self.converse(call.direction, &mut upstream).await;
             if self.is_stale(&upstream, &result) {
                 // The peer may close an idle connection in the moment in which we use it; a fresh one settles whether
@@ -211,9 +219,7 @@ impl Exchange for HttpExchange<'_> {
                     Err(failure) => self.safety_of(failure),
                 };
                 let may_repeat = safety == Safety::NothingSent
-                    || (safety == Safety::MayHaveActed
-                        && call.is_idempotent
-                        && !self.conversation.request.has_taken());
+                    || (safety == Safety::MayHaveActed && call.is_idempotent && !self.is_body_gone());
                 self.worker.counters.borrow_mut().met_stale(call.row, may_repeat);
                 if may_repeat {
                     must_be_new = true;
@@ -227,6 +233,7 @@ impl Exchange for HttpExchange<'_> {
                         Err(failure)
                     }
                     None => {
+                        self.buffers.input.drain(..std::mem::take(&mut self.held));
                         (self.upstream, self.heard) = (Some(upstream), Some(heard));
                         Ok(Code::Status(self.buffers.response.status()))
                     }
@@ -255,12 +262,11 @@ impl Exchange for HttpExchange<'_> {
         let dropped = self.conversation.request.dropped_trailer_count();
         self.worker.counters.borrow_mut().dropped(call.direction, DropReason::Trailer, dropped);
         let of_answer = error.map(|error| faults::stream_failure(&error));
-        // The answer was on its way already; what was wrong with the request is said in metrics and log only.
-        let of_request = || {
-            let refusal = self.conversation.request.refusal()?;
-            Some((Side::Downstream, FailureKind::BadRequest(refusal), refusal.to_string()))
-        };
-        let (failure, detail) = match of_answer.or_else(of_request) {
+        // The answer was on its way already: what was wrong with the request is said in metrics and log only.
+        let refusal = self.conversation.request.refusal();
+        let of_request =
+            refusal.map(|refusal| (Side::Downstream, FailureKind::BadRequest(refusal), refusal.to_string()));
+        let (failure, detail) = match of_request.or(of_answer) {
             Some((side, kind, detail)) => (Some((side, kind)), Some(detail)),
             None => (None, None),
         };
@@ -280,7 +286,7 @@ impl Exchange for HttpExchange<'_> {
             signature: self.worker.shared.signature(call.direction),
             service: host_of(&self.buffers.request),
             invocation: Some(call.id),
-            is_head: self.buffers.request.method() == "HEAD",
+            is_head: self.buffers.request.is("HEAD"),
             version: self.buffers.request.version(),
             // What is left of the request's body, or follows a wish for another protocol, is not read.
             must_close: self.buffers.request.is_last()

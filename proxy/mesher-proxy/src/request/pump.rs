@@ -51,20 +51,19 @@ impl Pump {
     }
 
     /// Begins with what `head` appends and with the body's bytes in the input, in one write where the sink takes them.
-    /// Where it takes nothing at all, the input still has them.
+    /// Returns how many bytes of the input that were; they are still there.
     pub(crate) fn start(
         &mut self,
         context: &mut Context<'_>,
         transfer: &mut Transfer,
         head: impl FnOnce(&mut Vec<u8>),
         ends: Ends<'_>,
-    ) -> Result<(), PumpError> {
+    ) -> Result<usize, PumpError> {
         ends.scratch.with_output(|output| {
             head(output);
             let used = transfer.encode(ends.input, output).map_err(PumpError::Refused)?;
             self.write(context, output, ends.sink)?;
-            ends.input.drain(..used);
-            Ok(())
+            Ok(used)
         })
     }
 

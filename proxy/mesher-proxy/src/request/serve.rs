@@ -18,7 +18,7 @@ use crate::request::invocation::{Code, Direction, Invocation, Outcome, Protocol,
 use crate::request::{invoke, respond, target};
 use crate::snapshot::View;
 use crate::telemetry::context;
-use crate::telemetry::counters::DropReason;
+use crate::telemetry::counters::{DropReason, Row};
 use crate::worker::Worker;
 
 /// How the wait for a head ended.
@@ -46,7 +46,7 @@ pub(crate) async fn serve(worker: &Worker, mut socket: Socket, direction: Direct
             }
             Arrival::Refused(refusal) => {
                 let failure = Failure::downstream(FailureKind::BadRequest(refusal), refusal.to_string());
-                return turn_away(worker, &mut socket, &deadline, direction, failure).await;
+                return Box::pin(turn_away(worker, &mut socket, &deadline, direction, failure)).await;
             }
             Arrival::TimedOut => {
                 let detail = format!(
@@ -54,7 +54,7 @@ pub(crate) async fn serve(worker: &Worker, mut socket: Socket, direction: Direct
                     worker.limits().head_time_max.as_secs_f64()
                 );
                 let failure = Failure::downstream(FailureKind::HeadTimeout, detail);
-                return turn_away(worker, &mut socket, &deadline, direction, failure).await;
+                return Box::pin(turn_away(worker, &mut socket, &deadline, direction, failure)).await;
             }
             Arrival::Closed => return,
         }
@@ -183,11 +183,11 @@ async fn exchange(
 ) -> bool {
     deadline.clear();
     let request = &buffers.request;
-    if request.form() == TargetForm::Authority || request.method() == "TRACE" {
-        let method = if request.method() == "TRACE" { "TRACE" } else { "CONNECT" };
+    if request.form() == TargetForm::Authority || request.is("TRACE") {
+        let method = if request.is("TRACE") { "TRACE" } else { "CONNECT" };
         let failure =
             Failure::downstream(FailureKind::MethodNotAllowed, format!("{method} is not taken here"));
-        turn_away(worker, socket, deadline, direction, failure).await;
+        Box::pin(turn_away(worker, socket, deadline, direction, failure)).await;
         return false;
     }
     if request.alias_count() > 0 {
@@ -215,10 +215,7 @@ async fn exchange(
             worker.counters.borrow_mut().row_of_cluster(snapshot.cluster(target.cluster), Protocol::Http1)
         }
         Direction::Outbound => worker.counters.borrow_mut().row_of_unknown(direction, Protocol::Http1),
-        Direction::Inbound => {
-            let caller = context::caller(request);
-            worker.counters.borrow_mut().row_of_caller(caller.as_deref(), Protocol::Http1)
-        }
+        Direction::Inbound => row_of_caller(worker, request),
     };
     let own_context = match direction {
         Direction::Outbound if snapshot.cluster(target.cluster).is_service() => {
@@ -231,6 +228,17 @@ async fn exchange(
     call.refusal = refusal;
     let mut exchange = HttpExchange::new(worker, socket, buffers, deadline, own_context);
     invoke::invoke(worker, &mut call, &mut exchange).await.keeps_connection
+}
+
+fn row_of_caller(worker: &Worker, request: &RequestHead) -> Row {
+    let mut counters = worker.counters.borrow_mut();
+    let said = match (request.value(FieldKind::CseContext), request.value(FieldKind::CseSource)) {
+        (Some(_), Some(_)) => {
+            return counters.row_of_caller(context::caller(request).as_deref(), Protocol::Http1);
+        }
+        (said, None) | (None, said) => said.unwrap_or_default(),
+    };
+    counters.row_of_context(said, Protocol::Http1, || context::caller(request))
 }
 
 /// Whether the request announces a larger body than it may have.

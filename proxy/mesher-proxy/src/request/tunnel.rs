@@ -68,8 +68,12 @@ pub(crate) async fn begin(
         let to_caller = down.pump.start(context, &mut down.transfer, &head, ends);
         let ends = Ends { source: caller, input, sink: callee, scratch };
         let to_callee = up.pump.start(context, &mut up.transfer, |_| {}, ends);
+        input.clear();
+        upstream_input.clear();
         let blame = |side| move |error| (error, side);
-        Poll::Ready(to_caller.map_err(blame(Side::Downstream)).and(to_callee.map_err(blame(Side::Upstream))))
+        let to_caller = to_caller.map(|_| ()).map_err(blame(Side::Downstream));
+        let to_callee = to_callee.map(|_| ()).map_err(blame(Side::Upstream));
+        Poll::Ready(to_caller.and(to_callee))
     })
     .await
 }

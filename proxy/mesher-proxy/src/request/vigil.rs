@@ -69,7 +69,8 @@ impl<'c> Vigil<'c> {
         let rate = |rate: Option<u64>| {
             let window = rate.map(|_| limits.rate_window);
             // Less than a byte in a window is still a byte.
-            let least = rate.unwrap_or(0).saturating_mul(limits.rate_window.as_secs().max(1));
+            let milliseconds = u64::try_from(limits.rate_window.as_millis()).unwrap_or(u64::MAX);
+            let least = rate.unwrap_or(0).saturating_mul(milliseconds) / 1000;
             (window, least.max(1))
         };
         match wait {

@@ -16,6 +16,11 @@ use crate::telemetry::names::{BOUNDARY_COUNT, CODES_MAX, PEER_OTHER, PEER_OUTSID
 /// Longest name of a caller that is taken for a label.
 const PEER_BYTES_MAX: usize = 128;
 
+/// Largest context whose row is remembered.
+const CONTEXT_BYTES_MAX: usize = 512;
+/// Contexts whose rows are remembered.
+const CONTEXTS_MAX: usize = 1024;
+
 /// The place of a row: what is counted under one direction, peer and protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Row(usize);
@@ -96,6 +101,7 @@ pub(crate) struct Counters {
     rows: Vec<(Labels, Counts)>,
     by_cluster: HashMap<(ClusterId, Protocol), Row, foldhash::fast::RandomState>,
     by_labels: HashMap<Labels, Row, foldhash::fast::RandomState>,
+    by_context: HashMap<Box<[u8]>, Row, foldhash::fast::RandomState>,
     connects: BTreeMap<(Arc<str>, ConnectResult), u64>,
     refusals: Refusals,
     dropped_fields: DroppedFields,
@@ -175,6 +181,27 @@ impl Counters {
         };
         let peer = caller.filter(is_name).unwrap_or(PEER_UNKNOWN);
         self.row(Labels { direction: Direction::Inbound, peer: peer.into(), protocol })
+    }
+
+    /// The row of a call that says `said` of its caller; `read` finds the caller's name in it. The same few texts come with
+    /// every call, so they are read once.
+    pub(crate) fn row_of_context(
+        &mut self,
+        said: &[u8],
+        protocol: Protocol,
+        read: impl FnOnce() -> Option<String>,
+    ) -> Row {
+        if let Some(row) = self.by_context.get(said) {
+            return *row;
+        }
+        let row = self.row_of_caller(read().as_deref(), protocol);
+        if said.len() <= CONTEXT_BYTES_MAX {
+            if self.by_context.len() >= CONTEXTS_MAX {
+                self.by_context.clear();
+            }
+            self.by_context.insert(said.into(), row);
+        }
+        row
     }
 
     /// The row of calls that lead nowhere or say nothing.

@@ -1,11 +1,14 @@
 //! Rows H1-15 to H1-22: chunks, their extensions, and trailers.
 //! It must never let half a body look like a whole one.
 
+use std::collections::BTreeMap;
+
+use mesher_verify::patience::until;
 use mesher_verify::scale::scaled;
 
 use crate::ground::{Door, Ground};
 use crate::stimulus::{Stimulus, judge};
-use crate::upstream::Seen;
+use crate::upstream::{Behaviour, Seen, requests_of};
 
 fn chunked(body: impl AsRef<[u8]>) -> Vec<u8> {
     let head = b"POST / HTTP/1.1\r\nHost: upstream\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -20,11 +23,44 @@ fn judge_broken(allowed: &str, reason: &'static str, bodies: impl IntoIterator<I
     ground.finish();
 }
 
-/// H1-15: sizes that are no plain hexadecimal number.
+/// Begins to answer before the body is whole.
+struct Hasty;
+
+impl Behaviour for Hasty {
+    fn early(&self, head: &Seen) -> Option<Vec<u8>> {
+        let begun = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n";
+        (head.target() == "/hasty").then(|| begun.to_vec())
+    }
+}
+
+/// H1-15: sizes that are no plain hexadecimal number. Where the answer is on its way already, both connections end.
 #[test]
 fn h1_15() {
+    let ground = Ground::with(Hasty);
     let sizes = ["0x5", "+5", "-5", " 5", "5 ", "5_0", "", "Z", "5these"];
-    judge_broken("", "chunk", sizes.map(|size| format!("{size}\r\nhello\r\n0\r\n\r\n")));
+    let bodies = sizes.map(|size| chunked(format!("{size}\r\nhello\r\n0\r\n\r\n")));
+    judge(&ground, bodies.map(|bytes| Stimulus::broken(bytes, "", "chunk")));
+    for door in Door::ALL {
+        let (mark, before) = (ground.upstream.mark(), ground.refusals(door));
+        let mut wire = ground.open(door);
+        let head = "POST /hasty HTTP/1.1\r\nHost: upstream\r\nTransfer-Encoding: chunked\r\n\r\n";
+        wire.send(format!("{head}5\r\nhello\r\n")).unwrap();
+        let (head, mut body) = wire.answer_head("POST").unwrap();
+        assert_eq!(head.status(), 200);
+        assert_eq!(wire.piece(&mut body).unwrap().unwrap(), b"begun");
+        wire.send("Z\r\n").unwrap();
+        assert!(wire.piece(&mut body).is_err(), "the answer must not look whole");
+        until("the upstream's connection ends", || {
+            ground.upstream.since(&mark).iter().all(|connection| connection.has_ended).then_some(())
+        });
+        let news = ground.upstream.since(&mark);
+        assert_eq!((news.len(), requests_of(&news[0].bytes).0.len()), (1, 0), "{door:?}: {news:?}");
+        until("it is counted", || {
+            let counted = |all: &BTreeMap<String, u64>| all.get("chunk").copied().unwrap_or_default();
+            (counted(&ground.refusals(door)) == counted(&before) + 1).then_some(())
+        });
+    }
+    ground.finish();
 }
 
 /// H1-16: sizes that no number holds, and a number with 4,096 zeros in front.
@@ -110,7 +146,7 @@ fn h1_21() {
     for door in Door::ALL {
         let before = ground.dropped_fields(door, "trailer");
         assert_eq!(ground.open(door).call(&trailers).unwrap().status(), 200);
-        mesher_verify::patience::until("every trailer is counted", || {
+        until("every trailer is counted", || {
             (ground.dropped_fields(door, "trailer") - before == lines.len() as u64).then_some(())
         });
     }
