@@ -6,8 +6,10 @@
 //! | `table` | every setting: its names, its kind, whether this release has its feature |
 //! | `sources` | where values come from, and which of several wins |
 //! | `values` | how each value is read |
+//! | `activation` | what a service manager says of the sockets that it passes |
 //! | `problem` | what is wrong, where, and how to mend it |
 
+mod activation;
 mod problem;
 mod sources;
 mod table;
@@ -15,11 +17,13 @@ mod values;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mesher_client::Address;
 use mesher_net::Fallback;
 
+pub use activation::Activation;
 pub use problem::{BootstrapError, Problem};
 pub use sources::Sources;
 pub use table::{SETTINGS, Setting};
@@ -71,6 +75,12 @@ pub struct Bootstrap {
     pub drain_notice: Duration,
     /// What to do when a listening port is taken.
     pub fallback: Fallback,
+    /// The Unix socket over which a new process takes the place of this one.
+    pub handover: Option<PathBuf>,
+    /// Sockets that a service manager passes to this process.
+    pub activation: Option<Activation>,
+    /// Where a service manager wants to be told that this process serves.
+    pub manager: Option<String>,
 }
 
 /// Who the local application is.
@@ -199,6 +209,9 @@ impl Bootstrap {
             access_log: reader.access_log("access_log"),
             drain_notice: reader.duration("drain_notice", DRAIN_NOTICE_DEFAULT),
             fallback: reader.fallback("when_taken"),
+            handover: reader.socket_path("handover"),
+            activation: reader.activation(&sources.environment),
+            manager: sources.environment.get("NOTIFY_SOCKET").filter(|path| !path.is_empty()).cloned(),
         };
         reader.check_loopback("outbound_listen", bootstrap.outbound_listen);
         for outbound in &bootstrap.tcp_outbound {

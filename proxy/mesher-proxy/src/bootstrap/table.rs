@@ -151,6 +151,12 @@ pub const SETTINGS: &[Setting] = &[
         &[],
         "what to do when a listening port is taken: `fail`, `any-port`; `fail`",
     ),
+    built(
+        "handover",
+        "MESHER_HANDOVER",
+        &[],
+        "path of a Unix socket over which a newly started proxy takes the place of the running one; none",
+    ),
 ];
 
 /// The setting with this key.
