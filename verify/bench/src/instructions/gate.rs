@@ -16,6 +16,8 @@ use crate::system::{leave_out, processor_model, program, root, version_line};
 const FILE: &str = "verify/bench/instructions.json";
 /// Services that the proxy knows at first.
 const FEW_SERVICES: usize = 10;
+/// Services that it looks up at once.
+const LEARNERS: usize = 4;
 
 /// Counts and compares. With `is_recorded` the new figure is kept instead.
 #[expect(clippy::print_stdout, reason = "the figures are the result")]
@@ -72,9 +74,9 @@ fn count(mesher: Binary, folder: &Path) -> Result<Counts> {
     };
     let proxy = Proxy::start(&mut engine, &place, Kind::Mesher, "instructions")?;
     let (few, rest) = names.split_at(FEW_SERVICES.min(names.len()));
-    learn_services(&mut engine, &proxy, few)?;
+    learn_services(&mut engine, &proxy, few, LEARNERS)?;
     let few_services = callgrind::count(&mut engine, &proxy, &dumps).context("with few services")?;
-    learn_services(&mut engine, &proxy, rest)?;
+    learn_services(&mut engine, &proxy, rest, LEARNERS)?;
     let many_services = callgrind::count(&mut engine, &proxy, &dumps).context("with many services")?;
     Ok(Counts { few_services, many_services })
 }

@@ -97,12 +97,12 @@ fn services(engine: &mut Engine, place: &Place, registry: &mut Registry, memory:
     let many = start(engine, place, "memory-many")?;
     let few = start(engine, place, "memory-few")?;
     let first = names.get(..FEW_SERVICES).unwrap_or_default();
-    learn_services(engine, &few, first)?;
-    learn_services(engine, &many, first)?;
+    learn_services(engine, &few, first, LEARNERS)?;
+    learn_services(engine, &many, first, LEARNERS)?;
     engine.run(SETTLE_TIME)?;
     let before = proportional_memory(many.pid());
     let rest = names.get(FEW_SERVICES..).unwrap_or_default();
-    learn_services(engine, &many, rest)?;
+    learn_services(engine, &many, rest, LEARNERS)?;
     engine.run(SETTLE_TIME)?;
     let grown = proportional_memory(many.pid()).saturating_sub(before);
     memory.per_service = grown as f64 / rest.len() as f64;
@@ -123,11 +123,18 @@ pub(crate) fn register_services(
 }
 
 /// Calls each service once, so that the proxy knows it. The backend closes, so that no connection stays.
-pub(crate) fn learn_services(engine: &mut Engine, proxy: &Proxy, names: &[String]) -> Result<()> {
+///
+/// At most `connections` look-ups are under way at once: a proxy that is slowed down answers too many of them too late.
+pub(crate) fn learn_services(
+    engine: &mut Engine,
+    proxy: &Proxy,
+    names: &[String],
+    connections: usize,
+) -> Result<()> {
     engine.set_reply(Reply::closing(SMALL));
     engine.tally.clear();
     let requests = Requests::Each(names.iter().map(|name| request(name)).collect());
-    let connections = LEARNERS.min(names.len());
+    let connections = connections.min(names.len());
     engine.begin(Load { target: proxy.address, connections, requests, pace: Pace::Closed })?;
     engine.run_to(names.len() as u64, LEARN_TIME_MAX)?;
     engine.end()
