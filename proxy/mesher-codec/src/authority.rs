@@ -23,7 +23,7 @@ impl<'a> Authority<'a> {
     /// Reads `host`, `host:port` or `[ipv6]:port`.
     ///
     /// # Errors
-    /// [`Refusal::Host`] where the host is empty, too long or holds a byte that no host has, or where the port is not
+    /// [`Refusal::Host`] where the host is empty, begins with a dot, is too long or holds a byte that no host has, or where the port is not
     /// 1 to 65535.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Refusal> {
         let text = std::str::from_utf8(bytes).map_err(|_| Refusal::Host)?;
@@ -43,7 +43,11 @@ impl<'a> Authority<'a> {
         };
         let is_host_byte =
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-        if host.is_empty() || host.len() > HOST_BYTES_MAX || !host.bytes().all(is_host_byte) {
+        if host.is_empty()
+            || host.starts_with('.')
+            || host.len() > HOST_BYTES_MAX
+            || !host.bytes().all(is_host_byte)
+        {
             return Err(Refusal::Host);
         }
         Ok(Self { host, port })

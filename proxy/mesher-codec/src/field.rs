@@ -61,7 +61,9 @@ pub enum FieldKind {
     Upgrade,
     /// `TE`
     Te,
-    /// `Keep-Alive`, `Proxy-Connection`, `Proxy-Authenticate`, `Proxy-Authorization`, and what `Connection` names.
+    /// `Keep-Alive`
+    KeepAlive,
+    /// `Proxy-Connection`, `Proxy-Authenticate`, `Proxy-Authorization`, and what `Connection` names.
     Hop,
     /// `Via` that a Mesher proxy wrote; the value begins with [`MESHER_VIA`].
     MesherVia,
@@ -73,6 +75,24 @@ pub enum FieldKind {
     CseSource,
     /// `X-Forwarded-Port`
     ForwardedPort,
+    /// `X-Forwarded-For`
+    ForwardedFor,
+    /// A name that reads like one of [`UNALIASED`] to a receiver that folds `_` or `.` into `-`.
+    Alias,
+}
+
+/// Fields that frame a message, or that a proxy of the mesh sets and its peers trust. Many servers and languages fold
+/// `_` and `.` in names into `-`, so what only looks like one of these ends here.
+const UNALIASED: [&str; 4] =
+    ["content-length", "transfer-encoding", "x-cse-context", "x-cse-src-microservice"];
+
+/// Whether `name`, with `_` and `.` taken for `-`, is one of [`UNALIASED`].
+fn is_alias(name: &[u8]) -> bool {
+    let reads_as = |(&byte, wanted): (&u8, u8)| {
+        byte.eq_ignore_ascii_case(&wanted) || (wanted == b'-' && matches!(byte, b'_' | b'.'))
+    };
+    let is = |other: &&str| other.len() == name.len() && name.iter().zip(other.bytes()).all(reads_as);
+    UNALIASED.iter().any(is)
 }
 
 impl FieldKind {
@@ -94,16 +114,18 @@ impl FieldKind {
             6 if is("expect") => Self::Expect,
             7 if is("upgrade") => Self::Upgrade,
             10 if is("connection") => Self::Connection,
-            10 if is("keep-alive") => Self::Hop,
+            10 if is("keep-alive") => Self::KeepAlive,
             12 if is("proxy-status") => Self::ProxyStatus,
             13 if is("x-cse-context") => Self::CseContext,
             14 if is("content-length") => Self::ContentLength,
+            15 if is("x-forwarded-for") => Self::ForwardedFor,
             16 if is("proxy-connection") => Self::Hop,
             16 if is("x-forwarded-port") => Self::ForwardedPort,
             17 if is("transfer-encoding") => Self::TransferEncoding,
             18 if is("proxy-authenticate") => Self::Hop,
             19 if is("proxy-authorization") => Self::Hop,
             22 if is("x-cse-src-microservice") => Self::CseSource,
+            13 | 14 | 17 | 22 if is_alias(name) => Self::Alias,
             _ => Self::Other,
         }
     }
@@ -113,7 +135,16 @@ impl FieldKind {
     /// Source: RFC 9110 §7.6.1.
     #[must_use]
     pub const fn is_hop_by_hop(self) -> bool {
-        matches!(self, Self::Connection | Self::Hop | Self::Te | Self::Upgrade | Self::TransferEncoding)
+        matches!(
+            self,
+            Self::Connection
+                | Self::KeepAlive
+                | Self::Hop
+                | Self::Te
+                | Self::Upgrade
+                | Self::TransferEncoding
+                | Self::Alias
+        )
     }
 }
 
@@ -128,9 +159,113 @@ pub struct Field {
     pub kind: FieldKind,
 }
 
+/// Which kinds of fields a head has.
+#[derive(Debug, Clone, Copy, Default)]
+struct KindSet(u32);
+
+impl KindSet {
+    fn add(&mut self, kind: FieldKind) {
+        self.0 |= 1 << kind as u32;
+    }
+
+    const fn has(self, kind: FieldKind) -> bool {
+        self.0 & (1 << kind as u32) != 0
+    }
+}
+
+/// The fields of one head, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    list: Vec<Field>,
+    kinds: KindSet,
+}
+
+impl Fields {
+    /// Takes the fields of `head` in place of those before. `see` learns of each.
+    pub(crate) fn read(
+        &mut self,
+        head: &[u8],
+        headers: &[httparse::Header<'_>],
+        mut see: impl FnMut(FieldKind, &[u8]),
+    ) {
+        self.list.clear();
+        let mut kinds = KindSet::default();
+        self.list.extend(headers.iter().map(|header| {
+            let name = header.name.as_bytes();
+            let kind = FieldKind::of_field(name, header.value);
+            kinds.add(kind);
+            see(kind, header.value);
+            Field { name: Span::of(name, head), value: Span::of(header.value, head), kind }
+        }));
+        self.kinds = kinds;
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Field> {
+        self.list.iter()
+    }
+
+    /// Whether a field of `kind` came.
+    pub(crate) const fn has(&self, kind: FieldKind) -> bool {
+        self.kinds.has(kind)
+    }
+
+    /// All fields of `kind`, in order. Costs nothing where there is none.
+    pub(crate) fn of(&self, kind: FieldKind) -> impl Iterator<Item = &Field> + Clone {
+        let list = if self.has(kind) { self.list.as_slice() } else { &[] };
+        list.iter().filter(move |field| field.kind == kind)
+    }
+
+    /// What the `Connection` fields ask for; the fields that they name end here.
+    pub(crate) fn apply_connection(&mut self, head: &[u8]) -> ConnectionOptions {
+        if self.has(FieldKind::Connection) {
+            apply_connection(head, &mut self.list)
+        } else {
+            ConnectionOptions::default()
+        }
+    }
+
+    /// Appends the fields of `head` that `passes` lets through; neighbours leave in one copy. In the place of every other
+    /// line, `instead` may append another. Unusual white space around a value is not passed on.
+    pub(crate) fn write_where(
+        &self,
+        head: &[u8],
+        out: &mut Vec<u8>,
+        passes: impl Fn(&Field) -> bool,
+        mut instead: impl FnMut(&Field, &mut Vec<u8>),
+    ) {
+        let end = head.len().saturating_sub(b"\r\n".len());
+        let line = |index: usize| self.list.get(index).map_or(end, |field| field.name.start as usize);
+        let mut unwritten = line(0);
+        for (index, field) in self.list.iter().enumerate() {
+            let (does_pass, next) = (passes(field), line(index + 1));
+            if does_pass && field.is_plain(next) {
+                continue;
+            }
+            out.extend_from_slice(head.get(unwritten..line(index)).unwrap_or_default());
+            if does_pass {
+                field.write(head, out)
+            } else {
+                instead(field, out)
+            }
+            unwritten = next;
+        }
+        out.extend_from_slice(head.get(unwritten..end).unwrap_or_default());
+    }
+}
+
 impl Field {
+    /// Whether its line, which ends before `next`, has one space before the value and nothing after it.
+    fn is_plain(&self, next: usize) -> bool {
+        let value = (self.name.start + self.name.length + 2) as usize;
+        self.value.start as usize == value && value + self.value.length as usize + 2 == next
+    }
+
     /// Appends this field as one line.
-    pub(crate) fn write(&self, whole: &[u8], out: &mut Vec<u8>) {
+    fn write(&self, whole: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(self.name.bytes(whole));
         out.extend_from_slice(b": ");
         out.extend_from_slice(self.value.bytes(whole));
@@ -138,18 +273,26 @@ impl Field {
     }
 }
 
+/// Appends the two fields that ask for another protocol, or agree to it.
+pub(crate) fn write_upgrade(protocol: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"Connection: upgrade\r\nUpgrade: ");
+    out.extend_from_slice(protocol);
+    out.extend_from_slice(b"\r\n");
+}
+
 /// What the `Connection` fields of a head ask for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ConnectionOptions {
     pub(crate) close: bool,
     pub(crate) keep_alive: bool,
+    pub(crate) upgrade: bool,
 }
 
 /// Reads every `Connection` field and marks the fields that they name as hop-by-hop.
 ///
 /// `close` wins over `keep-alive` wherever it stands. Fields that frame the message keep their kind: a sender cannot
 /// make `Content-Length` vanish by naming it.
-pub(crate) fn apply_connection(whole: &[u8], fields: &mut [Field]) -> ConnectionOptions {
+fn apply_connection(whole: &[u8], fields: &mut [Field]) -> ConnectionOptions {
     let mut options = ConnectionOptions::default();
     for index in 0..fields.len() {
         let Some(field) = fields.get(index).copied().filter(|field| field.kind == FieldKind::Connection)
@@ -161,6 +304,8 @@ pub(crate) fn apply_connection(whole: &[u8], fields: &mut [Field]) -> Connection
                 options.close = true;
             } else if token.eq_ignore_ascii_case(b"keep-alive") {
                 options.keep_alive = true;
+            } else if token.eq_ignore_ascii_case(b"upgrade") {
+                options.upgrade = true;
             } else if !token.is_empty() {
                 mark_named(whole, fields, token);
             }
@@ -171,7 +316,8 @@ pub(crate) fn apply_connection(whole: &[u8], fields: &mut [Field]) -> Connection
 
 fn mark_named(whole: &[u8], fields: &mut [Field], token: &[u8]) {
     for field in fields.iter_mut() {
-        if field.kind == FieldKind::Other && field.name.bytes(whole).eq_ignore_ascii_case(token) {
+        let may_end_here = matches!(field.kind, FieldKind::Other | FieldKind::ForwardedFor);
+        if may_end_here && field.name.bytes(whole).eq_ignore_ascii_case(token) {
             field.kind = FieldKind::Hop;
         }
     }

@@ -1,10 +1,12 @@
 //! The byte checks that the field parser leaves out, and the framing fields' one reading.
 //! It must not be lenient: each check refuses, none repairs.
 
-use memchr::memchr_iter;
+use std::mem::MaybeUninit;
 
-use crate::field::{Field, FieldKind};
-use crate::{Framing, Refusal, Version};
+use memchr::{memchr, memchr_iter};
+
+use crate::field::{FieldKind, Fields};
+use crate::{FIELD_SLOTS, Framing, METHOD_BYTES_MAX, Refusal, TARGET_BYTES_MAX, Version};
 
 /// Refuses a head in which a line ends with LF alone. The parser underneath takes both; two readers of one message
 /// must never disagree about where a line ends (RFC 9112 §2.2).
@@ -24,6 +26,80 @@ pub(crate) fn refusal_of(error: httparse::Error) -> Refusal {
         httparse::Error::TooManyHeaders => Refusal::TooManyFields,
         httparse::Error::Version => Refusal::Version,
     }
+}
+
+/// Most bytes of a request line: the longest method, the longest target, and what stands around them.
+const REQUEST_LINE_BYTES_MAX: usize = METHOD_BYTES_MAX + TARGET_BYTES_MAX + "  HTTP/1.1\r\n".len();
+
+/// Most bytes of empty lines in front of a request. One line is what careless senders send (RFC 9112 §2.2); a flood of
+/// them would be read again with each that comes.
+const EMPTY_LINES_BYTES_MAX: usize = "\r\n\r\n".len();
+
+/// Refuses a request line that has too many empty ones in front of it.
+pub(crate) fn check_empty_lines(input: &[u8]) -> Result<(), Refusal> {
+    let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    match input.get(..=EMPTY_LINES_BYTES_MAX) {
+        Some(begin) if begin.iter().all(is_end) => Err(Refusal::StartLine),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a request line that is too long already, whatever may still come of it.
+pub(crate) fn check_start_line_length(input: &[u8]) -> Result<(), Refusal> {
+    check_empty_lines(input)?;
+    let line = start_line(input);
+    if line.get(..=METHOD_BYTES_MAX).is_some_and(|part| memchr(b' ', part).is_none()) {
+        return Err(Refusal::MethodTooLong);
+    }
+    if line.get(..REQUEST_LINE_BYTES_MAX).is_some_and(|part| memchr(b'\n', part).is_none()) {
+        return Err(Refusal::TargetTooLong);
+    }
+    Ok(())
+}
+
+/// The refusal of `input`, which the parser underneath gave up with `error`: the one that the shortest refused part of
+/// it gets. So the verdict is the same however the bytes arrive.
+pub(crate) fn earliest_refusal(input: &[u8], error: httparse::Error) -> Refusal {
+    let start = input.len() - start_line(input).len();
+    for length in [EMPTY_LINES_BYTES_MAX + 1, start + METHOD_BYTES_MAX + 1, start + REQUEST_LINE_BYTES_MAX] {
+        let Some(part) = input.get(..length) else { break };
+        let mut slots = [const { MaybeUninit::uninit() }; FIELD_SLOTS];
+        let mut request = httparse::Request::new(&mut []);
+        if let Err(error) = request.parse_with_uninit_headers(part, &mut slots) {
+            return request_refusal(part, error);
+        }
+        if let Err(refusal) = check_start_line_length(part) {
+            return refusal;
+        }
+    }
+    request_refusal(input, error)
+}
+
+/// The parser reports a bad byte of the start line as "token"; bytes that cannot begin a method are another protocol.
+/// It reports a bad target as "version" where the target holds a space.
+fn request_refusal(input: &[u8], error: httparse::Error) -> Refusal {
+    let line = start_line(input);
+    match error {
+        httparse::Error::Token if line.first().is_some_and(|&first| !is_token_byte(first)) => {
+            Refusal::NotHttp
+        }
+        httparse::Error::Version => {
+            let version = line.splitn(3, |&byte| byte == b' ').nth(2).unwrap_or_default();
+            if version.starts_with(b"HTTP/") { Refusal::Version } else { Refusal::StartLine }
+        }
+        _ => refusal_of(error),
+    }
+}
+
+/// What follows the empty lines that may stand in front of a request (RFC 9112 §2.2).
+fn start_line(input: &[u8]) -> &[u8] {
+    let begin = input.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(input.len());
+    input.get(begin..).unwrap_or_default()
+}
+
+/// How many entries a list has. Empty ones count: they cost as much.
+pub(crate) fn entry_count(value: &[u8]) -> usize {
+    memchr_iter(b',', value).count() + 1
 }
 
 /// What the framing fields of a head say, before method and status have their say.
@@ -51,12 +127,15 @@ impl DeclaredFraming {
 /// Reads the framing fields. Anything that two readers could take differently is refused (RFC 9112 §6.1, §6.3).
 pub(crate) fn declared_framing(
     whole: &[u8],
-    fields: &[Field],
+    fields: &Fields,
     version: Version,
 ) -> Result<DeclaredFraming, Refusal> {
+    if !fields.has(FieldKind::ContentLength) && !fields.has(FieldKind::TransferEncoding) {
+        return Ok(DeclaredFraming::None);
+    }
     let mut length = None;
     let mut is_chunked = false;
-    for field in fields {
+    for field in fields.iter() {
         match field.kind {
             FieldKind::ContentLength if length.is_some() => return Err(Refusal::ContentLength),
             FieldKind::ContentLength => length = Some(decimal(field.value.bytes(whole))?),

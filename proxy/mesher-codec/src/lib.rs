@@ -7,11 +7,13 @@
 //! | [`request`] | a request head: target, authority, framing, what the strict gate refuses |
 //! | [`response`] | a response head: status, framing as the request's method and the status decide it |
 //! | [`body`] | a body's framing: length, chunked with trailers, until close |
+//! | [`conversation`] | one exchange of request and answers: what passes, and which connection can be used again |
 //! | [`refusal`] | why a message was refused, in words and in kinds |
 //! | [`authority`] | the host and port of a target |
 
 pub mod authority;
 pub mod body;
+pub mod conversation;
 pub mod field;
 mod gate;
 pub mod refusal;
@@ -20,15 +22,18 @@ pub mod response;
 
 pub use authority::Authority;
 pub use body::{BodyDecoder, Framing, Piece};
+pub use conversation::{Conversation, Heard, Transfer};
 pub use field::{Field, FieldKind, Span};
 pub use refusal::Refusal;
 pub use request::{RequestHead, TargetForm};
 pub use response::ResponseHead;
 
-/// Most bytes that one head may have, start line and blank line counted.
+/// Most bytes that one head may have unless another limit is set, start line and blank line counted.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
-/// Most fields that one head, or one trailer section, may have.
+/// Most fields that one head may have unless another limit is set; also of one trailer section.
 pub const FIELD_COUNT_MAX: usize = 100;
+/// Most fields that a limit can allow.
+pub const FIELD_SLOTS: usize = 256;
 /// Most bytes of a request target.
 pub const TARGET_BYTES_MAX: usize = 16 * 1024;
 /// Most bytes of a method.
@@ -37,6 +42,38 @@ pub const METHOD_BYTES_MAX: usize = 64;
 pub const TRAILER_BYTES_MAX: usize = 16 * 1024;
 /// Most bytes of one chunk's extensions.
 pub const CHUNK_EXTENSION_BYTES_MAX: usize = 4 * 1024;
+/// Most bytes of the extensions of all chunks of one body.
+pub const EXTENSION_BYTES_MAX: usize = 16 * 1024;
+/// Most entries of all `X-Forwarded-For` fields of one head together.
+pub const FORWARDED_COUNT_MAX: usize = 50;
+
+/// Bytes of room that a head keeps for the next one.
+const KEPT_BYTES_MAX: usize = 4 * 1024;
+
+/// How large a head may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeadLimits {
+    /// Bytes, start line and blank line counted; at most 2^31.
+    pub bytes: usize,
+    /// Fields; at most [`FIELD_SLOTS`].
+    pub fields: usize,
+}
+
+impl Default for HeadLimits {
+    fn default() -> Self {
+        Self { bytes: HEAD_BYTES_MAX, fields: FIELD_COUNT_MAX }
+    }
+}
+
+impl HeadLimits {
+    fn check(self, bytes: usize, fields: usize) -> Result<(), Refusal> {
+        match () {
+            () if bytes > self.bytes => Err(Refusal::HeadTooLarge),
+            () if fields > self.fields => Err(Refusal::TooManyFields),
+            () => Ok(()),
+        }
+    }
+}
 
 /// How far a head has come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,5 +94,7 @@ pub enum Version {
     Http11,
 }
 
+#[cfg(test)]
+mod gate_tests;
 #[cfg(test)]
 mod tests;

@@ -35,11 +35,11 @@ pub enum Refusal {
     /// A line ends with LF alone, or CR stands alone.
     #[error("a line does not end with CRLF")]
     LineEnd,
-    /// There are more fields than [`crate::FIELD_COUNT_MAX`].
-    #[error("there are more than 100 header fields")]
+    /// There are more fields than [`crate::HeadLimits`] allow.
+    #[error("there are too many header fields")]
     TooManyFields,
-    /// The head is larger than [`crate::HEAD_BYTES_MAX`].
-    #[error("the head is larger than 64 KiB")]
+    /// The head is larger than [`crate::HeadLimits`] allow.
+    #[error("the head is too large")]
     HeadTooLarge,
     /// `Host` is missing, repeated, empty or malformed.
     #[error("exactly one well-formed Host field is needed")]
@@ -74,6 +74,21 @@ pub enum Refusal {
     /// A response switches protocols although nobody asked.
     #[error("the response switches protocols although nobody asked for it")]
     UnaskedUpgrade,
+    /// A response switches protocols without saying which, or announces a body with it.
+    #[error("the response switches protocols in a malformed way")]
+    BadSwitch,
+    /// A request that asks for another protocol has a body, asks twice, or is a WebSocket handshake and no GET.
+    #[error("an upgrade is asked for once, without a body, and that to WebSocket with GET")]
+    Upgrade,
+    /// The body is larger than allowed.
+    #[error("the body is larger than allowed")]
+    BodyTooLarge,
+    /// The sender ended before its body did.
+    #[error("the message ended before its body did")]
+    BodyTruncated,
+    /// `X-Forwarded-For` has more entries than [`crate::FORWARDED_COUNT_MAX`].
+    #[error("X-Forwarded-For has more than 50 entries")]
+    TooManyForwarded,
 }
 
 impl Refusal {
@@ -103,6 +118,11 @@ impl Refusal {
             Self::NotHttp => "not_http",
             Self::TooManyInterim => "too_many_interim",
             Self::UnaskedUpgrade => "unasked_upgrade",
+            Self::BadSwitch => "bad_switch",
+            Self::Upgrade => "upgrade",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyTruncated => "body_truncated",
+            Self::TooManyForwarded => "too_many_forwarded",
         }
     }
 }

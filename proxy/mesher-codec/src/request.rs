@@ -3,9 +3,10 @@
 
 use std::mem::MaybeUninit;
 
-use crate::field::{self, Field, FieldKind, Span};
+use crate::field::{self, Field, FieldKind, Fields, Span};
+use crate::gate::DeclaredFraming;
 use crate::{
-    Authority, FIELD_COUNT_MAX, Framing, HEAD_BYTES_MAX, METHOD_BYTES_MAX, Progress, Refusal,
+    Authority, FIELD_SLOTS, FORWARDED_COUNT_MAX, Framing, HeadLimits, METHOD_BYTES_MAX, Progress, Refusal,
     TARGET_BYTES_MAX, Version, gate,
 };
 
@@ -27,14 +28,19 @@ pub enum TargetForm {
 #[derive(Debug, Default)]
 pub struct RequestHead {
     bytes: Vec<u8>,
-    fields: Vec<Field>,
+    fields: Fields,
     method: Span,
     path: Span,
     authority: Span,
+    host: Span,
+    port: Option<u16>,
+    upgrade: Span,
     form: TargetForm,
     version: Version,
     framing: Framing,
     is_last: bool,
+    alias_count: u32,
+    limits: HeadLimits,
 }
 
 /// A field that the proxy sets itself: in place of the first of its kind, or at the end. One of the kind
@@ -50,57 +56,61 @@ pub struct SetField<'a> {
 }
 
 impl RequestHead {
+    /// A head that refuses what is larger than `limits`.
+    #[must_use]
+    pub fn limited_to(limits: HeadLimits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Gives back what an unusually large head took.
+    pub fn shrink(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(crate::KEPT_BYTES_MAX);
+    }
+
     /// Reads a head from the beginning of `input`. Nothing of `input` is kept unless the head is whole.
     ///
     /// # Errors
     /// A [`Refusal`] as soon as it is certain, also from a part of a head.
     pub fn parse(&mut self, input: &[u8]) -> Result<Progress, Refusal> {
-        let mut slots = [const { MaybeUninit::uninit() }; FIELD_COUNT_MAX];
+        let mut slots = [const { MaybeUninit::uninit() }; FIELD_SLOTS];
         let mut request = httparse::Request::new(&mut []);
-        let status = request.parse_with_uninit_headers(input, &mut slots);
+        // What lies beyond the limit is never looked at, so that it cannot change the verdict.
+        let readable = input.get(..self.limits.bytes).unwrap_or(input);
+        let status = request.parse_with_uninit_headers(readable, &mut slots);
         let consumed = match status {
             Ok(httparse::Status::Complete(consumed)) => consumed,
-            Ok(httparse::Status::Partial) => return Self::check_partial(input),
-            Err(error) => return Err(Self::start_line_refusal(input, error)),
+            Ok(httparse::Status::Partial) => return self.check_partial(input),
+            Err(error) => return Err(gate::earliest_refusal(readable, error)),
         };
         let head = input.get(..consumed).unwrap_or_default();
-        gate::check_line_ends(head)?;
         self.version = if request.version == Some(0) { Version::Http10 } else { Version::Http11 };
-        self.read_fields(head, request.headers);
+        // First what a part of the head can be refused for.
+        gate::check_empty_lines(head)?;
         self.read_start_line(head, request.method.unwrap_or_default(), request.path.unwrap_or_default())?;
-        if consumed > HEAD_BYTES_MAX {
-            return Err(Refusal::HeadTooLarge);
-        }
+        gate::check_line_ends(head)?;
+        self.read_fields(head, request.headers)?;
+        self.limits.check(consumed, self.fields.len())?;
         self.bytes.clear();
         self.bytes.extend_from_slice(head);
         self.check()?;
         Ok(Progress::Complete(consumed))
     }
 
-    fn check_partial(input: &[u8]) -> Result<Progress, Refusal> {
-        let line_is_whole = memchr::memchr(b'\n', input).is_some();
-        if !line_is_whole && input.len() > TARGET_BYTES_MAX.saturating_add(METHOD_BYTES_MAX) {
-            return Err(Refusal::TargetTooLong);
-        }
-        if input.len() > HEAD_BYTES_MAX { Err(Refusal::HeadTooLarge) } else { Ok(Progress::Partial) }
+    fn check_partial(&self, input: &[u8]) -> Result<Progress, Refusal> {
+        gate::check_start_line_length(input)?;
+        if input.len() > self.limits.bytes { Err(Refusal::HeadTooLarge) } else { Ok(Progress::Partial) }
     }
 
-    /// The parser reports a bad byte of the start line as "token"; bytes that cannot begin a method are another protocol.
-    fn start_line_refusal(input: &[u8], error: httparse::Error) -> Refusal {
-        match (error, input.first()) {
-            (httparse::Error::Token, Some(&first)) if !gate::is_token_byte(first) => Refusal::NotHttp,
-            (httparse::Error::Version, _) if input.starts_with(b"PRI * HTTP/2.0\r\n") => Refusal::Version,
-            _ => gate::refusal_of(error),
-        }
-    }
-
-    fn read_fields(&mut self, head: &[u8], headers: &[httparse::Header<'_>]) {
-        self.fields.clear();
-        self.fields.extend(headers.iter().map(|header| Field {
-            name: Span::of(header.name.as_bytes(), head),
-            value: Span::of(header.value, head),
-            kind: FieldKind::of_field(header.name.as_bytes(), header.value),
-        }));
+    fn read_fields(&mut self, head: &[u8], headers: &[httparse::Header<'_>]) -> Result<(), Refusal> {
+        let (mut alias_count, mut forwarded_count) = (0, 0);
+        self.fields.read(head, headers, |kind, value| match kind {
+            FieldKind::Alias => alias_count += 1,
+            FieldKind::ForwardedFor => forwarded_count += gate::entry_count(value),
+            _ => {}
+        });
+        self.alias_count = alias_count;
+        if forwarded_count > FORWARDED_COUNT_MAX { Err(Refusal::TooManyForwarded) } else { Ok(()) }
     }
 
     fn read_start_line(&mut self, head: &[u8], method: &str, target: &str) -> Result<(), Refusal> {
@@ -111,7 +121,8 @@ impl RequestHead {
             return Err(Refusal::TargetTooLong);
         }
         let is_target_byte = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
-        if !target.bytes().all(is_target_byte) || target.contains("%00") {
+        let holds_nul = || memchr::memchr(b'%', target.as_bytes()).is_some() && target.contains("%00");
+        if !target.bytes().all(is_target_byte) || holds_nul() {
             return Err(Refusal::Target);
         }
         let span = |part: &str| Span::of(part.as_bytes(), head);
@@ -134,41 +145,84 @@ impl RequestHead {
 
     /// What cannot be checked before all fields are known.
     fn check(&mut self) -> Result<(), Refusal> {
-        let options = field::apply_connection(&self.bytes, &mut self.fields);
-        self.framing = gate::declared_framing(&self.bytes, &self.fields, self.version)?.of_request();
-        self.is_last = options.close || (self.version == Version::Http10 && !options.keep_alive);
+        let options = self.fields.apply_connection(&self.bytes);
+        let declared = gate::declared_framing(&self.bytes, &self.fields, self.version)?;
+        self.framing = declared.of_request();
+        self.is_last = options.close
+            || (self.version == Version::Http10 && (!options.keep_alive || self.may_hide_body(declared)));
         self.check_host()?;
-        self.check_expectation()
+        self.check_expectation()?;
+        self.check_upgrade(options.upgrade)
+    }
+
+    /// Old senders let the end of the connection end a request's body. Without a length there is none (RFC 9112 §6.3),
+    /// and what follows must not be taken for a next request either.
+    fn may_hide_body(&self, declared: DeclaredFraming) -> bool {
+        declared == DeclaredFraming::None && matches!(self.method(), "POST" | "PUT" | "PATCH")
+    }
+
+    /// Which protocol is asked for, if one is. An upgrade that `Connection` does not name ends here, and so does one to
+    /// HTTP/2, which is spoken or is not spoken, never asked for (RFC 9113 §3.1).
+    fn check_upgrade(&mut self, is_named: bool) -> Result<(), Refusal> {
+        self.upgrade = Span::default();
+        if !is_named || self.version == Version::Http10 {
+            return Ok(());
+        }
+        let mut asked = self.fields.of(FieldKind::Upgrade);
+        let Some(first) = asked.next() else { return Ok(()) };
+        let value = first.value.bytes(&self.bytes);
+        if value.is_empty() || value.to_ascii_lowercase().starts_with(b"h2c") {
+            return Ok(());
+        }
+        let is_websocket = value.eq_ignore_ascii_case(b"websocket");
+        let has_body = !matches!(self.framing, Framing::Empty | Framing::Length(0));
+        if asked.next().is_some() || has_body || (is_websocket && self.method.bytes(&self.bytes) != b"GET") {
+            return Err(Refusal::Upgrade);
+        }
+        self.upgrade = first.value;
+        Ok(())
     }
 
     /// Exactly one `Host` on HTTP/1.1, at most one on HTTP/1.0. In absolute form the target's authority is the one
     /// that counts, for routing and for the next hop alike (RFC 9112 §3.2.2).
     fn check_host(&mut self) -> Result<(), Refusal> {
-        let mut hosts = self.fields.iter().filter(|field| field.kind == FieldKind::Host);
-        let host = hosts.next();
-        if hosts.next().is_some() || (host.is_none() && self.version == Version::Http11) {
+        let (host, has_more) = {
+            let mut hosts = self.fields.of(FieldKind::Host).map(|field| field.value);
+            (hosts.next(), hosts.next().is_some())
+        };
+        if has_more || (host.is_none() && self.version == Version::Http11) {
             return Err(Refusal::Host);
         }
+        (self.host, self.port) = (Span::default(), None);
         if let Some(host) = host {
-            Authority::parse(host.value.bytes(&self.bytes))?;
-            if self.form != TargetForm::Absolute {
-                self.authority = host.value;
-            }
+            self.read_authority(host)?;
         }
-        if self.form == TargetForm::Absolute {
-            Authority::parse(self.authority.bytes(&self.bytes))?;
+        if self.form == TargetForm::Absolute { self.read_authority(self.authority) } else { Ok(()) }
+    }
+
+    fn read_authority(&mut self, authority: Span) -> Result<(), Refusal> {
+        let Authority { host, port } = Authority::parse(authority.bytes(&self.bytes))?;
+        (self.host, self.port) = (Span::of(host.as_bytes(), &self.bytes), port);
+        if self.form != TargetForm::Absolute {
+            self.authority = authority;
         }
         Ok(())
     }
 
     fn check_expectation(&self) -> Result<(), Refusal> {
-        let mut expectations = self.fields.iter().filter(|field| field.kind == FieldKind::Expect);
+        let mut expectations = self.fields.of(FieldKind::Expect);
         let is_known = match (expectations.next(), expectations.next()) {
             (None, _) => true,
             (Some(only), None) => only.value.bytes(&self.bytes).eq_ignore_ascii_case(b"100-continue"),
             (Some(_), Some(_)) => false,
         };
         if is_known || self.version == Version::Http10 { Ok(()) } else { Err(Refusal::Expectation) }
+    }
+
+    /// Whether the method is this one; methods are case-sensitive.
+    #[must_use]
+    pub fn is(&self, method: &str) -> bool {
+        self.method.bytes(&self.bytes) == method.as_bytes()
     }
 
     /// The method, as it came; methods are case-sensitive.
@@ -190,7 +244,10 @@ impl RequestHead {
     /// The host that the request names; `None` for an HTTP/1.0 request without `Host`.
     #[must_use]
     pub fn authority(&self) -> Option<Authority<'_>> {
-        Authority::parse(self.authority.bytes(&self.bytes)).ok()
+        if self.host.is_empty() {
+            return None;
+        }
+        Some(Authority { host: self.host.text(&self.bytes), port: self.port })
     }
 
     /// The form of the target.
@@ -211,6 +268,28 @@ impl RequestHead {
         self.framing
     }
 
+    /// How many fields were left out because they only look like fields that frame messages or are trusted.
+    #[must_use]
+    pub const fn alias_count(&self) -> u32 {
+        self.alias_count
+    }
+
+    /// Whether the sender takes trailers: the one thing of `TE` that is passed on (RFC 9110 §10.1.4).
+    fn takes_trailers(&self) -> bool {
+        self.fields.has(FieldKind::Te)
+            && self.values(FieldKind::Te).any(|value| {
+                value
+                    .split(|&byte| byte == b',')
+                    .any(|part| part.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+            })
+    }
+
+    /// The protocol that the sender would rather speak on this connection (RFC 9110 §7.8).
+    #[must_use]
+    pub fn upgrade(&self) -> Option<&[u8]> {
+        Some(self.upgrade.bytes(&self.bytes)).filter(|protocol| !protocol.is_empty())
+    }
+
     /// Whether the sender will not use the connection again.
     #[must_use]
     pub const fn is_last(&self) -> bool {
@@ -220,13 +299,12 @@ impl RequestHead {
     /// The value of the first field of `kind`.
     #[must_use]
     pub fn value(&self, kind: FieldKind) -> Option<&[u8]> {
-        let field = self.fields.iter().find(|field| field.kind == kind)?;
-        Some(field.value.bytes(&self.bytes))
+        self.values(kind).next()
     }
 
     /// The values of all fields of `kind`, in order.
     pub fn values(&self, kind: FieldKind) -> impl Iterator<Item = &[u8]> {
-        self.fields.iter().filter(move |field| field.kind == kind).map(|field| field.value.bytes(&self.bytes))
+        self.fields.of(kind).map(|field| field.value.bytes(&self.bytes))
     }
 
     /// Every field as it came, in order: name and value.
@@ -246,20 +324,30 @@ impl RequestHead {
         out.extend_from_slice(b" HTTP/1.1\r\n");
         self.write_absolute_host(out);
         let mut is_set = [false; 8];
-        for field in &self.fields {
-            if let Some(index) =
-                set.iter().position(|own| own.kind == field.kind && own.kind != FieldKind::Other)
-            {
+        let own = |kind: FieldKind| match kind {
+            FieldKind::Other => None,
+            _ => set.iter().position(|own| own.kind == kind),
+        };
+        self.fields.write_where(
+            &self.bytes,
+            out,
+            |field| own(field.kind).is_none() && self.passes(field),
+            |field, out| {
+                let Some(index) = own(field.kind) else { return };
                 let done = is_set.get_mut(index).map(|done| std::mem::replace(done, true));
                 if done == Some(false) {
                     write_set(set.get(index), out);
                 }
-            } else if self.passes(field) {
-                field.write(&self.bytes, out);
-            }
-        }
+            },
+        );
         for (own, _) in set.iter().zip(is_set).filter(|(_, done)| !done) {
             write_set(Some(own), out);
+        }
+        if self.takes_trailers() {
+            out.extend_from_slice(b"Connection: te\r\nTE: trailers\r\n");
+        }
+        if let Some(protocol) = self.upgrade() {
+            field::write_upgrade(protocol, out);
         }
         self.framing.write(out);
         out.extend_from_slice(b"\r\n");
@@ -267,8 +355,7 @@ impl RequestHead {
 
     /// In absolute form the next hop's `Host` is the target's authority, whatever the field said.
     fn write_absolute_host(&self, out: &mut Vec<u8>) {
-        let has_host = self.fields.iter().any(|field| field.kind == FieldKind::Host);
-        if self.form == TargetForm::Absolute || !has_host {
+        if self.form == TargetForm::Absolute || !self.fields.has(FieldKind::Host) {
             out.extend_from_slice(b"Host: ");
             out.extend_from_slice(self.authority.bytes(&self.bytes));
             out.extend_from_slice(b"\r\n");

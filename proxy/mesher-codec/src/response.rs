@@ -2,26 +2,29 @@
 //! It must not decide about retries, and must never present a body as complete that its framing does not end.
 
 use std::mem::MaybeUninit;
+use std::time::Duration;
 
-use crate::field::{self, Field, FieldKind, Span};
+use crate::field::{self, FieldKind, Fields, Span};
 use crate::gate::{self, DeclaredFraming};
-use crate::{FIELD_COUNT_MAX, Framing, HEAD_BYTES_MAX, Progress, Refusal, Version};
+use crate::{FIELD_SLOTS, Framing, HeadLimits, Progress, Refusal, Version};
 
 /// A response head with the bytes that it came in. Made to be used again: its buffers keep their capacity.
 #[derive(Debug, Default)]
 pub struct ResponseHead {
     bytes: Vec<u8>,
-    fields: Vec<Field>,
+    fields: Fields,
     status: u16,
     reason: Span,
     version: Version,
     declared_length: Option<u64>,
     framing: Framing,
     is_last: bool,
+    switches: bool,
+    limits: HeadLimits,
 }
 
 /// What the caller's connection can take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Downstream {
     /// The caller's version.
     pub version: Version,
@@ -30,38 +33,53 @@ pub struct Downstream {
 }
 
 impl ResponseHead {
+    /// A head that refuses what is larger than `limits`.
+    #[must_use]
+    pub fn limited_to(limits: HeadLimits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Gives back what an unusually large head took.
+    pub fn shrink(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(crate::KEPT_BYTES_MAX);
+    }
+
     /// Reads a head from the beginning of `input`. `answers_head` says whether the request was a `HEAD`.
     ///
     /// # Errors
     /// A [`Refusal`]: the upstream is to blame.
     pub fn parse(&mut self, input: &[u8], answers_head: bool) -> Result<Progress, Refusal> {
-        let mut slots = [const { MaybeUninit::uninit() }; FIELD_COUNT_MAX];
+        let mut slots = [const { MaybeUninit::uninit() }; FIELD_SLOTS];
         let mut response = httparse::Response::new(&mut []);
         let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
             &mut response,
             input,
             &mut slots,
         );
+        // The parser passes over empty lines; before an answer nobody may send one, and after a body it would hide that
+        // something came unasked (RFC 9112 §2.2 allows it before requests only).
+        if matches!(input.first(), Some(b'\r' | b'\n')) {
+            return Err(Refusal::StartLine);
+        }
         let consumed = match parsed {
-            Ok(httparse::Status::Complete(consumed)) if consumed <= HEAD_BYTES_MAX => consumed,
-            Ok(httparse::Status::Partial) if input.len() <= HEAD_BYTES_MAX => return Ok(Progress::Partial),
-            Ok(_) => return Err(Refusal::HeadTooLarge),
+            Ok(httparse::Status::Complete(consumed)) => consumed,
+            Ok(httparse::Status::Partial) if input.len() <= self.limits.bytes => {
+                return Ok(Progress::Partial);
+            }
+            Ok(httparse::Status::Partial) => return Err(Refusal::HeadTooLarge),
             Err(error) => return Err(gate::refusal_of(error)),
         };
         let head = input.get(..consumed).unwrap_or_default();
         gate::check_line_ends(head)?;
+        self.limits.check(consumed, response.headers.len())?;
         self.status = response.code.unwrap_or_default();
         if self.status < 100 {
             return Err(Refusal::Status);
         }
         self.version = if response.version == Some(0) { Version::Http10 } else { Version::Http11 };
         self.reason = Span::of(response.reason.unwrap_or_default().as_bytes(), head);
-        self.fields.clear();
-        self.fields.extend(response.headers.iter().map(|header| Field {
-            name: Span::of(header.name.as_bytes(), head),
-            value: Span::of(header.value, head),
-            kind: FieldKind::of(header.name.as_bytes()),
-        }));
+        self.fields.read(head, response.headers, |_, _| {});
         self.bytes.clear();
         self.bytes.extend_from_slice(head);
         self.decide_framing(answers_head)?;
@@ -70,12 +88,16 @@ impl ResponseHead {
 
     /// The framing that method, status and fields decide together (RFC 9112 §6.3).
     fn decide_framing(&mut self, answers_head: bool) -> Result<(), Refusal> {
-        let options = field::apply_connection(&self.bytes, &mut self.fields);
+        let options = self.fields.apply_connection(&self.bytes);
         let declared = gate::declared_framing(&self.bytes, &self.fields, self.version)?;
         self.declared_length = match declared {
             DeclaredFraming::Length(length) => Some(length),
             _ => None,
         };
+        self.switches = self.status == 101
+            && options.upgrade
+            && declared == DeclaredFraming::None
+            && self.value(FieldKind::Upgrade).is_some_and(|protocol| !protocol.is_empty());
         let has_no_body = answers_head || self.is_interim() || matches!(self.status, 204 | 304);
         self.framing = match declared {
             _ if has_no_body => Framing::Empty,
@@ -100,6 +122,12 @@ impl ResponseHead {
         self.status < 200
     }
 
+    /// Whether this is a well-formed agreement to speak another protocol (RFC 9110 §15.2.2).
+    #[must_use]
+    pub const fn switches(&self) -> bool {
+        self.switches
+    }
+
     /// How the body is framed.
     #[must_use]
     pub const fn framing(&self) -> Framing {
@@ -112,11 +140,18 @@ impl ResponseHead {
         self.is_last
     }
 
+    /// How long the upstream says it keeps the connection, less a second for the way there (RFC 9112 §9.3).
+    #[must_use]
+    pub fn keep_alive_limit(&self) -> Option<Duration> {
+        let value = std::str::from_utf8(self.value(FieldKind::KeepAlive)?).ok()?;
+        let timeout = value.split(',').find_map(|part| part.trim().strip_prefix("timeout="))?;
+        Some(Duration::from_secs(timeout.parse::<u64>().ok()?.saturating_sub(1)))
+    }
+
     /// The value of the first field of `kind`.
     #[must_use]
     pub fn value(&self, kind: FieldKind) -> Option<&[u8]> {
-        let field = self.fields.iter().find(|field| field.kind == kind)?;
-        Some(field.value.bytes(&self.bytes))
+        self.fields.of(kind).next().map(|field| field.value.bytes(&self.bytes))
     }
 
     /// Every field as it came, in order: name and value.
@@ -142,13 +177,13 @@ impl ResponseHead {
         out.push(b' ');
         out.extend_from_slice(self.reason.bytes(&self.bytes));
         out.extend_from_slice(b"\r\n");
-        for field in &self.fields {
-            if field.kind != FieldKind::ContentLength && !field.kind.is_hop_by_hop() {
-                field.write(&self.bytes, out);
-            }
-        }
+        let passes =
+            |field: &field::Field| field.kind != FieldKind::ContentLength && !field.kind.is_hop_by_hop();
+        self.fields.write_where(&self.bytes, out, passes, |_, _| {});
         if !self.is_interim() {
             self.write_framing(downstream, out);
+        } else if self.switches {
+            field::write_upgrade(self.value(FieldKind::Upgrade).unwrap_or_default(), out);
         }
         out.extend_from_slice(b"\r\n");
     }

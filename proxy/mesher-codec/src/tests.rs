@@ -10,7 +10,7 @@ use crate::{
     Authority, BodyDecoder, Framing, Piece, Progress, Refusal, RequestHead, ResponseHead, TargetForm, Version,
 };
 
-fn request(text: &str) -> Result<RequestHead, Refusal> {
+pub(crate) fn request(text: &str) -> Result<RequestHead, Refusal> {
     let mut head = RequestHead::default();
     match head.parse(text.as_bytes())? {
         Progress::Complete(_) => Ok(head),
@@ -18,7 +18,7 @@ fn request(text: &str) -> Result<RequestHead, Refusal> {
     }
 }
 
-fn written(head: &RequestHead, set: &[SetField<'_>]) -> String {
+pub(crate) fn written(head: &RequestHead, set: &[SetField<'_>]) -> String {
     let mut out = Vec::new();
     head.write(set, &mut out);
     String::from_utf8(out).unwrap()
@@ -79,7 +79,10 @@ fn hop_by_hop_fields_end_here() {
          Content-Length: 2\r\n\r\n",
     )
     .unwrap();
-    assert_eq!(written(&head, &[]), "GET / HTTP/1.1\r\nHost: a\r\nX-Kept: 1\r\nContent-Length: 2\r\n\r\n");
+    assert_eq!(
+        written(&head, &[]),
+        "GET / HTTP/1.1\r\nHost: a\r\nX-Kept: 1\r\nConnection: te\r\nTE: trailers\r\nContent-Length: 2\r\n\r\n"
+    );
     assert!(!head.is_last());
 }
 
@@ -270,7 +273,11 @@ fn a_response_is_written_for_what_the_caller_can_take() {
 }
 
 /// Decodes `input` given in parts of the sizes that `cuts` repeats. Returns body, trailers and what was left over.
-fn decode(framing: Framing, input: &[u8], cut: usize) -> Result<(Vec<u8>, Vec<u8>, usize), Refusal> {
+pub(crate) fn decode(
+    framing: Framing,
+    input: &[u8],
+    cut: usize,
+) -> Result<(Vec<u8>, Vec<u8>, usize), Refusal> {
     let mut decoder = BodyDecoder::new(framing);
     let (mut body, mut position) = (Vec::new(), 0);
     for end in (cut..input.len() + cut).step_by(cut).map(|end| end.min(input.len())) {

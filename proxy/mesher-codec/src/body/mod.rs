@@ -152,6 +152,24 @@ impl BodyDecoder {
         self.is_done()
     }
 
+    /// Why the body was refused, if it was: it is then of no further use.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Chunked(chunked) => chunked.refusal(),
+            _ => None,
+        }
+    }
+
+    /// How many trailer fields of a whole body are not passed on.
+    #[must_use]
+    pub fn dropped_trailer_count(&self) -> u32 {
+        match self {
+            Self::Chunked(chunked) => chunked.dropped_count(),
+            _ => 0,
+        }
+    }
+
     /// The trailer lines of a whole body, those that may be passed on.
     #[must_use]
     pub fn trailers(&self) -> &[u8] {

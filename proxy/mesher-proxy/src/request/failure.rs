@@ -54,6 +54,8 @@ pub(crate) enum FailureKind {
     RegistryAway,
     /// Too many names are known already, or too many look-ups wait.
     LookupLimit,
+    /// No connection to the endpoint became free, or too many calls wait for one.
+    PoolFull,
     /// The endpoint refused the connection.
     ConnectRefused,
     /// The endpoint did not accept a connection in time.
@@ -69,6 +71,16 @@ pub(crate) enum FailureKind {
 }
 
 impl FailureKind {
+    /// Which message was refused and for which reason, where that is what happened.
+    pub(crate) const fn refused(self) -> Option<(Message, &'static str)> {
+        match self {
+            Self::BadRequest(refusal) => Some((Message::Request, refusal.reason())),
+            Self::MethodNotAllowed | Self::HeadTimeout => Some((Message::Request, self.as_str())),
+            Self::BadResponse(refusal) => Some((Message::Response, refusal.reason())),
+            _ => None,
+        }
+    }
+
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::BadRequest(_) => "bad_request",
@@ -83,12 +95,31 @@ impl FailureKind {
             Self::NoEndpoint => "no_endpoint",
             Self::RegistryAway => "registry_away",
             Self::LookupLimit => "lookup_limit",
+            Self::PoolFull => "pool_full",
             Self::ConnectRefused => "connect_refused",
             Self::ConnectTimeout => "connect_timeout",
             Self::Terminated => "terminated",
             Self::ResponseTimeout => "response_timeout",
             Self::BadResponse(_) => "bad_response",
             Self::Internal => "internal",
+        }
+    }
+}
+
+/// Whose message was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Message {
+    /// The caller's.
+    Request,
+    /// The callee's.
+    Response,
+}
+
+impl Message {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Response => "response",
         }
     }
 }

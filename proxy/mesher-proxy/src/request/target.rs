@@ -26,6 +26,9 @@ pub(crate) async fn resolve(
     protocol: PortProtocol,
 ) -> Result<(View, Target), Failure> {
     let lower;
+    // A name with a dot at its end is the same name (RFC 3986 §3.2.2).
+    let authority =
+        Authority { host: authority.host.strip_suffix('.').unwrap_or(authority.host), ..authority };
     let host = if authority.host.bytes().any(|byte| byte.is_ascii_uppercase()) {
         lower = authority.host.to_ascii_lowercase();
         lower.as_str()
@@ -36,7 +39,7 @@ pub(crate) async fn resolve(
     if let Some(target) = find(worker, &snapshot, host, authority.port, protocol)? {
         return Ok((snapshot, target));
     }
-    ask(worker, host, authority).await?;
+    Box::pin(ask(worker, host, authority)).await?;
     let snapshot = worker.snapshot();
     match find(worker, &snapshot, host, authority.port, protocol)? {
         Some(target) => Ok((snapshot, target)),

@@ -11,7 +11,7 @@ use crate::worker::Worker;
 
 /// The entry that names the calling service.
 pub(crate) const SOURCE_KEY: &str = "x-cse-src-microservice";
-/// The largest context that is read; a larger one passes through untouched.
+/// The largest context of an incoming call that is read for the caller's name.
 const CONTEXT_BYTES_MAX: usize = 8 * 1024;
 
 /// The context of a call that brings none.
@@ -20,14 +20,12 @@ pub(crate) fn fresh(service: &str) -> String {
 }
 
 /// The context that an outgoing call gets: its own with our service as the source, or a fresh one.
-/// Empty where the caller's must pass untouched.
+///
+/// What is no JSON object is replaced: nobody passes who says something else about who calls. A head bounds its size.
 pub(crate) fn outgoing<'w>(worker: &'w Worker, request: &RequestHead) -> Cow<'w, str> {
     let Some(given) = request.value(FieldKind::CseContext) else {
         return Cow::Borrowed(&worker.shared.own_context);
     };
-    if given.len() > CONTEXT_BYTES_MAX {
-        return Cow::Borrowed("");
-    }
     match serde_json::from_slice::<Map<String, Value>>(given) {
         Ok(mut entries) => {
             entries.insert(SOURCE_KEY.to_owned(), worker.shared.bootstrap.identity.service.as_str().into());

@@ -8,13 +8,18 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use mesher_net::ConnectError;
 
-use crate::request::failure::{FailureKind, Side};
+use crate::request::failure::{FailureKind, Message, Side};
 use crate::request::invocation::{Code, Direction, Outcome, Protocol};
 use crate::snapshot::{Cluster, ClusterId, ClusterKind};
 use crate::telemetry::names::{BOUNDARY_COUNT, CODES_MAX, PEER_OTHER, PEER_OUTSIDE, PEER_UNKNOWN, PEERS_MAX};
 
 /// Longest name of a caller that is taken for a label.
 const PEER_BYTES_MAX: usize = 128;
+
+/// Largest context whose row is remembered.
+const CONTEXT_BYTES_MAX: usize = 512;
+/// Contexts whose rows are remembered.
+const CONTEXTS_MAX: usize = 1024;
 
 /// The place of a row: what is counted under one direction, peer and protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +47,11 @@ pub(crate) struct Counts {
     pub(crate) response_bytes: u64,
     pub(crate) failures: Vec<((Side, &'static str), u64)>,
     pub(crate) retries: Vec<(&'static str, u64)>,
+    /// Connections that have spoken another protocol, and those that do.
+    pub(crate) upgrades: u64,
+    pub(crate) active_upgrades: i64,
+    /// Kept upstream connections that were found closed: the call was sent again; it failed.
+    pub(crate) stale: [u64; 2],
 }
 
 /// A code as a label.
@@ -61,13 +71,40 @@ pub(crate) enum ConnectResult {
     Timeout,
 }
 
+/// Messages that were refused, by whose they were and why.
+pub(crate) type Refusals = BTreeMap<(Direction, Message, &'static str), u64>;
+
+/// Why a field is left out of a message that is passed on otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum DropReason {
+    /// It only looks like a field that frames the message or is trusted.
+    Alias,
+    /// It may not stand in a trailer.
+    Trailer,
+}
+
+impl DropReason {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Alias => "alias",
+            Self::Trailer => "trailer",
+        }
+    }
+}
+
+/// Fields that were left out, by why.
+pub(crate) type DroppedFields = BTreeMap<(Direction, DropReason), u64>;
+
 /// The counters of one worker.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     rows: Vec<(Labels, Counts)>,
     by_cluster: HashMap<(ClusterId, Protocol), Row, foldhash::fast::RandomState>,
     by_labels: HashMap<Labels, Row, foldhash::fast::RandomState>,
+    by_context: HashMap<Box<[u8]>, Row, foldhash::fast::RandomState>,
     connects: BTreeMap<(Arc<str>, ConnectResult), u64>,
+    refusals: Refusals,
+    dropped_fields: DroppedFields,
     pub(crate) downstream: [i64; 2],
     pub(crate) panics: u64,
     overflow: u64,
@@ -78,9 +115,13 @@ pub(crate) struct Counters {
 pub(crate) struct Report {
     pub(crate) rows: BTreeMap<Labels, Counts>,
     pub(crate) connects: BTreeMap<(Arc<str>, ConnectResult), u64>,
+    pub(crate) refusals: Refusals,
+    pub(crate) dropped_fields: DroppedFields,
     pub(crate) downstream: [i64; 2],
     /// Idle upstream connections, by peer.
     pub(crate) idle: BTreeMap<Arc<str>, i64>,
+    /// Calls that wait for an upstream connection.
+    pub(crate) waiting: i64,
     pub(crate) panics: u64,
     pub(crate) log_blocks_dropped: u64,
     pub(crate) overflow: u64,
@@ -98,11 +139,22 @@ impl Counters {
         row
     }
 
-    /// Forgets which rows belonged to clusters that are gone, once there are many. What was counted stays.
-    pub(crate) fn forget_clusters(&mut self, known: usize, is_known: impl Fn(ClusterId) -> bool) {
-        if self.by_cluster.len() > known * 4 + 64 {
-            self.by_cluster.retain(|(id, _), _| is_known(*id));
-        }
+    /// Forgets which rows belonged to clusters that are gone. What was counted stays.
+    pub(crate) fn forget_clusters(&mut self, is_known: impl Fn(ClusterId) -> bool) {
+        self.by_cluster.retain(|(id, _), _| is_known(*id));
+    }
+
+    /// A connection of this row's calls speaks another protocol now, or no longer.
+    pub(crate) fn upgraded(&mut self, row: Row, change: i64) {
+        let counts = self.counts(row);
+        counts.active_upgrades += change;
+        counts.upgrades += u64::from(change > 0);
+    }
+
+    /// A kept upstream connection turned out to be closed by its peer; the call was sent again, or was not.
+    pub(crate) fn met_stale(&mut self, row: Row, is_repeated: bool) {
+        let [repeated, failed] = &mut self.counts(row).stale;
+        *(if is_repeated { repeated } else { failed }) += 1;
     }
 
     /// A call was given up without an outcome: its task ended in a panic, or its worker did.
@@ -129,6 +181,27 @@ impl Counters {
         };
         let peer = caller.filter(is_name).unwrap_or(PEER_UNKNOWN);
         self.row(Labels { direction: Direction::Inbound, peer: peer.into(), protocol })
+    }
+
+    /// The row of a call that says `said` of its caller; `read` finds the caller's name in it. The same few texts come with
+    /// every call, so they are read once.
+    pub(crate) fn row_of_context(
+        &mut self,
+        said: &[u8],
+        protocol: Protocol,
+        read: impl FnOnce() -> Option<String>,
+    ) -> Row {
+        if let Some(row) = self.by_context.get(said) {
+            return *row;
+        }
+        let row = self.row_of_caller(read().as_deref(), protocol);
+        if said.len() <= CONTEXT_BYTES_MAX {
+            if self.by_context.len() >= CONTEXTS_MAX {
+                self.by_context.clear();
+            }
+            self.by_context.insert(said.into(), row);
+        }
+        row
     }
 
     /// The row of calls that lead nowhere or say nothing.
@@ -162,6 +235,10 @@ impl Counters {
 
     /// A call has ended.
     pub(crate) fn end(&mut self, row: Row, outcome: &Outcome, elapsed: Duration) {
+        let refused = outcome.failure.and_then(|(_, kind)| kind.refused());
+        if let (Some((message, reason)), Some((labels, _))) = (refused, self.rows.get(row.0)) {
+            *self.refusals.entry((labels.direction, message, reason)).or_default() += 1;
+        }
         let counts = self.counts(row);
         counts.active -= 1;
         counts.add_code(outcome.code);
@@ -173,6 +250,13 @@ impl Counters {
         counts.response_bytes += outcome.response_bytes;
         if let Some((side, kind)) = outcome.failure {
             add(&mut counts.failures, (side, kind.as_str()), 1);
+        }
+    }
+
+    /// Fields of a request were left out of what is passed on.
+    pub(crate) fn dropped(&mut self, direction: Direction, reason: DropReason, count: u32) {
+        if count > 0 {
+            *self.dropped_fields.entry((direction, reason)).or_default() += u64::from(count);
         }
     }
 
@@ -200,8 +284,11 @@ impl Counters {
         Report {
             rows: self.rows.iter().cloned().collect(),
             connects: self.connects.clone(),
+            refusals: self.refusals.clone(),
+            dropped_fields: self.dropped_fields.clone(),
             downstream: self.downstream,
             idle,
+            waiting: 0,
             panics: self.panics,
             log_blocks_dropped: 0,
             overflow: self.overflow,
@@ -230,6 +317,11 @@ impl Counts {
         self.connections += other.connections;
         self.request_bytes += other.request_bytes;
         self.response_bytes += other.response_bytes;
+        self.upgrades += other.upgrades;
+        self.active_upgrades += other.active_upgrades;
+        for (mine, theirs) in self.stale.iter_mut().zip(other.stale) {
+            *mine += theirs;
+        }
         for (key, count) in &other.failures {
             add(&mut self.failures, *key, *count);
         }
@@ -248,12 +340,19 @@ impl Report {
         for (key, count) in &other.connects {
             *self.connects.entry(key.clone()).or_default() += count;
         }
+        for (key, count) in &other.refusals {
+            *self.refusals.entry(*key).or_default() += count;
+        }
+        for (key, count) in &other.dropped_fields {
+            *self.dropped_fields.entry(*key).or_default() += count;
+        }
         for (mine, theirs) in self.downstream.iter_mut().zip(other.downstream) {
             *mine += theirs;
         }
         for (peer, count) in &other.idle {
             *self.idle.entry(Arc::clone(peer)).or_default() += count;
         }
+        self.waiting += other.waiting;
         self.panics += other.panics;
         self.log_blocks_dropped += other.log_blocks_dropped;
         self.overflow += other.overflow;

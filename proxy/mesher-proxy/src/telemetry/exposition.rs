@@ -131,6 +131,32 @@ impl Scrape {
         Ok(())
     }
 
+    /// What the gate refused or left out. The one place where each such message is counted by its reason.
+    fn gate(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let name = ("mesher_refusals", "Messages that were refused, by whose they were and why");
+        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        for ((direction, message, reason), count) in &self.report.refusals {
+            let pairs = vec![
+                ("direction", direction.as_str()),
+                ("service", self.service.as_str()),
+                ("message", message.as_str()),
+                ("reason", reason),
+            ];
+            family.counter(&pairs, *count)?;
+        }
+        let name = ("mesher_dropped_fields", "Header and trailer fields that were not passed on, by why");
+        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        for ((direction, reason), count) in &self.report.dropped_fields {
+            let pairs = vec![
+                ("direction", direction.as_str()),
+                ("service", self.service.as_str()),
+                ("reason", reason.as_str()),
+            ];
+            family.counter(&pairs, *count)?;
+        }
+        Ok(())
+    }
+
     /// A family with one sample for each direction and peer, protocols together.
     fn by_peer(
         &self,
@@ -176,6 +202,21 @@ impl Scrape {
         Ok(())
     }
 
+    /// Kept upstream connections that were found closed, and what became of the calls that met them.
+    fn stale(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let name =
+            ("mesher_upstream_stale", "Kept connections that their peer was closing when a call took them");
+        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        for (labels, counts) in self.rows().filter(|(_, counts)| counts.stale != [0, 0]) {
+            for (result, count) in ["repeated", "failed"].into_iter().zip(counts.stale) {
+                let mut pairs = self.shared(labels);
+                pairs.push(("result", result));
+                family.counter(&pairs, count)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Upstream connections in use, by peer. Those to the local application lead to the service itself.
     fn connections_in_use(&self) -> BTreeMap<&str, i64> {
         let mut sums = BTreeMap::<&str, i64>::new();
@@ -203,6 +244,9 @@ impl Scrape {
         for (peer, count) in &self.report.idle {
             family.gauge(&vec![("peer", peer), ("state", "idle")], *count)?;
         }
+        let name = ("mesher_upstream_waiting", "Calls that wait for a connection to an endpoint");
+        let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
+        family.gauge(&Vec::new(), self.report.waiting)?;
         let name = ("mesher_upstream_connects", "Connections to endpoints that were tried");
         let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
         for ((peer, result), count) in &self.report.connects {
@@ -289,6 +333,7 @@ impl Collector for Scrape {
         self.requests(encoder)?;
         self.durations(encoder)?;
         self.failures(encoder)?;
+        self.gate(encoder)?;
         let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         self.by_peer(
             encoder,
@@ -301,6 +346,11 @@ impl Collector for Scrape {
         let name = ("mesher_response_bytes", "Bytes of bodies to callers");
         self.by_peer(encoder, name, MetricType::Counter, |counts| signed(counts.response_bytes))?;
         self.retries(encoder)?;
+        let name = ("mesher_upgrades", "Connections that went over to another protocol");
+        self.by_peer(encoder, name, MetricType::Counter, |counts| signed(counts.upgrades))?;
+        let name = ("mesher_active_upgrades", "Connections that speak another protocol");
+        self.by_peer(encoder, name, MetricType::Gauge, |counts| counts.active_upgrades)?;
+        self.stale(encoder)?;
         self.connections(encoder)?;
         self.snapshot(encoder)?;
         self.own(encoder)

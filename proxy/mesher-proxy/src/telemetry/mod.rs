@@ -6,6 +6,7 @@ pub(crate) mod context;
 pub(crate) mod counters;
 pub(crate) mod exposition;
 pub(crate) mod names;
+pub(crate) mod refusal_log;
 
 #[cfg(test)]
 mod tests;
