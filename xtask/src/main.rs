@@ -7,6 +7,7 @@
     reason = "a tool at the terminal; its output is its result"
 )]
 
+mod bench;
 mod check;
 mod environment;
 mod skips;
@@ -23,6 +24,7 @@ cargo xtask COMMAND
   test [ARGUMENTS…]  build the binaries and run every suite; ARGUMENTS go to `cargo test`
   check              formatting, clippy, documentation, house rules, dependencies
   tidy               house rules only
+  bench [ARGUMENTS…] what a request costs, beside other proxies; `bench --help` tells the rest
 
 With CI set in the environment, whatever would be skipped at a desk is a failure.
 ";
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         ("test", rest) => suites::run(rest),
         ("check", []) => check::run(),
         ("tidy", []) => tidy::run(),
+        ("bench", rest) => bench::run(rest),
         ("help" | "--help" | "-h", _) => {
             print!("{HELP}");
             Ok(())

@@ -61,7 +61,9 @@ pub enum FieldKind {
     Upgrade,
     /// `TE`
     Te,
-    /// `Keep-Alive`, `Proxy-Connection`, `Proxy-Authenticate`, `Proxy-Authorization`, and what `Connection` names.
+    /// `Keep-Alive`
+    KeepAlive,
+    /// `Proxy-Connection`, `Proxy-Authenticate`, `Proxy-Authorization`, and what `Connection` names.
     Hop,
     /// `Via` that a Mesher proxy wrote; the value begins with [`MESHER_VIA`].
     MesherVia,
@@ -112,7 +114,7 @@ impl FieldKind {
             6 if is("expect") => Self::Expect,
             7 if is("upgrade") => Self::Upgrade,
             10 if is("connection") => Self::Connection,
-            10 if is("keep-alive") => Self::Hop,
+            10 if is("keep-alive") => Self::KeepAlive,
             12 if is("proxy-status") => Self::ProxyStatus,
             13 if is("x-cse-context") => Self::CseContext,
             14 if is("content-length") => Self::ContentLength,
@@ -135,7 +137,13 @@ impl FieldKind {
     pub const fn is_hop_by_hop(self) -> bool {
         matches!(
             self,
-            Self::Connection | Self::Hop | Self::Te | Self::Upgrade | Self::TransferEncoding | Self::Alias
+            Self::Connection
+                | Self::KeepAlive
+                | Self::Hop
+                | Self::Te
+                | Self::Upgrade
+                | Self::TransferEncoding
+                | Self::Alias
         )
     }
 }
@@ -151,9 +159,113 @@ pub struct Field {
     pub kind: FieldKind,
 }
 
+/// Which kinds of fields a head has.
+#[derive(Debug, Clone, Copy, Default)]
+struct KindSet(u32);
+
+impl KindSet {
+    fn add(&mut self, kind: FieldKind) {
+        self.0 |= 1 << kind as u32;
+    }
+
+    const fn has(self, kind: FieldKind) -> bool {
+        self.0 & (1 << kind as u32) != 0
+    }
+}
+
+/// The fields of one head, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    list: Vec<Field>,
+    kinds: KindSet,
+}
+
+impl Fields {
+    /// Takes the fields of `head` in place of those before. `see` learns of each.
+    pub(crate) fn read(
+        &mut self,
+        head: &[u8],
+        headers: &[httparse::Header<'_>],
+        mut see: impl FnMut(FieldKind, &[u8]),
+    ) {
+        self.list.clear();
+        let mut kinds = KindSet::default();
+        self.list.extend(headers.iter().map(|header| {
+            let name = header.name.as_bytes();
+            let kind = FieldKind::of_field(name, header.value);
+            kinds.add(kind);
+            see(kind, header.value);
+            Field { name: Span::of(name, head), value: Span::of(header.value, head), kind }
+        }));
+        self.kinds = kinds;
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Field> {
+        self.list.iter()
+    }
+
+    /// Whether a field of `kind` came.
+    pub(crate) const fn has(&self, kind: FieldKind) -> bool {
+        self.kinds.has(kind)
+    }
+
+    /// All fields of `kind`, in order. Costs nothing where there is none.
+    pub(crate) fn of(&self, kind: FieldKind) -> impl Iterator<Item = &Field> + Clone {
+        let list = if self.has(kind) { self.list.as_slice() } else { &[] };
+        list.iter().filter(move |field| field.kind == kind)
+    }
+
+    /// What the `Connection` fields ask for; the fields that they name end here.
+    pub(crate) fn apply_connection(&mut self, head: &[u8]) -> ConnectionOptions {
+        if self.has(FieldKind::Connection) {
+            apply_connection(head, &mut self.list)
+        } else {
+            ConnectionOptions::default()
+        }
+    }
+
+    /// Appends the fields of `head` that `passes` lets through; neighbours leave in one copy. In the place of every other
+    /// line, `instead` may append another. Unusual white space around a value is not passed on.
+    pub(crate) fn write_where(
+        &self,
+        head: &[u8],
+        out: &mut Vec<u8>,
+        passes: impl Fn(&Field) -> bool,
+        mut instead: impl FnMut(&Field, &mut Vec<u8>),
+    ) {
+        let end = head.len().saturating_sub(b"\r\n".len());
+        let line = |index: usize| self.list.get(index).map_or(end, |field| field.name.start as usize);
+        let mut unwritten = line(0);
+        for (index, field) in self.list.iter().enumerate() {
+            let (does_pass, next) = (passes(field), line(index + 1));
+            if does_pass && field.is_plain(next) {
+                continue;
+            }
+            out.extend_from_slice(head.get(unwritten..line(index)).unwrap_or_default());
+            if does_pass {
+                field.write(head, out)
+            } else {
+                instead(field, out)
+            }
+            unwritten = next;
+        }
+        out.extend_from_slice(head.get(unwritten..end).unwrap_or_default());
+    }
+}
+
 impl Field {
+    /// Whether its line, which ends before `next`, has one space before the value and nothing after it.
+    fn is_plain(&self, next: usize) -> bool {
+        let value = (self.name.start + self.name.length + 2) as usize;
+        self.value.start as usize == value && value + self.value.length as usize + 2 == next
+    }
+
     /// Appends this field as one line.
-    pub(crate) fn write(&self, whole: &[u8], out: &mut Vec<u8>) {
+    fn write(&self, whole: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(self.name.bytes(whole));
         out.extend_from_slice(b": ");
         out.extend_from_slice(self.value.bytes(whole));
@@ -180,7 +292,7 @@ pub(crate) struct ConnectionOptions {
 ///
 /// `close` wins over `keep-alive` wherever it stands. Fields that frame the message keep their kind: a sender cannot
 /// make `Content-Length` vanish by naming it.
-pub(crate) fn apply_connection(whole: &[u8], fields: &mut [Field]) -> ConnectionOptions {
+fn apply_connection(whole: &[u8], fields: &mut [Field]) -> ConnectionOptions {
     let mut options = ConnectionOptions::default();
     for index in 0..fields.len() {
         let Some(field) = fields.get(index).copied().filter(|field| field.kind == FieldKind::Connection)

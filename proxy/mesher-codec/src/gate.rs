@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 
 use memchr::{memchr, memchr_iter};
 
-use crate::field::{Field, FieldKind};
+use crate::field::{FieldKind, Fields};
 use crate::{FIELD_SLOTS, Framing, METHOD_BYTES_MAX, Refusal, TARGET_BYTES_MAX, Version};
 
 /// Refuses a head in which a line ends with LF alone. The parser underneath takes both; two readers of one message
@@ -127,12 +127,15 @@ impl DeclaredFraming {
 /// Reads the framing fields. Anything that two readers could take differently is refused (RFC 9112 §6.1, §6.3).
 pub(crate) fn declared_framing(
     whole: &[u8],
-    fields: &[Field],
+    fields: &Fields,
     version: Version,
 ) -> Result<DeclaredFraming, Refusal> {
+    if !fields.has(FieldKind::ContentLength) && !fields.has(FieldKind::TransferEncoding) {
+        return Ok(DeclaredFraming::None);
+    }
     let mut length = None;
     let mut is_chunked = false;
-    for field in fields {
+    for field in fields.iter() {
         match field.kind {
             FieldKind::ContentLength if length.is_some() => return Err(Refusal::ContentLength),
             FieldKind::ContentLength => length = Some(decimal(field.value.bytes(whole))?),

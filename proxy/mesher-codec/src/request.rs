@@ -3,7 +3,7 @@
 
 use std::mem::MaybeUninit;
 
-use crate::field::{self, Field, FieldKind, Span};
+use crate::field::{self, Field, FieldKind, Fields, Span};
 use crate::gate::DeclaredFraming;
 use crate::{
     Authority, FIELD_SLOTS, FORWARDED_COUNT_MAX, Framing, HeadLimits, METHOD_BYTES_MAX, Progress, Refusal,
@@ -28,16 +28,17 @@ pub enum TargetForm {
 #[derive(Debug, Default)]
 pub struct RequestHead {
     bytes: Vec<u8>,
-    fields: Vec<Field>,
+    fields: Fields,
     method: Span,
     path: Span,
     authority: Span,
+    host: Span,
+    port: Option<u16>,
     upgrade: Span,
     form: TargetForm,
     version: Version,
     framing: Framing,
     is_last: bool,
-    has_te: bool,
     alias_count: u32,
     limits: HeadLimits,
 }
@@ -102,20 +103,13 @@ impl RequestHead {
     }
 
     fn read_fields(&mut self, head: &[u8], headers: &[httparse::Header<'_>]) -> Result<(), Refusal> {
-        self.fields.clear();
-        (self.alias_count, self.has_te) = (0, false);
-        let mut forwarded_count = 0;
-        self.fields.extend(headers.iter().map(|header| {
-            let kind = FieldKind::of_field(header.name.as_bytes(), header.value);
-            match kind {
-                FieldKind::Alias => self.alias_count += 1,
-                FieldKind::Te => self.has_te = true,
-                FieldKind::ForwardedFor => forwarded_count += gate::entry_count(header.value),
-                _ => {}
-            }
-            let name = Span::of(header.name.as_bytes(), head);
-            Field { name, value: Span::of(header.value, head), kind }
-        }));
+        let (mut alias_count, mut forwarded_count) = (0, 0);
+        self.fields.read(head, headers, |kind, value| match kind {
+            FieldKind::Alias => alias_count += 1,
+            FieldKind::ForwardedFor => forwarded_count += gate::entry_count(value),
+            _ => {}
+        });
+        self.alias_count = alias_count;
         if forwarded_count > FORWARDED_COUNT_MAX { Err(Refusal::TooManyForwarded) } else { Ok(()) }
     }
 
@@ -127,7 +121,8 @@ impl RequestHead {
             return Err(Refusal::TargetTooLong);
         }
         let is_target_byte = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
-        if !target.bytes().all(is_target_byte) || target.contains("%00") {
+        let holds_nul = || memchr::memchr(b'%', target.as_bytes()).is_some() && target.contains("%00");
+        if !target.bytes().all(is_target_byte) || holds_nul() {
             return Err(Refusal::Target);
         }
         let span = |part: &str| Span::of(part.as_bytes(), head);
@@ -150,7 +145,7 @@ impl RequestHead {
 
     /// What cannot be checked before all fields are known.
     fn check(&mut self) -> Result<(), Refusal> {
-        let options = field::apply_connection(&self.bytes, &mut self.fields);
+        let options = self.fields.apply_connection(&self.bytes);
         let declared = gate::declared_framing(&self.bytes, &self.fields, self.version)?;
         self.framing = declared.of_request();
         self.is_last = options.close
@@ -173,7 +168,7 @@ impl RequestHead {
         if !is_named || self.version == Version::Http10 {
             return Ok(());
         }
-        let mut asked = self.fields.iter().filter(|field| field.kind == FieldKind::Upgrade);
+        let mut asked = self.fields.of(FieldKind::Upgrade);
         let Some(first) = asked.next() else { return Ok(()) };
         let value = first.value.bytes(&self.bytes);
         if value.is_empty() || value.to_ascii_lowercase().starts_with(b"h2c") {
@@ -191,31 +186,43 @@ impl RequestHead {
     /// Exactly one `Host` on HTTP/1.1, at most one on HTTP/1.0. In absolute form the target's authority is the one
     /// that counts, for routing and for the next hop alike (RFC 9112 §3.2.2).
     fn check_host(&mut self) -> Result<(), Refusal> {
-        let mut hosts = self.fields.iter().filter(|field| field.kind == FieldKind::Host);
-        let host = hosts.next();
-        if hosts.next().is_some() || (host.is_none() && self.version == Version::Http11) {
+        let (host, has_more) = {
+            let mut hosts = self.fields.of(FieldKind::Host).map(|field| field.value);
+            (hosts.next(), hosts.next().is_some())
+        };
+        if has_more || (host.is_none() && self.version == Version::Http11) {
             return Err(Refusal::Host);
         }
+        (self.host, self.port) = (Span::default(), None);
         if let Some(host) = host {
-            Authority::parse(host.value.bytes(&self.bytes))?;
-            if self.form != TargetForm::Absolute {
-                self.authority = host.value;
-            }
+            self.read_authority(host)?;
         }
-        if self.form == TargetForm::Absolute {
-            Authority::parse(self.authority.bytes(&self.bytes))?;
+        if self.form == TargetForm::Absolute { self.read_authority(self.authority) } else { Ok(()) }
+    }
+
+    fn read_authority(&mut self, authority: Span) -> Result<(), Refusal> {
+        let Authority { host, port } = Authority::parse(authority.bytes(&self.bytes))?;
+        (self.host, self.port) = (Span::of(host.as_bytes(), &self.bytes), port);
+        if self.form != TargetForm::Absolute {
+            self.authority = authority;
         }
         Ok(())
     }
 
     fn check_expectation(&self) -> Result<(), Refusal> {
-        let mut expectations = self.fields.iter().filter(|field| field.kind == FieldKind::Expect);
+        let mut expectations = self.fields.of(FieldKind::Expect);
         let is_known = match (expectations.next(), expectations.next()) {
             (None, _) => true,
             (Some(only), None) => only.value.bytes(&self.bytes).eq_ignore_ascii_case(b"100-continue"),
             (Some(_), Some(_)) => false,
         };
         if is_known || self.version == Version::Http10 { Ok(()) } else { Err(Refusal::Expectation) }
+    }
+
+    /// Whether the method is this one; methods are case-sensitive.
+    #[must_use]
+    pub fn is(&self, method: &str) -> bool {
+        self.method.bytes(&self.bytes) == method.as_bytes()
     }
 
     /// The method, as it came; methods are case-sensitive.
@@ -237,7 +244,10 @@ impl RequestHead {
     /// The host that the request names; `None` for an HTTP/1.0 request without `Host`.
     #[must_use]
     pub fn authority(&self) -> Option<Authority<'_>> {
-        Authority::parse(self.authority.bytes(&self.bytes)).ok()
+        if self.host.is_empty() {
+            return None;
+        }
+        Some(Authority { host: self.host.text(&self.bytes), port: self.port })
     }
 
     /// The form of the target.
@@ -266,7 +276,7 @@ impl RequestHead {
 
     /// Whether the sender takes trailers: the one thing of `TE` that is passed on (RFC 9110 §10.1.4).
     fn takes_trailers(&self) -> bool {
-        self.has_te
+        self.fields.has(FieldKind::Te)
             && self.values(FieldKind::Te).any(|value| {
                 value
                     .split(|&byte| byte == b',')
@@ -289,13 +299,12 @@ impl RequestHead {
     /// The value of the first field of `kind`.
     #[must_use]
     pub fn value(&self, kind: FieldKind) -> Option<&[u8]> {
-        let field = self.fields.iter().find(|field| field.kind == kind)?;
-        Some(field.value.bytes(&self.bytes))
+        self.values(kind).next()
     }
 
     /// The values of all fields of `kind`, in order.
     pub fn values(&self, kind: FieldKind) -> impl Iterator<Item = &[u8]> {
-        self.fields.iter().filter(move |field| field.kind == kind).map(|field| field.value.bytes(&self.bytes))
+        self.fields.of(kind).map(|field| field.value.bytes(&self.bytes))
     }
 
     /// Every field as it came, in order: name and value.
@@ -315,18 +324,22 @@ impl RequestHead {
         out.extend_from_slice(b" HTTP/1.1\r\n");
         self.write_absolute_host(out);
         let mut is_set = [false; 8];
-        for field in &self.fields {
-            if let Some(index) =
-                set.iter().position(|own| own.kind == field.kind && own.kind != FieldKind::Other)
-            {
+        let own = |kind: FieldKind| match kind {
+            FieldKind::Other => None,
+            _ => set.iter().position(|own| own.kind == kind),
+        };
+        self.fields.write_where(
+            &self.bytes,
+            out,
+            |field| own(field.kind).is_none() && self.passes(field),
+            |field, out| {
+                let Some(index) = own(field.kind) else { return };
                 let done = is_set.get_mut(index).map(|done| std::mem::replace(done, true));
                 if done == Some(false) {
                     write_set(set.get(index), out);
                 }
-            } else if self.passes(field) {
-                field.write(&self.bytes, out);
-            }
-        }
+            },
+        );
         for (own, _) in set.iter().zip(is_set).filter(|(_, done)| !done) {
             write_set(Some(own), out);
         }
@@ -342,8 +355,7 @@ impl RequestHead {
 
     /// In absolute form the next hop's `Host` is the target's authority, whatever the field said.
     fn write_absolute_host(&self, out: &mut Vec<u8>) {
-        let has_host = self.fields.iter().any(|field| field.kind == FieldKind::Host);
-        if self.form == TargetForm::Absolute || !has_host {
+        if self.form == TargetForm::Absolute || !self.fields.has(FieldKind::Host) {
             out.extend_from_slice(b"Host: ");
             out.extend_from_slice(self.authority.bytes(&self.bytes));
             out.extend_from_slice(b"\r\n");

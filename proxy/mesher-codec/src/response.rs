@@ -2,8 +2,9 @@
 //! It must not decide about retries, and must never present a body as complete that its framing does not end.
 
 use std::mem::MaybeUninit;
+use std::time::Duration;
 
-use crate::field::{self, Field, FieldKind, Span};
+use crate::field::{self, FieldKind, Fields, Span};
 use crate::gate::{self, DeclaredFraming};
 use crate::{FIELD_SLOTS, Framing, HeadLimits, Progress, Refusal, Version};
 
@@ -11,7 +12,7 @@ use crate::{FIELD_SLOTS, Framing, HeadLimits, Progress, Refusal, Version};
 #[derive(Debug, Default)]
 pub struct ResponseHead {
     bytes: Vec<u8>,
-    fields: Vec<Field>,
+    fields: Fields,
     status: u16,
     reason: Span,
     version: Version,
@@ -23,7 +24,7 @@ pub struct ResponseHead {
 }
 
 /// What the caller's connection can take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Downstream {
     /// The caller's version.
     pub version: Version,
@@ -56,6 +57,11 @@ impl ResponseHead {
             input,
             &mut slots,
         );
+        // The parser passes over empty lines; before an answer nobody may send one, and after a body it would hide that
+        // something came unasked (RFC 9112 §2.2 allows it before requests only).
+        if matches!(input.first(), Some(b'\r' | b'\n')) {
+            return Err(Refusal::StartLine);
+        }
         let consumed = match parsed {
             Ok(httparse::Status::Complete(consumed)) => consumed,
             Ok(httparse::Status::Partial) if input.len() <= self.limits.bytes => {
@@ -73,12 +79,7 @@ impl ResponseHead {
         }
         self.version = if response.version == Some(0) { Version::Http10 } else { Version::Http11 };
         self.reason = Span::of(response.reason.unwrap_or_default().as_bytes(), head);
-        self.fields.clear();
-        self.fields.extend(response.headers.iter().map(|header| Field {
-            name: Span::of(header.name.as_bytes(), head),
-            value: Span::of(header.value, head),
-            kind: FieldKind::of(header.name.as_bytes()),
-        }));
+        self.fields.read(head, response.headers, |_, _| {});
         self.bytes.clear();
         self.bytes.extend_from_slice(head);
         self.decide_framing(answers_head)?;
@@ -87,7 +88,7 @@ impl ResponseHead {
 
     /// The framing that method, status and fields decide together (RFC 9112 §6.3).
     fn decide_framing(&mut self, answers_head: bool) -> Result<(), Refusal> {
-        let options = field::apply_connection(&self.bytes, &mut self.fields);
+        let options = self.fields.apply_connection(&self.bytes);
         let declared = gate::declared_framing(&self.bytes, &self.fields, self.version)?;
         self.declared_length = match declared {
             DeclaredFraming::Length(length) => Some(length),
@@ -139,11 +140,18 @@ impl ResponseHead {
         self.is_last
     }
 
+    /// How long the upstream says it keeps the connection, less a second for the way there (RFC 9112 §9.3).
+    #[must_use]
+    pub fn keep_alive_limit(&self) -> Option<Duration> {
+        let value = std::str::from_utf8(self.value(FieldKind::KeepAlive)?).ok()?;
+        let timeout = value.split(',').find_map(|part| part.trim().strip_prefix("timeout="))?;
+        Some(Duration::from_secs(timeout.parse::<u64>().ok()?.saturating_sub(1)))
+    }
+
     /// The value of the first field of `kind`.
     #[must_use]
     pub fn value(&self, kind: FieldKind) -> Option<&[u8]> {
-        let field = self.fields.iter().find(|field| field.kind == kind)?;
-        Some(field.value.bytes(&self.bytes))
+        self.fields.of(kind).next().map(|field| field.value.bytes(&self.bytes))
     }
 
     /// Every field as it came, in order: name and value.
@@ -169,11 +177,9 @@ impl ResponseHead {
         out.push(b' ');
         out.extend_from_slice(self.reason.bytes(&self.bytes));
         out.extend_from_slice(b"\r\n");
-        for field in &self.fields {
-            if field.kind != FieldKind::ContentLength && !field.kind.is_hop_by_hop() {
-                field.write(&self.bytes, out);
-            }
-        }
+        let passes =
+            |field: &field::Field| field.kind != FieldKind::ContentLength && !field.kind.is_hop_by_hop();
+        self.fields.write_where(&self.bytes, out, passes, |_, _| {});
         if !self.is_interim() {
             self.write_framing(downstream, out);
         } else if self.switches {

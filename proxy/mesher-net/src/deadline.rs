@@ -1,5 +1,5 @@
 //! Coarse deadlines of a worker's connections: setting one costs a store, and one task looks at them all.
-//! They must not be used where less than a second matters.
+//! They must not be used where less than half a second matters.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -7,12 +7,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// How often deadlines are looked at, and so how late one may fire.
-pub const TICK: Duration = Duration::from_secs(1);
+pub const TICK: Duration = Duration::from_millis(500);
 
 /// The deadlines of one worker.
 #[derive(Debug, Default)]
 pub struct Deadlines {
-    /// Seconds since the worker began.
+    /// Ticks since the worker began.
     now: Cell<u64>,
     entries: RefCell<Vec<Rc<Entry>>>,
 }
@@ -25,7 +25,7 @@ pub struct Deadline {
 
 #[derive(Debug, Default)]
 struct Entry {
-    /// The second at which it fires; 0 when it is not set.
+    /// The tick at which it fires; 0 when it is not set.
     fires_at: Cell<u64>,
     is_idle: Cell<bool>,
     has_fired: Cell<bool>,
@@ -41,7 +41,7 @@ impl Deadlines {
         Deadline { entry }
     }
 
-    /// Lets a second pass: fires what is due. Called every [`TICK`] by the worker.
+    /// Lets a tick pass: fires what is due. Called every [`TICK`] by the worker.
     pub fn tick(&self) {
         let now = self.now.get() + 1;
         self.now.set(now);
@@ -79,7 +79,10 @@ impl Deadlines {
 impl Deadline {
     /// Sets the deadline to `limit` from now, rounded up to whole ticks.
     pub fn set(&self, deadlines: &Deadlines, limit: Duration) {
-        self.entry.fires_at.set(deadlines.now.get() + limit.as_secs().max(1) + 1);
+        // One more, because the current tick has begun already.
+        let ticks = limit.as_millis().div_ceil(TICK.as_millis()).max(1) + 1;
+        let ticks = u64::try_from(ticks).unwrap_or(u64::MAX);
+        self.entry.fires_at.set(deadlines.now.get().saturating_add(ticks));
         self.entry.is_idle.set(false);
         self.entry.has_fired.set(false);
     }

@@ -12,7 +12,7 @@ pub mod worker;
 
 pub use deadline::{Deadline, Deadlines};
 pub use listener::{BindError, Fallback};
-pub use pool::Pool;
+pub use pool::{Connection, Grant, Pool, PoolLimits, Turn};
 pub use scratch::Scratch;
 pub use socket::{ConnectError, Socket};
 

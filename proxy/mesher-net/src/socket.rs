@@ -95,8 +95,8 @@ impl Socket {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 
-    /// Closes the connection so that the peer sees it break, not end: what it still works on is wanted by nobody.
-    pub fn abort(self) {
+    /// From now on, closing this connection lets the peer see it break, not end.
+    pub fn reset_on_close(&self) {
         // Where the option cannot be set the peer sees an end, and learns at its next write.
         let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
     }

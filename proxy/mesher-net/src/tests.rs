@@ -1,13 +1,13 @@
 //! Sockets, pool, listeners and children against the real system.
 //! They must use free ports only and leave no process behind.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::listener::{self, BindError, Fallback};
-use crate::{ConnectError, Pool, Socket, process, route, worker};
+use crate::{ConnectError, Connection, Grant, Pool, PoolLimits, Socket, Turn, process, route, worker};
 
 const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const LIMIT: Duration = Duration::from_secs(5);
@@ -34,37 +34,109 @@ fn a_refused_connection_says_where() {
     assert!(matches!(refused, Err(ConnectError::Refused { address: at, .. }) if at == address));
 }
 
-#[test]
-fn the_pool_forgets_what_closed_and_what_is_old() {
+const ONE: PoolLimits = PoolLimits { connections: 1, queue: 2 };
+const MANY: PoolLimits = PoolLimits { connections: 100, queue: 100 };
+
+/// A listener that lets connections wait, and a way to connect to it.
+fn peer() -> (TcpListener, SocketAddr) {
     let peer = TcpListener::bind(ANY).unwrap();
     let address = peer.local_addr().unwrap();
+    (peer, address)
+}
+
+/// Connects on a granted place, and gives the connection back as idle.
+async fn fill(pool: &mut Pool<u32>, key: u32, address: SocketAddr, now: Instant) {
+    assert!(matches!(pool.ask(key, now, false), Turn::Granted(Grant::Place)));
+    let socket = Socket::connect(address, LIMIT).await.unwrap();
+    pool.connected(key);
+    pool.release(key, Some(Connection { socket, expires_at: now + 2 * LIMIT }), now, LIMIT);
+}
+
+fn is_open(turn: &Turn) -> bool {
+    matches!(turn, Turn::Granted(Grant::Open(_)))
+}
+
+#[test]
+fn the_pool_forgets_what_closed_and_what_is_old() {
+    let (peer, address) = peer();
     worker::block_on(async {
-        let mut pool = Pool::default();
-        let connect = async || Socket::connect(address, LIMIT).await.unwrap();
+        let mut pool = Pool::new(MANY);
         let now = Instant::now();
-        let first = connect().await;
-        let (mut accepted, _) = peer.accept().unwrap();
-        pool.put(1_u32, first, now, LIMIT);
-        assert!(pool.take(&2, now).is_none(), "another endpoint's");
-        assert!(pool.take(&1, now + LIMIT).is_none(), "too old");
+        fill(&mut pool, 1, address, now).await;
+        let _first = peer.accept().unwrap();
+        assert!(!is_open(&pool.ask(2, now, true)), "another endpoint's");
+        assert!(!is_open(&pool.ask(1, now + LIMIT, true)), "too old");
         assert!(pool.is_empty());
 
-        pool.put(1, connect().await, now, LIMIT);
+        fill(&mut pool, 1, address, now).await;
         let _second = peer.accept().unwrap();
-        assert!(pool.take(&1, now).is_some(), "fresh");
+        assert!(is_open(&pool.ask(1, now, true)), "fresh");
 
-        let third = connect().await;
+        fill(&mut pool, 1, address, now).await;
         let (closing, _) = peer.accept().unwrap();
-        pool.put(1, third, now, LIMIT);
         drop(closing);
         until(|| {
             pool.sweep(now, |_| true);
             pool.is_empty()
         })
         .await;
-        accepted.write_all(b"x").unwrap();
     })
     .unwrap();
+}
+
+#[test]
+fn a_connection_that_is_used_past_its_age_is_not_kept() {
+    let (_peer, address) = peer();
+    worker::block_on(async {
+        let mut pool = Pool::new(MANY);
+        let now = Instant::now();
+        fill(&mut pool, 1, address, now).await;
+        let Turn::Granted(Grant::Open(connection)) = pool.ask(1, now, true) else { panic!("not kept") };
+        pool.release(1, Some(connection), now + 3 * LIMIT, LIMIT);
+        assert!(pool.is_empty());
+    })
+    .unwrap();
+}
+
+#[test]
+fn calls_wait_in_turn_for_a_place_and_for_a_connection() {
+    let (_peer, address) = peer();
+    worker::block_on(async {
+        let mut pool = Pool::new(ONE);
+        let now = Instant::now();
+        assert!(matches!(pool.ask(1, now, true), Turn::Granted(Grant::Place)));
+        let Turn::Waits(first) = pool.ask(1, now, true) else { panic!("the first does not wait") };
+        let Turn::Waits(second) = pool.ask(1, now, true) else { panic!("the second does not wait") };
+        assert!(matches!(pool.ask(1, now, true), Turn::Full));
+        assert!(
+            matches!(pool.ask(2, now, true), Turn::Granted(Grant::Place)),
+            "another endpoint has its own"
+        );
+        // The first gives up: the connection goes to the second.
+        drop(first);
+        let socket = Socket::connect(address, LIMIT).await.unwrap();
+        pool.connected(1);
+        pool.release(1, Some(Connection { socket, expires_at: now + LIMIT }), now, LIMIT);
+        assert!(matches!(second.await, Ok(Grant::Open(_))));
+        // Its connection breaks: whoever waits next gets the place.
+        let Turn::Waits(third) = pool.ask(1, now, true) else { panic!("the third does not wait") };
+        assert_eq!(pool.waiting_count(), 1);
+        pool.release(1, None, now, LIMIT);
+        assert!(matches!(third.await, Ok(Grant::Place)));
+    })
+    .unwrap();
+}
+
+#[test]
+fn connections_come_about_in_turn() {
+    let mut pool = Pool::new(PoolLimits { connections: 1000, queue: 1000 });
+    let now = Instant::now();
+    let turns: Vec<_> = (0..200).map(|_| pool.ask(1, now, true)).collect();
+    let granted = turns.iter().filter(|turn| matches!(turn, Turn::Granted(_))).count();
+    assert_eq!((granted, pool.waiting_count()), (128, 72));
+    // One that has come about, or failed to, lets the next begin.
+    pool.connected(1);
+    assert_eq!(pool.waiting_count(), 71);
 }
 
 /// Waits, bounded, until `holds`, letting the runtime see its sockets in between.
@@ -111,7 +183,7 @@ fn a_deadline_fires_once_its_seconds_have_passed() {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     first.set(&deadlines, Duration::from_secs(2));
     second.set_idle(&deadlines, Duration::from_secs(100));
-    for _ in 0..2 {
+    for _ in 0..4 {
         deadlines.tick();
         assert!(first.poll_passed(&mut context).is_pending());
     }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::proxy::{DRAIN_TIME_MAX, ProxyError};
-use crate::request::accept::{self, Purpose};
+use crate::request::accept::{self, Door, Purpose};
 use crate::telemetry::access_log;
 use crate::worker::{Order, Shared, Worker};
 
@@ -34,10 +34,14 @@ pub(crate) fn start(
 ) -> Result<(Vec<mpsc::UnboundedSender<Order>>, Workers), ProxyError> {
     let (mut orders, mut workers) = (Vec::new(), Vec::new());
     let (log, log_writer) = access_log::start_writer().map_err(ProxyError::Worker)?;
+    let doors: Vec<_> = listeners.iter().map(|(_, purpose)| Door::new(purpose.clone())).collect();
     for number in 0..shared.bootstrap.workers {
         let (order, received) = mpsc::unbounded_channel();
         let shared = Arc::clone(shared);
-        let lent = listeners.iter().map(|(listener, purpose)| Ok((listener.try_clone()?, purpose.clone())));
+        let lent = listeners
+            .iter()
+            .zip(&doors)
+            .map(|((listener, _), door)| Ok((listener.try_clone()?, door.clone())));
         let lent = lent.collect::<std::io::Result<Vec<_>>>().map_err(ProxyError::Worker)?;
         let (name, log) = (format!("mesher-worker-{number}"), log.clone());
         let thread =
@@ -51,19 +55,15 @@ pub(crate) fn start(
 /// One worker's life.
 async fn work(
     worker: Worker,
-    listeners: Vec<(TcpListener, Purpose)>,
+    listeners: Vec<(TcpListener, Door)>,
     mut orders: mpsc::UnboundedReceiver<Order>,
 ) {
     let worker = Rc::new(worker);
     let mut accepting = Vec::new();
-    for (listener, purpose) in listeners {
+    for (listener, door) in listeners {
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => {
-                accepting.push(tokio::task::spawn_local(accept::accept(
-                    Rc::clone(&worker),
-                    listener,
-                    purpose,
-                )));
+                accepting.push(tokio::task::spawn_local(accept::accept(Rc::clone(&worker), listener, door)));
             }
             Err(error) => tracing::error!(%error, "a worker cannot watch its listener"),
         }
@@ -75,6 +75,7 @@ async fn work(
             order = orders.recv() => match order {
                 Some(Order::Report(answer)) => {
                     let mut report = worker.counters.borrow().report(worker.idle_connections());
+                    report.waiting = worker.waiting_calls();
                     report.log_blocks_dropped = worker.log.borrow().dropped;
                     // Whoever asked may have given up.
                     let _ = answer.send(report);

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use mesher_net::{Deadlines, Pool, Scratch};
 use mesher_traffic::RoundRobin;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::bootstrap::Bootstrap;
+use crate::bootstrap::{Bootstrap, Limits};
 use crate::discovery::Lookup;
 use crate::request::exchange::Buffers;
 use crate::request::invocation::{Direction, InvocationId};
@@ -83,6 +83,9 @@ pub(crate) struct Worker {
     )]
     spare_buffers: RefCell<Vec<Box<Buffers>>>,
     next_invocation: Cell<u64>,
+    is_between_seconds: Cell<bool>,
+    /// Number of the snapshot after which everything unknown was forgotten.
+    swept_snapshot: Cell<u64>,
     number: usize,
 }
 
@@ -90,10 +93,9 @@ impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, number: usize, log: Writer) -> Self {
         let snapshot = RefCell::new(View::of(shared.snapshot.load_full()));
         Self {
-            shared,
             scratch: Scratch::default(),
             deadlines: Deadlines::default(),
-            pool: RefCell::default(),
+            pool: RefCell::new(Pool::new(shared.bootstrap.limits.pool)),
             counters: RefCell::default(),
             log: RefCell::new(LogBuffer::new(log)),
             refusal_log: RefusalLog::default(),
@@ -103,8 +105,16 @@ impl Worker {
             snapshot,
             spare_buffers: RefCell::default(),
             next_invocation: Cell::new(fastrand::u64(..)),
+            is_between_seconds: Cell::new(false),
+            swept_snapshot: Cell::new(0),
             number,
+            shared,
         }
+    }
+
+    /// The bounds of the data path.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.shared.bootstrap.limits
     }
 
     /// The current snapshot. An invocation keeps what it got.
@@ -137,7 +147,8 @@ impl Worker {
 
     /// Buffers for a connection that becomes busy.
     pub(crate) fn take_buffers(&self) -> Box<Buffers> {
-        self.spare_buffers.borrow_mut().pop().unwrap_or_default()
+        let spare = self.spare_buffers.borrow_mut().pop();
+        spare.unwrap_or_else(|| Box::new(Buffers::new(self.limits().head)))
     }
 
     /// Takes back the buffers of a connection that is idle again.
@@ -166,28 +177,66 @@ impl Worker {
         idle
     }
 
+    /// Calls that wait for an upstream connection.
+    pub(crate) fn waiting_calls(&self) -> i64 {
+        i64::try_from(self.pool.borrow().waiting_count()).unwrap_or(i64::MAX)
+    }
+
     /// Counts an upstream connection while it is used for a call of `row`.
     pub(crate) fn use_connection(&self, row: Row) -> InUse<'_> {
         self.counters.borrow_mut().use_connection(row, 1);
         InUse { worker: self, row }
     }
 
-    /// One second has passed: deadlines, idle connections, the log, what belonged to clusters that are gone.
+    /// Counts a connection that speaks another protocol, until the result is dropped.
+    pub(crate) fn count_upgrade(&self, row: Row) -> Upgraded<'_> {
+        self.counters.borrow_mut().upgraded(row, 1);
+        Upgraded { worker: self, row }
+    }
+
+    /// A tick of the clock has passed: deadlines; and every second idle connections, the log, what belonged to clusters
+    /// that are gone.
     pub(crate) fn tick(&self) {
         self.deadlines.tick();
-        let snapshot = self.snapshot();
-        self.pool.borrow_mut().sweep(Instant::now(), |id| snapshot.has_endpoint(*id));
-        let clusters = snapshot.clusters().count();
-        let mut rotations = self.rotations.borrow_mut();
-        if rotations.len() > clusters * 2 + 16 {
-            rotations.retain(|id, _| snapshot.clusters().any(|cluster| cluster.id == *id));
+        let is_between = !self.is_between_seconds.get();
+        self.is_between_seconds.set(is_between);
+        if !is_between {
+            self.sweep();
+            self.log.borrow_mut().flush();
+            self.refusal_log.tick();
         }
-        drop(rotations);
-        self.counters
-            .borrow_mut()
-            .forget_clusters(clusters, |id| snapshot.clusters().any(|cluster| cluster.id == id));
-        self.log.borrow_mut().flush();
-        self.refusal_log.tick();
+    }
+
+    fn sweep(&self) {
+        let snapshot = self.snapshot();
+        let mut pool = self.pool.borrow_mut();
+        let is_same = self.swept_snapshot.replace(snapshot.number) == snapshot.number;
+        if is_same {
+            pool.sweep(Instant::now(), |_| true);
+            return;
+        }
+        let known: HashSet<_, foldhash::fast::RandomState> =
+            snapshot.clusters().flat_map(|cluster| &cluster.endpoints).map(|endpoint| endpoint.id).collect();
+        pool.sweep(Instant::now(), |id| known.contains(id));
+        let clusters: HashSet<_, foldhash::fast::RandomState> =
+            snapshot.clusters().map(|cluster| cluster.id).collect();
+        self.rotations.borrow_mut().retain(|id, _| clusters.contains(id));
+        self.counters.borrow_mut().forget_clusters(|id| clusters.contains(&id));
+    }
+}
+
+/// A connection that speaks another protocol, counted until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Upgraded<'w> {
+    worker: &'w Worker,
+    row: Row,
+}
+
+impl Drop for Upgraded<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut counters) = self.worker.counters.try_borrow_mut() {
+            counters.upgraded(self.row, -1);
+        }
     }
 }
 

@@ -25,3 +25,4 @@ mod stop;
 mod streaming;
 mod tcp;
 mod transfer;
+mod upgrade;

@@ -38,20 +38,20 @@ fn a_connection_is_kept_only_where_its_message_ended() {
     let closing = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     let endless = "HTTP/1.1 200 OK\r\n\r\n";
     let last = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-    let table: &[(&str, &[u8], &str, &[u8], bool, bool)] = &[
-        (GET, b"", EMPTY, b"", true, true),
-        (GET, b"", long, b"abc", true, true),
-        (GET, b"", long, b"ab", false, false),
-        (GET, b"", closing, b"", true, false),
-        (GET, b"", endless, b"abc", false, false),
-        (last, b"", EMPTY, b"", false, true),
-        (POST, b"body", EMPTY, b"", true, true),
-        (POST, b"bo", EMPTY, b"", false, false),
+    let table = [
+        (GET, "", EMPTY, "", true, true),
+        (GET, "", long, "abc", true, true),
+        (GET, "", long, "a", false, false),
+        (GET, "", closing, "", true, false),
+        (GET, "", endless, "abc", false, false),
+        (last, "", EMPTY, "", false, true),
+        (POST, "body", EMPTY, "", true, true),
+        (POST, "bo", EMPTY, "", false, false),
     ];
     for (asked, body, answered, answer, downstream, upstream) in table {
-        let conversation = run(asked, body, answered, answer).unwrap();
+        let conversation = run(asked, body.as_bytes(), answered, answer.as_bytes()).unwrap();
         let kept = (conversation.keeps_downstream(), conversation.keeps_upstream(false));
-        assert_eq!(kept, (*downstream, *upstream), "{asked:?} {answered:?}");
+        assert_eq!(kept, (downstream, upstream), "{asked:?} {answered:?}");
         assert!(!conversation.keeps_upstream(true), "bytes that nobody asked for");
     }
 }

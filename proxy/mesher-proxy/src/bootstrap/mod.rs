@@ -5,9 +5,11 @@
 //! |---|---|
 //! | `table` | every setting: its names, its kind, whether this release has its feature |
 //! | `sources` | where values come from, and which of several wins |
+//! | `limits` | the bounds of the data path |
 //! | `values` | how each value is read |
 //! | `problem` | what is wrong, where, and how to mend it |
 
+mod limits;
 mod problem;
 mod sources;
 mod table;
@@ -20,6 +22,7 @@ use std::time::Duration;
 use mesher_client::Address;
 use mesher_net::Fallback;
 
+pub use limits::Limits;
 pub use problem::{BootstrapError, Problem};
 pub use sources::Sources;
 pub use table::{SETTINGS, Setting};
@@ -71,6 +74,8 @@ pub struct Bootstrap {
     pub drain_notice: Duration,
     /// What to do when a listening port is taken.
     pub fallback: Fallback,
+    /// Bounds of the data path.
+    pub limits: Limits,
 }
 
 /// Who the local application is.
@@ -199,6 +204,7 @@ impl Bootstrap {
             access_log: reader.access_log("access_log"),
             drain_notice: reader.duration("drain_notice", DRAIN_NOTICE_DEFAULT),
             fallback: reader.fallback("when_taken"),
+            limits: Limits::read(&mut reader),
         };
         reader.check_loopback("outbound_listen", bootstrap.outbound_listen);
         for outbound in &bootstrap.tcp_outbound {

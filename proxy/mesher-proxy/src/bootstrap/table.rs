@@ -151,6 +151,98 @@ pub const SETTINGS: &[Setting] = &[
         &[],
         "what to do when a listening port is taken: `fail`, `any-port`; `fail`",
     ),
+    built(
+        "head_bytes_max",
+        "MESHER_HEAD_BYTES_MAX",
+        &[],
+        "largest head, of requests (431) and of answers (502), in bytes, 256 to 1048576; `65536`",
+    ),
+    built("head_fields_max", "MESHER_HEAD_FIELDS_MAX", &[], "most fields of one head, 1 to 256; `100`"),
+    built(
+        "body_bytes_max",
+        "MESHER_BODY_BYTES_MAX",
+        &[],
+        "largest body of a request, in bytes, or `off` (413); `off`: bodies are streamed, not held",
+    ),
+    built(
+        "head_time_max",
+        "MESHER_HEAD_TIME_MAX",
+        &[],
+        "from the first byte of a head to its last, and the wait for a connection's first byte (408), `10s`",
+    ),
+    built(
+        "idle_time_max",
+        "MESHER_IDLE_TIME_MAX",
+        &[],
+        "a caller's connection without a request, after at least one, `300s`",
+    ),
+    built(
+        "sender_rate_min",
+        "MESHER_SENDER_RATE_MIN",
+        &[],
+        "least that a caller must send of a body, in bytes a second, or `off` (408); `512`",
+    ),
+    built(
+        "reader_rate_min",
+        "MESHER_READER_RATE_MIN",
+        &[],
+        "least that a caller must read of an answer, in bytes a second, or `off` (the connection ends); `512`",
+    ),
+    built("rate_window", "MESHER_RATE_WINDOW", &[], "the time over which both rates are measured, `30s`"),
+    built(
+        "connect_time_max",
+        "MESHER_CONNECT_TIME_MAX",
+        &[],
+        "one attempt to connect to an endpoint (504), `1s`",
+    ),
+    built(
+        "response_time_max",
+        "MESHER_RESPONSE_TIME_MAX",
+        &[],
+        "from the last byte of a request that was sent to the head of its answer (504), `300s`",
+    ),
+    built(
+        "stall_time_max",
+        "MESHER_STALL_TIME_MAX",
+        &[],
+        "silence of an upstream in the middle of its answer (the answer is cut off), `300s`",
+    ),
+    built(
+        "connections_max",
+        "MESHER_CONNECTIONS_MAX",
+        &[],
+        "connections of callers for each listener; more wait in the backlog, `20000`",
+    ),
+    built(
+        "upstream_connections_max",
+        "MESHER_UPSTREAM_CONNECTIONS_MAX",
+        &[],
+        "connections to one endpoint, for each worker, `4096`",
+    ),
+    built(
+        "upstream_queue_max",
+        "MESHER_UPSTREAM_QUEUE_MAX",
+        &[],
+        "calls that wait for a connection to one endpoint, for each worker; more are refused (503), `10000`",
+    ),
+    built(
+        "upstream_queue_time_max",
+        "MESHER_UPSTREAM_QUEUE_TIME_MAX",
+        &[],
+        "how long a call waits for a connection (503), `1s`",
+    ),
+    built(
+        "upstream_age_max",
+        "MESHER_UPSTREAM_AGE_MAX",
+        &[],
+        "how long an upstream connection is used for further calls; up to a tenth less, at random, `30m`",
+    ),
+    built(
+        "upgrade_idle_time_max",
+        "MESHER_UPGRADE_IDLE_TIME_MAX",
+        &[],
+        "silence of both sides after an upgrade, for example to WebSocket, `1h`",
+    ),
 ];
 
 /// The setting with this key.

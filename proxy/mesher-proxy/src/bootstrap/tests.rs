@@ -83,7 +83,10 @@ fn every_name_of_a_built_setting_is_read() {
         "tcp_outbound" => "127.0.0.1:6379=cache",
         "access_log" => "all",
         "when_taken" => "any-port",
-        "drain_notice" => "500ms",
+        key if key.ends_with("_time_max") || key.ends_with("_age_max") => "7s",
+        "drain_notice" | "rate_window" => "500ms",
+        "head_bytes_max" => "8192",
+        key if key.ends_with("_max") || key.ends_with("_min") => "77",
         _ => "anything",
     };
     let default = format!("{:?}", load("", &[("MESHER_SERVICE", "default-name")]).unwrap());
@@ -142,7 +145,11 @@ fn bad_values_are_named_with_their_remedy() {
         ("MESHER_WORKERS", "0", "a number from 1"),
         ("MD", "novalue", "is no pair"),
         ("MESHER_DRAIN_NOTICE", "2", "a time with its unit"),
-        ("MESHER_DRAIN_NOTICE", "2h", "a time with its unit"),
+        ("MESHER_DRAIN_NOTICE", "25h", "a time with its unit, at most a day"),
+        ("MESHER_HEAD_TIME_MAX", "0s", "nothing can happen in no time"),
+        ("MESHER_HEAD_FIELDS_MAX", "257", "a number from 1 to 256"),
+        ("MESHER_BODY_BYTES_MAX", "16M", "a number of bytes, or off"),
+        ("MESHER_UPSTREAM_CONNECTIONS_MAX", "0", "a number from 1"),
         ("MESHER_ACCESS_LOG", "some", "one of off, failures, all"),
         ("MESHER_APP", "-a", "begins and ends with"),
     ];

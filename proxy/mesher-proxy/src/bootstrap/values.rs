@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use mesher_client::Address;
@@ -20,7 +21,7 @@ pub(super) const SERVICE_MISSING: &str =
 /// Most data threads that can be asked for.
 const WORKERS_MAX: usize = 1024;
 /// The longest time that a setting can ask for.
-const DURATION_MAX: Duration = Duration::from_secs(3600);
+const DURATION_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Most characters of a service name.
 const NAME_CHARACTERS_MAX: usize = 128;
 
@@ -203,20 +204,31 @@ impl Reader {
         })
     }
 
-    /// `2s`, `500ms`, `1m`.
+    /// `2s`, `500ms`, `1m`, `1h`.
     pub(super) fn duration(&mut self, key: &str, absent: Duration) -> Duration {
+        self.read(key, absent, parse_duration)
+    }
+
+    /// A time that something may take: as [`Self::duration`], and more than nothing.
+    pub(super) fn limit(&mut self, key: &str, absent: Duration) -> Duration {
+        self.read(key, absent, |text| match parse_duration(text)? {
+            Duration::ZERO => Err("nothing can happen in no time; name at least 1ms".to_owned()),
+            time => Ok(time),
+        })
+    }
+
+    pub(super) fn count(&mut self, key: &str, absent: usize, range: RangeInclusive<usize>) -> usize {
         self.read(key, absent, |text| {
-            let wrong = || "a time with its unit, at most an hour: 500ms, 2s, 1m".to_owned();
-            let end = text.find(|character: char| !character.is_ascii_digit()).ok_or_else(wrong)?;
-            let (number, unit) = text.split_at(end);
-            let milliseconds = match unit {
-                "ms" => 1,
-                "s" => 1000,
-                "m" => 60_000,
-                _ => return Err(wrong()),
-            };
-            let time = number.parse::<u64>().ok().and_then(|number| number.checked_mul(milliseconds));
-            time.map(Duration::from_millis).filter(|time| *time <= DURATION_MAX).ok_or_else(wrong)
+            let count = text.parse().ok().filter(|count| range.contains(count));
+            count.ok_or_else(|| format!("a number from {} to {}", range.start(), range.end()))
+        })
+    }
+
+    /// A number of bytes, or `off`.
+    pub(super) fn bound(&mut self, key: &str, absent: Option<u64>) -> Option<u64> {
+        self.read(key, absent, |text| match text {
+            "off" => Ok(None),
+            _ => text.parse().map(Some).map_err(|_| "a number of bytes, or off".to_owned()),
         })
     }
 
@@ -243,6 +255,21 @@ impl Reader {
             });
         }
     }
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "a time with its unit, at most a day: 500ms, 2s, 1m, 1h".to_owned();
+    let end = text.find(|character: char| !character.is_ascii_digit()).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(end);
+    let milliseconds = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(wrong()),
+    };
+    let time = number.parse::<u64>().ok().and_then(|number| number.checked_mul(milliseconds));
+    time.map(Duration::from_millis).filter(|time| *time <= DURATION_MAX).ok_or_else(wrong)
 }
 
 fn items(text: &str) -> impl Iterator<Item = &str> {

@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mesher_net::Socket;
@@ -12,8 +13,6 @@ use crate::request::invocation::Direction;
 use crate::request::{flow, serve};
 use crate::worker::Worker;
 
-/// Connections that one worker serves at a time.
-const CONNECTIONS_MAX: usize = 20_000;
 /// How long a worker waits when it cannot take another connection.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -39,15 +38,30 @@ impl Purpose {
     }
 }
 
+/// What all workers know of one listener.
+#[derive(Debug, Clone)]
+pub(crate) struct Door {
+    pub(crate) purpose: Purpose,
+    /// Its open connections, of all workers.
+    pub(crate) open: Arc<AtomicUsize>,
+}
+
+impl Door {
+    pub(crate) fn new(purpose: Purpose) -> Self {
+        Self { purpose, open: Arc::default() }
+    }
+}
+
 /// Accepts until the worker stops.
-pub(crate) async fn accept(worker: Rc<Worker>, listener: TcpListener, purpose: Purpose) {
+pub(crate) async fn accept(worker: Rc<Worker>, listener: TcpListener, door: Door) {
     loop {
-        if worker.connection_count.get() >= CONNECTIONS_MAX {
+        if door.open.load(Ordering::Relaxed) >= worker.limits().connections_max {
+            // Another worker's connection may be the next to end, and nobody tells us of it.
             tokio::time::sleep(PAUSE).await;
             continue;
         }
         match listener.accept().await {
-            Ok((stream, peer)) => start(&worker, Socket::accepted(stream, peer), purpose.clone()),
+            Ok((stream, peer)) => start(&worker, Socket::accepted(stream, peer), &door),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 // Out of descriptors or memory: those that end free some.
@@ -69,9 +83,9 @@ fn is_of_one_connection(error: &std::io::Error) -> bool {
     )
 }
 
-fn start(worker: &Rc<Worker>, socket: Socket, purpose: Purpose) {
-    let guard = ConnectionGuard::new(Rc::clone(worker), purpose.direction());
-    let worker = Rc::clone(worker);
+fn start(worker: &Rc<Worker>, socket: Socket, door: &Door) {
+    let guard = ConnectionGuard::new(Rc::clone(worker), door);
+    let (worker, purpose) = (Rc::clone(worker), door.purpose.clone());
     tokio::task::spawn_local(async move {
         let _guard = guard;
         match purpose {
@@ -88,12 +102,14 @@ fn start(worker: &Rc<Worker>, socket: Socket, purpose: Purpose) {
 struct ConnectionGuard {
     worker: Rc<Worker>,
     direction: Direction,
+    open: Arc<AtomicUsize>,
 }
 
 impl ConnectionGuard {
-    fn new(worker: Rc<Worker>, direction: Direction) -> Self {
+    fn new(worker: Rc<Worker>, door: &Door) -> Self {
         worker.connection_count.set(worker.connection_count.get() + 1);
-        let guard = Self { worker, direction };
+        door.open.fetch_add(1, Ordering::Relaxed);
+        let guard = Self { worker, direction: door.purpose.direction(), open: Arc::clone(&door.open) };
         guard.count(1);
         guard
     }
@@ -110,6 +126,7 @@ impl ConnectionGuard {
 impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.count(-1);
+        self.open.fetch_sub(1, Ordering::Relaxed);
         if std::thread::panicking()
             && let Ok(mut counters) = self.worker.counters.try_borrow_mut()
         {

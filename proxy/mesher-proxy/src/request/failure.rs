@@ -54,6 +54,8 @@ pub(crate) enum FailureKind {
     RegistryAway,
     /// Too many names are known already, or too many look-ups wait.
     LookupLimit,
+    /// No connection to the endpoint became free, or too many calls wait for one.
+    PoolFull,
     /// The endpoint refused the connection.
     ConnectRefused,
     /// The endpoint did not accept a connection in time.
@@ -93,6 +95,7 @@ impl FailureKind {
             Self::NoEndpoint => "no_endpoint",
             Self::RegistryAway => "registry_away",
             Self::LookupLimit => "lookup_limit",
+            Self::PoolFull => "pool_full",
             Self::ConnectRefused => "connect_refused",
             Self::ConnectTimeout => "connect_timeout",
             Self::Terminated => "terminated",

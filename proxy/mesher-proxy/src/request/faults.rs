@@ -5,21 +5,32 @@ use mesher_codec::Refusal;
 use mesher_net::ConnectError;
 use mesher_traffic::Safety;
 
-use crate::request::exchange::SILENCE_MAX;
+use crate::bootstrap::Limits;
 use crate::request::failure::{Failure, FailureKind, Side};
 use crate::request::pump::PumpError;
+use crate::request::vigil::Wait;
 
-/// Nothing came for too long: the rest of the request, or the answer.
-pub(crate) fn silence(request_is_read: bool) -> Failure {
-    let seconds = SILENCE_MAX.as_secs();
-    if request_is_read {
-        let detail = format!("no answer within {seconds} s");
-        Failure::upstream(FailureKind::ResponseTimeout, Safety::Spent, detail)
-    } else {
-        Failure::downstream(
-            FailureKind::Stalled,
-            format!("nothing of the request's body came for {seconds} s"),
-        )
+/// Whoever had to act took too long, before there was an answer.
+pub(crate) fn silence(wait: Wait, limits: &Limits) -> Failure {
+    match wait {
+        Wait::Sender => {
+            let (least, seconds) = (limits.sender_rate_min.unwrap_or(0), limits.rate_window.as_secs_f64());
+            let detail =
+                format!("the request's body came slower than {least} bytes a second over {seconds} s");
+            Failure::downstream(FailureKind::Stalled, detail)
+        }
+        _ => {
+            let detail = format!("no answer within {} s", limits.response_time_max.as_secs_f64());
+            Failure::upstream(FailureKind::ResponseTimeout, Safety::Spent, detail)
+        }
+    }
+}
+
+/// The same, in the middle of the answer.
+pub(crate) fn stalled(wait: Wait) -> PumpError {
+    match wait {
+        Wait::Reader => PumpError::Sink(std::io::ErrorKind::TimedOut.into()),
+        _ => PumpError::Stalled,
     }
 }
 
@@ -49,8 +60,9 @@ pub(crate) fn source_failure(error: &PumpError) -> Failure {
 /// The answer could not be brought to its end.
 pub(crate) fn stream_failure(error: &PumpError) -> (Side, FailureKind, String) {
     match error {
-        PumpError::Source(Some(error)) if error.kind() == std::io::ErrorKind::TimedOut => {
-            (Side::Upstream, FailureKind::Stalled, "the answer stalled".to_owned())
+        PumpError::Stalled => (Side::Upstream, FailureKind::Stalled, "the answer stalled".to_owned()),
+        PumpError::Idle => {
+            (Side::Downstream, FailureKind::Stalled, "neither side said anything for too long".to_owned())
         }
         PumpError::Source(Some(error)) => {
             (Side::Upstream, FailureKind::Terminated, format!("the answer broke off: {error}"))
@@ -60,6 +72,9 @@ pub(crate) fn stream_failure(error: &PumpError) -> (Side, FailureKind, String) {
         }
         PumpError::Refused(refusal) => {
             (Side::Upstream, FailureKind::BadResponse(*refusal), refusal.to_string())
+        }
+        PumpError::Sink(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+            (Side::Downstream, FailureKind::Stalled, "the caller reads too slowly".to_owned())
         }
         PumpError::Sink(error) => {
             (Side::Downstream, FailureKind::Terminated, format!("the caller ended: {error}"))

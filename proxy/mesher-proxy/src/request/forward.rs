@@ -3,19 +3,14 @@
 
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::{Code, Exchange, Invocation};
-use crate::worker::Worker;
 
 /// Tries the current endpoint once.
-pub(crate) async fn forward<E: Exchange>(
-    worker: &Worker,
-    call: &mut Invocation,
-    exchange: &mut E,
-) -> Result<Code, Failure> {
+pub(crate) async fn forward<E: Exchange>(call: &mut Invocation, exchange: &mut E) -> Result<Code, Failure> {
     if call.endpoint.is_none() {
         return Err(Failure::local(FailureKind::NoEndpoint, "no handler chose an endpoint"));
     }
     call.tries += 1;
-    let reply = exchange.send(worker, call).await;
+    let reply = exchange.send(call).await;
     if reply.is_err() {
         call.mark_tried();
     }

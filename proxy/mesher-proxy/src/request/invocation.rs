@@ -176,13 +176,13 @@ pub(crate) struct Operation<'a> {
 /// One call as its protocol sees it. `invoke` and the chain drive every protocol through these steps.
 pub(crate) trait Exchange {
     /// One try: sends the call to the current endpoint, up to the first sign of an answer.
-    async fn send(&mut self, worker: &Worker, call: &Invocation) -> Result<Code, Failure>;
+    async fn send(&mut self, call: &Invocation) -> Result<Code, Failure>;
 
     /// Brings the answer to the caller, and the rest of the call to the callee, to the end.
-    async fn relay(&mut self, worker: &Worker, call: &Invocation) -> Outcome;
+    async fn relay(&mut self, call: &Invocation) -> Outcome;
 
     /// Tells the caller that there is no answer, and why.
-    async fn refuse(&mut self, worker: &Worker, call: &Invocation, failure: Failure) -> Outcome;
+    async fn refuse(&mut self, call: &Invocation, failure: Failure) -> Outcome;
 
     /// What was called.
     fn operation(&self) -> Operation<'_>;

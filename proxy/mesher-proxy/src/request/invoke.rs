@@ -12,8 +12,8 @@ use crate::worker::Worker;
 pub(crate) async fn invoke<E: Exchange>(worker: &Worker, call: &mut Invocation, exchange: &mut E) -> Outcome {
     let active = Active { worker, row: call.row };
     let outcome = match travel(worker, call, exchange).await {
-        Ok(_) => exchange.relay(worker, call).await,
-        Err(failure) => exchange.refuse(worker, call, failure).await,
+        Ok(_) => exchange.relay(call).await,
+        Err(failure) => exchange.refuse(call, failure).await,
     };
     // From here on the handlers count its end.
     std::mem::forget(active);
@@ -50,7 +50,7 @@ async fn travel<E: Exchange>(
             reply = handler.request(worker, call).map(|()| Code::None);
         }
         if reply.is_ok() {
-            reply = forward::forward(worker, call, exchange).await;
+            reply = forward::forward(call, exchange).await;
         }
         loop {
             let Some(above) = depth.checked_sub(1) else { return reply };

@@ -15,15 +15,20 @@
 //! | `invocation` | the neutral call, and what a protocol must offer to have its calls handled |
 //! | `invoke` | one invocation from start to outcome: the chain down, `forward`, the chain up, one exit |
 //! | `forward` | the last step of the chain: the endpoint, the try |
-//! | `exchange` | HTTP/1.1's side of a try: send the head, stream the body, bring the answer back |
-//! | `reply` | the head of an answer, and interim ones |
+//! | `upstream` | a connection for a try, from the pool or new, within its bounds |
+//! | `exchange` | HTTP/1.1's side of a call: send it, bring the answer back, or say why there is none |
+//! | `converse` | the two halves of that on the connections: up to the answer's head, and the answer's body |
+//! | `reply` | reading the head of an answer, watching the caller who waits |
 //! | `pump` | one direction of a body or a flow, with back-pressure |
+//! | `tunnel` | both directions of an opaque flow, or of what follows an upgrade |
+//! | `vigil` | how long an exchange waits for whom |
 //! | `failure` | how an invocation can go wrong: side, kind, whether a further try is safe |
 //! | `faults` | what a broken or silent connection means for its call |
 //! | `respond` | the one table from failure to status, and the answer's bytes |
 //! | `finish` | what is recorded of every invocation |
 
 pub(crate) mod accept;
+pub(crate) mod converse;
 pub(crate) mod exchange;
 pub(crate) mod failure;
 pub(crate) mod faults;
@@ -37,6 +42,9 @@ pub(crate) mod reply;
 pub(crate) mod respond;
 pub(crate) mod serve;
 pub(crate) mod target;
+pub(crate) mod tunnel;
+pub(crate) mod upstream;
+pub(crate) mod vigil;
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,9 @@
-//! Reading the head of an answer, and passing interim ones on.
+//! Reading the head of an answer, and watching the caller who waits for it.
 //! It must never read an answer's head twice, and must leave the bytes after it untouched.
 
 use std::task::{Context, Poll};
 
-use mesher_codec::response::Downstream;
-use mesher_codec::{Progress, Refusal, RequestHead, ResponseHead, Version};
+use mesher_codec::{Progress, Refusal, ResponseHead};
 use mesher_net::Socket;
 use mesher_net::scratch::READ_BYTES_MAX;
 use mesher_traffic::Safety;
@@ -12,8 +11,8 @@ use mesher_traffic::Safety;
 use crate::request::failure::{Failure, FailureKind};
 use crate::worker::Worker;
 
-/// Interim responses of one call that are passed on.
-const INTERIM_MAX: u32 = 32;
+/// How a TLS alert begins.
+const TLS_ALERT: &[u8] = &[0x15, 0x03];
 
 /// Reads up to the end of the next head. Bytes after it are left in `input`.
 pub(crate) fn read_head(
@@ -56,6 +55,7 @@ pub(crate) fn read_head(
                         input.extend_from_slice(bytes);
                         Poll::Ready(Ok(false))
                     }
+                    Err(_) if bytes.starts_with(TLS_ALERT) => Poll::Ready(Err(tls_alert())),
                     Err(refusal) => Poll::Ready(Err(bad_response(refusal))),
                 }
             }
@@ -96,48 +96,6 @@ pub(crate) fn watch_caller(
     Poll::Pending
 }
 
-/// Judges the `count`th interim response of a call, and passes it on.
-pub(crate) fn take_interim(
-    context: &mut Context<'_>,
-    socket: &mut Socket,
-    (request, response): (&RequestHead, &ResponseHead),
-    count: u32,
-    worker: &Worker,
-) -> Result<(), Failure> {
-    if response.status() == 101 {
-        return Err(bad_response(Refusal::UnaskedUpgrade));
-    }
-    if count > INTERIM_MAX {
-        return Err(bad_response(Refusal::TooManyInterim));
-    }
-    pass_interim(context, socket, request, response, worker)
-}
-
-/// Passes an interim response on. Callers of HTTP/1.0 know none.
-fn pass_interim(
-    context: &mut Context<'_>,
-    socket: &mut Socket,
-    request: &RequestHead,
-    response: &ResponseHead,
-    worker: &Worker,
-) -> Result<(), Failure> {
-    if request.version() == Version::Http10 {
-        return Ok(());
-    }
-    let downstream = Downstream { version: Version::Http11, is_last: false };
-    let written = worker.scratch.with_output(|output| {
-        response.write(downstream, output);
-        match socket.poll_write(context, output) {
-            Poll::Ready(Ok(written)) => written == output.len(),
-            _ => false,
-        }
-    });
-    // Nothing was written to this caller before, so a full buffer means that it does not read.
-    let stuck =
-        || Failure::downstream(FailureKind::Terminated, "the caller does not take an interim response");
-    written.then_some(()).ok_or_else(stuck)
-}
-
 fn terminated(has_part: bool, error: Option<&std::io::Error>) -> Failure {
     let detail = match error {
         Some(error) => format!("the connection broke before the answer: {error}"),
@@ -147,7 +105,13 @@ fn terminated(has_part: bool, error: Option<&std::io::Error>) -> Failure {
     Failure::upstream(FailureKind::Terminated, safety, detail)
 }
 
-fn bad_response(refusal: Refusal) -> Failure {
+/// A peer that expects TLS has read nothing of the call.
+fn tls_alert() -> Failure {
+    let detail = "the endpoint answers with a TLS alert: it expects TLS";
+    Failure::upstream(FailureKind::Terminated, Safety::MayHaveActed, detail)
+}
+
+pub(crate) fn bad_response(refusal: Refusal) -> Failure {
     Failure::upstream(
         FailureKind::BadResponse(refusal),
         Safety::Spent,

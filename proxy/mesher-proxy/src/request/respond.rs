@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::InvocationId;
+use crate::worker::Worker;
 
 /// How long a caller may take to read an answer of ours.
 pub(crate) const WRITE_TIME_MAX: Duration = Duration::from_secs(5);
@@ -39,7 +40,7 @@ pub(crate) const fn verdict(kind: FailureKind) -> Verdict {
         FailureKind::DnsTimeout => (504, "dns_timeout", false),
         FailureKind::Loop => (502, "proxy_loop_detected", false),
         FailureKind::NoEndpoint | FailureKind::RegistryAway => (503, "destination_unavailable", false),
-        FailureKind::LookupLimit => (503, "connection_limit_reached", false),
+        FailureKind::LookupLimit | FailureKind::PoolFull => (503, "connection_limit_reached", false),
         FailureKind::ConnectRefused => (502, "connection_refused", false),
         FailureKind::ConnectTimeout => (504, "connection_timeout", false),
         FailureKind::Terminated => (502, "connection_terminated", false),
@@ -127,7 +128,12 @@ impl Answer<'_> {
 }
 
 /// Writes the answer, and lets the caller read it before the connection is closed.
-pub(crate) async fn write(socket: &mut Socket, deadline: &Deadline, answer: &Answer<'_>) -> Result<(), ()> {
+pub(crate) async fn write(
+    worker: &Worker,
+    socket: &mut Socket,
+    deadline: &Deadline,
+    answer: &Answer<'_>,
+) -> Result<(), ()> {
     let bytes = answer.bytes();
     let mut rest = bytes.as_slice();
     poll_fn(|context| {
@@ -142,21 +148,21 @@ pub(crate) async fn write(socket: &mut Socket, deadline: &Deadline, answer: &Ans
     })
     .await?;
     if answer.closes() {
-        linger(socket).await;
+        linger(worker, socket).await;
     }
     Ok(())
 }
 
 /// Reads what still comes, bounded, so that closing does not reset the connection under the answer (RFC 9112 §9.6).
-async fn linger(socket: &mut Socket) {
-    let mut buffer = [0; 4096];
+pub(crate) async fn linger(worker: &Worker, socket: &mut Socket) {
     let mut budget = LINGER_BYTES_MAX;
     let drain = poll_fn(|context| {
         if std::task::ready!(socket.poll_shutdown(context)).is_err() {
             return Poll::Ready(());
         }
         loop {
-            match std::task::ready!(socket.poll_read(context, &mut buffer)) {
+            let read = worker.scratch.with_input(|buffer| socket.poll_read(context, buffer));
+            match std::task::ready!(read) {
                 Ok(read) if read > 0 && budget > read => budget -= read,
                 _ => return Poll::Ready(()),
             }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use mesher_codec::field::FieldKind;
-use mesher_codec::{Progress, Refusal, RequestHead, TargetForm};
+use mesher_codec::{Framing, Progress, Refusal, RequestHead, TargetForm};
 use mesher_net::{Deadline, Socket};
 use mesher_traffic::retry::is_idempotent;
 
@@ -18,15 +18,8 @@ use crate::request::invocation::{Code, Direction, Invocation, Outcome, Protocol,
 use crate::request::{invoke, respond, target};
 use crate::snapshot::View;
 use crate::telemetry::context;
-use crate::telemetry::counters::DropReason;
+use crate::telemetry::counters::{DropReason, Row};
 use crate::worker::Worker;
-
-/// How long a head may take from its first byte.
-const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
-/// How long a connection may wait for its first byte.
-const FIRST_BYTE_TIME_MAX: Duration = Duration::from_secs(10);
-/// How long a connection may be idle between two requests.
-const IDLE_TIME_MAX: Duration = Duration::from_secs(300);
 
 /// How the wait for a head ended.
 enum Arrival {
@@ -40,7 +33,7 @@ enum Arrival {
 pub(crate) async fn serve(worker: &Worker, mut socket: Socket, direction: Direction) {
     let deadline = worker.deadlines.watch();
     let mut leftover = Vec::new();
-    let mut limit = FIRST_BYTE_TIME_MAX;
+    let mut limit = worker.limits().head_time_max;
     loop {
         match read_head(worker, &mut socket, &deadline, std::mem::take(&mut leftover), limit).await {
             Arrival::Head(mut buffers) => {
@@ -53,16 +46,19 @@ pub(crate) async fn serve(worker: &Worker, mut socket: Socket, direction: Direct
             }
             Arrival::Refused(refusal) => {
                 let failure = Failure::downstream(FailureKind::BadRequest(refusal), refusal.to_string());
-                return turn_away(worker, &mut socket, &deadline, direction, failure).await;
+                return Box::pin(turn_away(worker, &mut socket, &deadline, direction, failure)).await;
             }
             Arrival::TimedOut => {
-                let detail = format!("the request's head did not come within {} s", HEAD_TIME_MAX.as_secs());
+                let detail = format!(
+                    "the request's head did not come within {} s",
+                    worker.limits().head_time_max.as_secs_f64()
+                );
                 let failure = Failure::downstream(FailureKind::HeadTimeout, detail);
-                return turn_away(worker, &mut socket, &deadline, direction, failure).await;
+                return Box::pin(turn_away(worker, &mut socket, &deadline, direction, failure)).await;
             }
             Arrival::Closed => return,
         }
-        limit = IDLE_TIME_MAX;
+        limit = worker.limits().idle_time_max;
     }
 }
 
@@ -78,7 +74,7 @@ async fn read_head(
     if input.is_empty() {
         deadline.set_idle(&worker.deadlines, limit);
     } else {
-        deadline.set(&worker.deadlines, HEAD_TIME_MAX);
+        deadline.set(&worker.deadlines, worker.limits().head_time_max);
         let mut ready = worker.take_buffers();
         if let Some(arrival) = parse(&mut ready.request, &mut input) {
             return settle(arrival, ready, input);
@@ -152,7 +148,7 @@ fn poll_head(
                     }
                     Ok(Progress::Partial) => {
                         input.extend_from_slice(bytes);
-                        deadline.set(&worker.deadlines, HEAD_TIME_MAX);
+                        deadline.set(&worker.deadlines, worker.limits().head_time_max);
                         Poll::Ready(None)
                     }
                     Err(refusal) => Poll::Ready(Some(Err(Arrival::Refused(refusal)))),
@@ -187,17 +183,21 @@ async fn exchange(
 ) -> bool {
     deadline.clear();
     let request = &buffers.request;
-    if request.form() == TargetForm::Authority || request.method() == "TRACE" {
-        let method = if request.method() == "TRACE" { "TRACE" } else { "CONNECT" };
+    if request.form() == TargetForm::Authority || request.is("TRACE") {
+        let method = if request.is("TRACE") { "TRACE" } else { "CONNECT" };
         let failure =
             Failure::downstream(FailureKind::MethodNotAllowed, format!("{method} is not taken here"));
-        turn_away(worker, socket, deadline, direction, failure).await;
+        Box::pin(turn_away(worker, socket, deadline, direction, failure)).await;
         return false;
     }
     if request.alias_count() > 0 {
         worker.counters.borrow_mut().dropped(direction, DropReason::Alias, request.alias_count());
     }
     let resolved = match direction {
+        _ if is_too_large(worker, request) => {
+            let refusal = Refusal::BodyTooLarge;
+            Err(Failure::downstream(FailureKind::BadRequest(refusal), refusal.to_string()))
+        }
         Direction::Outbound if has_passed(worker, request) => Err(loop_failure()),
         Direction::Outbound => outbound_target(worker, request).await,
         Direction::Inbound => inbound_target(worker, request),
@@ -215,10 +215,7 @@ async fn exchange(
             worker.counters.borrow_mut().row_of_cluster(snapshot.cluster(target.cluster), Protocol::Http1)
         }
         Direction::Outbound => worker.counters.borrow_mut().row_of_unknown(direction, Protocol::Http1),
-        Direction::Inbound => {
-            let caller = context::caller(request);
-            worker.counters.borrow_mut().row_of_caller(caller.as_deref(), Protocol::Http1)
-        }
+        Direction::Inbound => row_of_caller(worker, request),
     };
     let own_context = match direction {
         Direction::Outbound if snapshot.cluster(target.cluster).is_service() => {
@@ -231,6 +228,23 @@ async fn exchange(
     call.refusal = refusal;
     let mut exchange = HttpExchange::new(worker, socket, buffers, deadline, own_context);
     invoke::invoke(worker, &mut call, &mut exchange).await.keeps_connection
+}
+
+fn row_of_caller(worker: &Worker, request: &RequestHead) -> Row {
+    let mut counters = worker.counters.borrow_mut();
+    let said = match (request.value(FieldKind::CseContext), request.value(FieldKind::CseSource)) {
+        (Some(_), Some(_)) => {
+            return counters.row_of_caller(context::caller(request).as_deref(), Protocol::Http1);
+        }
+        (said, None) | (None, said) => said.unwrap_or_default(),
+    };
+    counters.row_of_context(said, Protocol::Http1, || context::caller(request))
+}
+
+/// Whether the request announces a larger body than it may have.
+fn is_too_large(worker: &Worker, request: &RequestHead) -> bool {
+    let most = worker.limits().body_bytes_max.unwrap_or(u64::MAX);
+    matches!(request.framing(), Framing::Length(length) if length > most)
 }
 
 /// Whether this proxy has sent this very call out before.
@@ -295,7 +309,7 @@ async fn turn_away(
         must_close: true,
     };
     deadline.set(&worker.deadlines, respond::WRITE_TIME_MAX);
-    let sent = respond::write(socket, deadline, &answer).await;
+    let sent = respond::write(worker, socket, deadline, &answer).await;
     let outcome = Outcome {
         code: if sent.is_ok() { Code::Status(answer.status()) } else { Code::None },
         failure: Some((failure.side, failure.kind)),

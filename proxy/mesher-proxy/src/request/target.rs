@@ -39,7 +39,7 @@ pub(crate) async fn resolve(
     if let Some(target) = find(worker, &snapshot, host, authority.port, protocol)? {
         return Ok((snapshot, target));
     }
-    ask(worker, host, authority).await?;
+    Box::pin(ask(worker, host, authority)).await?;
     let snapshot = worker.snapshot();
     match find(worker, &snapshot, host, authority.port, protocol)? {
         Some(target) => Ok((snapshot, target)),

@@ -27,6 +27,8 @@ fn every_failure_has_the_status_and_the_word_of_the_interface() {
         (FailureKind::NoEndpoint, 503, "destination_unavailable", false),
         (FailureKind::RegistryAway, 503, "destination_unavailable", false),
         (FailureKind::LookupLimit, 503, "connection_limit_reached", false),
+        (FailureKind::PoolFull, 503, "connection_limit_reached", false),
+        (FailureKind::BadRequest(Refusal::BodyTooLarge), 413, "http_request_error", true),
         (FailureKind::ConnectRefused, 502, "connection_refused", false),
         (FailureKind::ConnectTimeout, 504, "connection_timeout", false),
         (FailureKind::Terminated, 502, "connection_terminated", false),

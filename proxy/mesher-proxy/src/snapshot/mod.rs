@@ -151,11 +151,6 @@ impl Snapshot {
     pub(crate) fn clusters(&self) -> impl Iterator<Item = &Cluster> {
         self.clusters.iter().map(AsRef::as_ref)
     }
-
-    /// Whether any cluster has this endpoint.
-    pub(crate) fn has_endpoint(&self, id: EndpointId) -> bool {
-        self.clusters().any(|cluster| cluster.endpoints.iter().any(|endpoint| endpoint.id == id))
-    }
 }
 
 /// One worker's hold on a snapshot. Cloning it touches nothing that another core sees.

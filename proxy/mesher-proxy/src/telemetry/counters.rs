@@ -16,6 +16,11 @@ use crate::telemetry::names::{BOUNDARY_COUNT, CODES_MAX, PEER_OTHER, PEER_OUTSID
 /// Longest name of a caller that is taken for a label.
 const PEER_BYTES_MAX: usize = 128;
 
+/// Largest context whose row is remembered.
+const CONTEXT_BYTES_MAX: usize = 512;
+/// Contexts whose rows are remembered.
+const CONTEXTS_MAX: usize = 1024;
+
 /// The place of a row: what is counted under one direction, peer and protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Row(usize);
@@ -42,6 +47,11 @@ pub(crate) struct Counts {
     pub(crate) response_bytes: u64,
     pub(crate) failures: Vec<((Side, &'static str), u64)>,
     pub(crate) retries: Vec<(&'static str, u64)>,
+    /// Connections that have spoken another protocol, and those that do.
+    pub(crate) upgrades: u64,
+    pub(crate) active_upgrades: i64,
+    /// Kept upstream connections that were found closed: the call was sent again; it failed.
+    pub(crate) stale: [u64; 2],
 }
 
 /// A code as a label.
@@ -91,6 +101,7 @@ pub(crate) struct Counters {
     rows: Vec<(Labels, Counts)>,
     by_cluster: HashMap<(ClusterId, Protocol), Row, foldhash::fast::RandomState>,
     by_labels: HashMap<Labels, Row, foldhash::fast::RandomState>,
+    by_context: HashMap<Box<[u8]>, Row, foldhash::fast::RandomState>,
     connects: BTreeMap<(Arc<str>, ConnectResult), u64>,
     refusals: Refusals,
     dropped_fields: DroppedFields,
@@ -109,6 +120,8 @@ pub(crate) struct Report {
     pub(crate) downstream: [i64; 2],
     /// Idle upstream connections, by peer.
     pub(crate) idle: BTreeMap<Arc<str>, i64>,
+    /// Calls that wait for an upstream connection.
+    pub(crate) waiting: i64,
     pub(crate) panics: u64,
     pub(crate) log_blocks_dropped: u64,
     pub(crate) overflow: u64,
@@ -126,11 +139,22 @@ impl Counters {
         row
     }
 
-    /// Forgets which rows belonged to clusters that are gone, once there are many. What was counted stays.
-    pub(crate) fn forget_clusters(&mut self, known: usize, is_known: impl Fn(ClusterId) -> bool) {
-        if self.by_cluster.len() > known * 4 + 64 {
-            self.by_cluster.retain(|(id, _), _| is_known(*id));
-        }
+    /// Forgets which rows belonged to clusters that are gone. What was counted stays.
+    pub(crate) fn forget_clusters(&mut self, is_known: impl Fn(ClusterId) -> bool) {
+        self.by_cluster.retain(|(id, _), _| is_known(*id));
+    }
+
+    /// A connection of this row's calls speaks another protocol now, or no longer.
+    pub(crate) fn upgraded(&mut self, row: Row, change: i64) {
+        let counts = self.counts(row);
+        counts.active_upgrades += change;
+        counts.upgrades += u64::from(change > 0);
+    }
+
+    /// A kept upstream connection turned out to be closed by its peer; the call was sent again, or was not.
+    pub(crate) fn met_stale(&mut self, row: Row, is_repeated: bool) {
+        let [repeated, failed] = &mut self.counts(row).stale;
+        *(if is_repeated { repeated } else { failed }) += 1;
     }
 
     /// A call was given up without an outcome: its task ended in a panic, or its worker did.
@@ -157,6 +181,27 @@ impl Counters {
         };
         let peer = caller.filter(is_name).unwrap_or(PEER_UNKNOWN);
         self.row(Labels { direction: Direction::Inbound, peer: peer.into(), protocol })
+    }
+
+    /// The row of a call that says `said` of its caller; `read` finds the caller's name in it. The same few texts come with
+    /// every call, so they are read once.
+    pub(crate) fn row_of_context(
+        &mut self,
+        said: &[u8],
+        protocol: Protocol,
+        read: impl FnOnce() -> Option<String>,
+    ) -> Row {
+        if let Some(row) = self.by_context.get(said) {
+            return *row;
+        }
+        let row = self.row_of_caller(read().as_deref(), protocol);
+        if said.len() <= CONTEXT_BYTES_MAX {
+            if self.by_context.len() >= CONTEXTS_MAX {
+                self.by_context.clear();
+            }
+            self.by_context.insert(said.into(), row);
+        }
+        row
     }
 
     /// The row of calls that lead nowhere or say nothing.
@@ -243,6 +288,7 @@ impl Counters {
             dropped_fields: self.dropped_fields.clone(),
             downstream: self.downstream,
             idle,
+            waiting: 0,
             panics: self.panics,
             log_blocks_dropped: 0,
             overflow: self.overflow,
@@ -271,6 +317,11 @@ impl Counts {
         self.connections += other.connections;
         self.request_bytes += other.request_bytes;
         self.response_bytes += other.response_bytes;
+        self.upgrades += other.upgrades;
+        self.active_upgrades += other.active_upgrades;
+        for (mine, theirs) in self.stale.iter_mut().zip(other.stale) {
+            *mine += theirs;
+        }
         for (key, count) in &other.failures {
             add(&mut self.failures, *key, *count);
         }
@@ -301,6 +352,7 @@ impl Report {
         for (peer, count) in &other.idle {
             *self.idle.entry(Arc::clone(peer)).or_default() += count;
         }
+        self.waiting += other.waiting;
         self.panics += other.panics;
         self.log_blocks_dropped += other.log_blocks_dropped;
         self.overflow += other.overflow;

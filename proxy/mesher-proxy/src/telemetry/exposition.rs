@@ -202,6 +202,21 @@ impl Scrape {
         Ok(())
     }
 
+    /// Kept upstream connections that were found closed, and what became of the calls that met them.
+    fn stale(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let name =
+            ("mesher_upstream_stale", "Kept connections that their peer was closing when a call took them");
+        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        for (labels, counts) in self.rows().filter(|(_, counts)| counts.stale != [0, 0]) {
+            for (result, count) in ["repeated", "failed"].into_iter().zip(counts.stale) {
+                let mut pairs = self.shared(labels);
+                pairs.push(("result", result));
+                family.counter(&pairs, count)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Upstream connections in use, by peer. Those to the local application lead to the service itself.
     fn connections_in_use(&self) -> BTreeMap<&str, i64> {
         let mut sums = BTreeMap::<&str, i64>::new();
@@ -229,6 +244,9 @@ impl Scrape {
         for (peer, count) in &self.report.idle {
             family.gauge(&vec![("peer", peer), ("state", "idle")], *count)?;
         }
+        let name = ("mesher_upstream_waiting", "Calls that wait for a connection to an endpoint");
+        let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
+        family.gauge(&Vec::new(), self.report.waiting)?;
         let name = ("mesher_upstream_connects", "Connections to endpoints that were tried");
         let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
         for ((peer, result), count) in &self.report.connects {
@@ -328,6 +346,11 @@ impl Collector for Scrape {
         let name = ("mesher_response_bytes", "Bytes of bodies to callers");
         self.by_peer(encoder, name, MetricType::Counter, |counts| signed(counts.response_bytes))?;
         self.retries(encoder)?;
+        let name = ("mesher_upgrades", "Connections that went over to another protocol");
+        self.by_peer(encoder, name, MetricType::Counter, |counts| signed(counts.upgrades))?;
+        let name = ("mesher_active_upgrades", "Connections that speak another protocol");
+        self.by_peer(encoder, name, MetricType::Gauge, |counts| counts.active_upgrades)?;
+        self.stale(encoder)?;
         self.connections(encoder)?;
         self.snapshot(encoder)?;
         self.own(encoder)

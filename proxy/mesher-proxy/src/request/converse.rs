@@ -1,0 +1,231 @@
+//! The two halves of an exchange on its connections: the call up to the head of its answer, and the answer's body.
+//! It must read the answer while the call is still being sent, and must wait for nobody longer than allowed.
+
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll};
+
+use mesher_codec::field::FieldKind;
+use mesher_codec::request::SetField;
+use mesher_codec::response::Downstream;
+use mesher_codec::{Conversation, Heard};
+
+use crate::request::exchange::{Buffers, HttpExchange};
+use crate::request::failure::Failure;
+use crate::request::invocation::{Direction, Invocation};
+use crate::request::pump::{Ends, Pump, PumpError};
+use crate::request::upstream::Upstream;
+use crate::request::vigil::Wait;
+use crate::request::{faults, reply};
+use crate::telemetry::context;
+use crate::worker::Worker;
+
+/// How an answer ended.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) error: Option<PumpError>,
+    /// Whether the caller's connection can carry a further call.
+    pub(crate) keeps_connection: bool,
+}
+
+impl<'c> HttpExchange<'c> {
+    /// Sends the call over `upstream` and waits for the head of the final answer.
+    pub(crate) async fn converse(
+        &mut self,
+        direction: Direction,
+        upstream: &mut Upstream<'_>,
+    ) -> Result<Heard, Failure> {
+        let limits = self.worker.limits();
+        self.conversation =
+            Conversation::begin(&self.buffers.request, limits.body_bytes_max.unwrap_or(u64::MAX));
+        self.up = Pump::default();
+        self.held = 0;
+        self.buffers.upstream_input.clear();
+        let mut sending = Sending { has_begun: false, has_broken: false, caller_has_ended: false };
+        poll_fn(|context| self.poll_converse(context, direction, upstream, &mut sending)).await
+    }
+
+    /// A connection to the current endpoint. A caller that leaves while its call waits for one is not called for.
+    pub(crate) async fn acquire(
+        &mut self,
+        call: &Invocation,
+        must_be_new: bool,
+    ) -> Result<Upstream<'c>, Failure> {
+        let mut acquiring = pin!(Upstream::acquire(self.worker, call, must_be_new));
+        let mut has_ended = false;
+        poll_fn(|context| {
+            if let Poll::Ready(result) = acquiring.as_mut().poll(context) {
+                return Poll::Ready(result);
+            }
+            let input = &mut self.buffers.input;
+            reply::watch_caller(context, self.socket, input, &mut has_ended, self.worker).map(Err)
+        })
+        .await
+    }
+
+    fn poll_converse(
+        &mut self,
+        context: &mut Context<'_>,
+        direction: Direction,
+        upstream: &mut Upstream<'_>,
+        sending: &mut Sending,
+    ) -> Poll<Result<Heard, Failure>> {
+        if !sending.has_broken
+            && let Err(error) = self.poll_send(context, direction, upstream, sending)
+        {
+            let PumpError::Sink(_) = error else { return Poll::Ready(Err(faults::source_failure(&error))) };
+            // An upstream that stopped reading may have answered before: the answer is read all the same.
+            sending.has_broken = true;
+        }
+        let is_sent = self.conversation.request.is_encoded() && self.up.is_drained();
+        if is_sent {
+            let Buffers { input, .. } = &mut *self.buffers;
+            let ended = &mut sending.caller_has_ended;
+            if let Poll::Ready(failure) = reply::watch_caller(context, self.socket, input, ended, self.worker)
+            {
+                return Poll::Ready(Err(failure));
+            }
+        }
+        match self.poll_answer(context, upstream) {
+            Poll::Ready(result) => Poll::Ready(result),
+            Poll::Pending => self.poll_patience(context).map(Err),
+        }
+    }
+
+    /// Sends the head with what is there of the body, then the rest as it comes.
+    fn poll_send(
+        &mut self,
+        context: &mut Context<'_>,
+        direction: Direction,
+        upstream: &mut Upstream<'_>,
+        sending: &mut Sending,
+    ) -> Result<(), PumpError> {
+        let Buffers { request, input, .. } = &mut *self.buffers;
+        let scratch = &self.worker.scratch;
+        let transfer = &mut self.conversation.request;
+        if !std::mem::replace(&mut sending.has_begun, true) {
+            let own = own_fields(self.worker, direction, &self.context);
+            let set = if self.context.is_empty() { &own[..1] } else { &own[..] };
+            let ends = Ends { source: self.socket, input, sink: &mut upstream.socket, scratch };
+            let used = self.up.start(context, transfer, |output| request.write(set, output), ends)?;
+            if transfer.is_encoded() {
+                // The whole body lies here: until there is an answer it can be sent again.
+                self.held = used;
+            } else {
+                input.drain(..used);
+            }
+        }
+        if transfer.is_encoded() && self.up.is_drained() {
+            return Ok(());
+        }
+        let ends = Ends { source: self.socket, input, sink: &mut upstream.socket, scratch };
+        self.up.push(context, transfer, ends)
+    }
+
+    /// Reads heads up to the final one. Interim ones are passed on, where the caller knows such a thing.
+    fn poll_answer(
+        &mut self,
+        context: &mut Context<'_>,
+        upstream: &mut Upstream<'_>,
+    ) -> Poll<Result<Heard, Failure>> {
+        let answers_head = self.buffers.request.is("HEAD");
+        loop {
+            let Buffers { request, response, upstream_input, .. } = &mut *self.buffers;
+            let socket = &mut upstream.socket;
+            let head = reply::read_head(context, self.worker, socket, response, upstream_input, answers_head);
+            std::task::ready!(head)?;
+            let is_closing = self.worker.is_draining();
+            let heard = self.conversation.hear(request, response, is_closing).map_err(reply::bad_response)?;
+            let Heard::Interim { passes } = heard else { return Poll::Ready(Ok(heard)) };
+            if passes {
+                let written = self.worker.scratch.with_output(|output| {
+                    response.write(Downstream::default(), output);
+                    self.down.write(context, output, self.socket)
+                });
+                written.map_err(|error| faults::source_failure(&error))?;
+            }
+        }
+    }
+
+    /// Ready when whoever has to act now takes too long.
+    fn poll_patience(&mut self, context: &mut Context<'_>) -> Poll<Failure> {
+        if let Poll::Ready(Err(error)) = self.down.poll_flush(context, self.socket) {
+            return Poll::Ready(faults::source_failure(&error));
+        }
+        let request = &self.conversation.request;
+        let waits_for_permission =
+            !request.has_taken() && self.buffers.request.value(FieldKind::Expect).is_some();
+        let wait = match request.is_read() || !self.up.is_drained() || waits_for_permission {
+            true => Wait::Answer,
+            false => Wait::Sender,
+        };
+        let passed = self.vigil.poll(context, wait, self.up.moved);
+        passed.map(|()| faults::silence(wait, self.worker.limits()))
+    }
+
+    /// Streams the answer to the caller, and what is left of the request to the callee.
+    pub(crate) async fn stream(
+        &mut self,
+        upstream: &mut Upstream<'_>,
+        downstream: Downstream,
+    ) -> Result<(), PumpError> {
+        let mut has_begun = false;
+        poll_fn(|context| {
+            let Buffers { response, input, upstream_input, .. } = &mut *self.buffers;
+            let scratch = &self.worker.scratch;
+            let transfer = &mut self.conversation.response;
+            if !std::mem::replace(&mut has_begun, true) {
+                let ends =
+                    Ends { source: &mut upstream.socket, input: upstream_input, sink: self.socket, scratch };
+                let head = |output: &mut Vec<u8>| response.write(downstream, output);
+                let used = self.down.start(context, transfer, head, ends)?;
+                upstream_input.drain(..used);
+            }
+            if !self.conversation.request.is_encoded() || !self.up.is_drained() {
+                // Its end is of no matter to the answer; an unfinished request ends the connection afterwards.
+                let ends = Ends { source: self.socket, input, sink: &mut upstream.socket, scratch };
+                let _ = self.up.push(context, &mut self.conversation.request, ends);
+                // What turns out to be malformed gets no further answer: the callee must not wait for its rest.
+                if self.conversation.request.is_malformed() {
+                    return Poll::Ready(Err(PumpError::Source(None)));
+                }
+            }
+            let ends =
+                Ends { source: &mut upstream.socket, input: upstream_input, sink: self.socket, scratch };
+            match self.down.poll(context, transfer, ends) {
+                Poll::Ready(result) => Poll::Ready(result),
+                Poll::Pending => {
+                    let (wait, moved) = match self.down.is_drained() {
+                        true => (Wait::Upstream, self.down.moved + self.up.moved),
+                        false => (Wait::Reader, self.down.moved),
+                    };
+                    self.vigil.poll(context, wait, moved).map(|()| Err(faults::stalled(wait)))
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// How far the sending of a call has come.
+struct Sending {
+    has_begun: bool,
+    /// The callee takes no more of it.
+    has_broken: bool,
+    /// The caller sends nothing more; its answer is still wanted.
+    caller_has_ended: bool,
+}
+
+/// The fields that the proxy writes itself: its signature, and the context, beside which nothing else says who calls.
+/// Calls are signed on the way out; the signature ends at the callee's proxy, whose application has no use for it.
+fn own_fields<'a>(worker: &'a Worker, direction: Direction, context: &'a str) -> [SetField<'a>; 3] {
+    let via = match direction {
+        Direction::Outbound => (FieldKind::Other, worker.shared.via.as_bytes()),
+        Direction::Inbound => (FieldKind::MesherVia, &b""[..]),
+    };
+    [
+        SetField { kind: via.0, name: "Via", value: via.1 },
+        SetField { kind: FieldKind::CseContext, name: "x-cse-context", value: context.as_bytes() },
+        SetField { kind: FieldKind::CseSource, name: context::SOURCE_KEY, value: b"" },
+    ]
+}

@@ -1,0 +1,61 @@
+//! The command line.
+//! It must hold names and defaults, and decide nothing.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::peers::Kind;
+
+/// Measures what a request costs in the proxy, beside other proxies in the same run.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench", args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) part: Option<Part>,
+    /// Scenarios to measure, comma between: 64B-20, 64B-100, 64B-1000, 1KiB-20, 1KiB-100, 1KiB-1000, 16KiB-20, 1MiB-20, open, memory
+    #[arg(long, value_name = "SCENARIO", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Proxies to measure, comma between; all of them unless given
+    #[arg(long, value_name = "PROXY", value_delimiter = ',')]
+    pub(crate) proxies: Vec<Kind>,
+    /// Windows for each proxy and scenario [default: 7, with --quick 3]
+    #[arg(long, value_name = "N")]
+    pub(crate) repetitions: Option<usize>,
+    /// Length of a window
+    #[arg(long, value_name = "S", default_value_t = 2.0)]
+    pub(crate) seconds: f64,
+    /// Three windows of 64B-20 and 1KiB-100, of Mesher, nginx and the relay
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// A mesher that is built already
+    #[arg(long, value_name = "PATH")]
+    pub(crate) mesher: Option<PathBuf>,
+    /// The profile that mesher is built with, or was [default: dist, with --instructions release]
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) profile: Option<String>,
+    /// Counts instructions for each request and compares them with the kept figure
+    #[arg(long)]
+    pub(crate) instructions: bool,
+    /// Keeps the count for this environment
+    #[arg(long, requires = "instructions")]
+    pub(crate) record: bool,
+    /// Puts the tables into docs/performance.md
+    #[arg(long)]
+    pub(crate) write_docs: bool,
+    /// Measures nothing, and reports what a run has found before
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
+}
+
+/// A part that runs in a process of its own.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Part {
+    /// A bare TCP relay, which prints its address
+    #[command(hide = true)]
+    Relay {
+        /// Where it connects to
+        upstream: SocketAddr,
+    },
+}

@@ -1,0 +1,80 @@
+//! `--instructions`: counts, compares with the figure that is kept, and says what to do.
+//! It must not pass in silence where nothing is kept for the environment.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::baseline::{Baseline, Counts, Environment, Verdict};
+use super::callgrind;
+use crate::load::Engine;
+use crate::measure::{UNUSED_SERVICES, learn_services, register_services};
+use crate::peers::{Binary, Kind, Place, Proxy, Registry};
+use crate::system::{leave_out, processor_model, program, root, version_line};
+
+/// Where the kept figures are.
+const FILE: &str = "verify/bench/instructions.json";
+/// Services that the proxy knows at first.
+const FEW_SERVICES: usize = 10;
+
+/// Counts and compares. With `is_recorded` the new figure is kept instead.
+#[expect(clippy::print_stdout, reason = "the figures are the result")]
+pub(crate) fn run(mesher: Binary, profile: &str, folder: &Path, is_recorded: bool) -> Result<Option<Counts>> {
+    if program("valgrind").is_none() || program("vgdb").is_none() {
+        leave_out("instructions", "valgrind is not installed")?;
+        return Ok(None);
+    }
+    let environment = Environment {
+        compiler: version_line("rustc", "--version"),
+        processor: processor_model(),
+        valgrind: version_line("valgrind", "--version"),
+        profile: profile.to_owned(),
+    };
+    let counts = count(mesher, folder)?;
+    println!("instructions for each request, 64 B, 10 connections, workers only, profile {profile}:");
+    println!("  {:>8.0} with {FEW_SERVICES} known services", counts.few_services);
+    println!("  {:>8.0} with {UNUSED_SERVICES} known services", counts.many_services);
+    let file = root().join(FILE);
+    let mut baseline = Baseline::read(&file)?;
+    if is_recorded {
+        baseline.record(environment, counts);
+        baseline.write(&file)?;
+        println!("kept in {FILE}");
+        return Ok(Some(counts));
+    }
+    match baseline.compare(&environment, counts) {
+        Verdict::Holds => println!("not more than the figure in {FILE} allows"),
+        Verdict::Unknown => {
+            println!(
+                "{FILE} has no figure for {environment:?}: add one with `cargo xtask bench --instructions --record`"
+            );
+        }
+        Verdict::Grown { of, kept, found } => bail!(
+            "{found:.0} instructions with {of}, {kept:.0} in {FILE}: more than 5 % above. Make it cheaper, or say in \
+             the commit why it is worth that and run `cargo xtask bench --instructions --record`"
+        ),
+    }
+    Ok(Some(counts))
+}
+
+fn count(mesher: Binary, folder: &Path) -> Result<Counts> {
+    let mut engine = Engine::new()?;
+    let mut registry = Registry::start(&mesher, folder)?;
+    registry.register(crate::peers::SERVICE, engine.backend)?;
+    let names = register_services(&mut registry, &engine, UNUSED_SERVICES)?;
+    let dumps: PathBuf = std::path::absolute(folder)?;
+    let place = Place {
+        folder: folder.to_owned(),
+        backend: engine.backend,
+        registry: Some(registry.address),
+        mesher: Some(mesher),
+        wrapper: callgrind::wrapper(&dumps)?,
+    };
+    let proxy = Proxy::start(&mut engine, &place, Kind::Mesher, "instructions")?;
+    let (few, rest) = names.split_at(FEW_SERVICES.min(names.len()));
+    learn_services(&mut engine, &proxy, few)?;
+    let few_services = callgrind::count(&mut engine, &proxy, &dumps).context("with few services")?;
+    learn_services(&mut engine, &proxy, rest)?;
+    let many_services = callgrind::count(&mut engine, &proxy, &dumps).context("with many services")?;
+    Ok(Counts { few_services, many_services })
+}

@@ -1,0 +1,66 @@
+//! Dumps as callgrind writes them, and the comparison with what is kept.
+//! It must count nothing.
+
+use super::baseline::{Baseline, Counts, Environment, Verdict};
+use super::callgrind::{is_worker, parse_total};
+
+fn environment(compiler: &str) -> Environment {
+    let text = |word: &str| word.to_owned();
+    Environment {
+        compiler: text(compiler),
+        processor: text("p"),
+        valgrind: text("v"),
+        profile: text("release"),
+    }
+}
+
+const KEPT: Counts = Counts { few_services: 10_000.0, many_services: 10_100.0 };
+
+#[test]
+fn a_total_is_found_in_a_dump() {
+    assert_eq!(parse_total("version: 1\nthread: 2\nevents: Ir\nfn=(1) a\n1 5\n\ntotals: 345\n"), Some(345));
+    assert_eq!(parse_total("summary: 12\n"), Some(12));
+    assert_eq!(parse_total("events: Ir\n"), None);
+}
+
+#[test]
+fn the_main_thread_is_left_out() {
+    assert!(is_worker("2-02") && is_worker("1-11"));
+    assert!(!is_worker("2-01") && !is_worker("2") && !is_worker("x-y"));
+}
+
+#[test]
+fn five_per_cent_more_is_too_much() {
+    let mut kept = Baseline::default();
+    kept.record(environment("one"), KEPT);
+    let compare = |few_services, many_services| {
+        kept.compare(&environment("one"), Counts { few_services, many_services })
+    };
+    assert_eq!(compare(10_500.0, 10_100.0), Verdict::Holds);
+    let grown = Verdict::Grown { of: "few known services", kept: 10_000.0, found: 10_501.0 };
+    assert_eq!(compare(10_501.0, 10_100.0), grown);
+    assert!(matches!(compare(9000.0, 12_000.0), Verdict::Grown { of: "many known services", .. }));
+    assert_eq!(kept.compare(&environment("other"), KEPT), Verdict::Unknown);
+}
+
+#[test]
+fn a_new_figure_takes_the_place_of_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kept.json");
+    let mut kept = Baseline::default();
+    kept.record(environment("one"), KEPT);
+    kept.record(environment("two"), KEPT);
+    kept.record(environment("one"), Counts { few_services: 20_000.0, ..KEPT });
+    kept.write(&file).unwrap();
+    let read = Baseline::read(&file).unwrap();
+    assert_eq!(read, kept);
+    let found = Counts { few_services: 20_000.0, ..KEPT };
+    assert_eq!(read.compare(&environment("one"), found), Verdict::Holds);
+    assert!(matches!(read.compare(&environment("two"), found), Verdict::Grown { .. }));
+}
+
+#[test]
+fn what_is_kept_in_the_tree_can_be_read() {
+    let file = crate::system::root().join("verify/bench/instructions.json");
+    Baseline::read(&file).unwrap();
+}

@@ -1,0 +1,18 @@
+//! Clients and backend in one thread: whatever stands between them is what is measured.
+//! It must hold the map of this folder and no logic.
+
+mod answer;
+mod engine;
+mod head_end;
+mod histogram;
+mod message;
+mod schedule;
+mod served;
+mod tally;
+
+pub(crate) use engine::{Engine, Load, Pace};
+pub(crate) use message::{Reply, Requests, request};
+pub(crate) use schedule::Schedule;
+
+#[cfg(test)]
+mod tests;

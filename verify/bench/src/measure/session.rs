@@ -1,0 +1,126 @@
+//! A run: all proxies alive at once, their windows in turn.
+//! It must give each proxy of one repetition the same minute: only such windows can be compared.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::results::Results;
+use super::scenario::{SATURATION, Scenario};
+use super::window::{Conditions, measure, saturation};
+use crate::load::Engine;
+use crate::peers::{Kind, Place, Proxy};
+use crate::system::{Counter, leave_out};
+
+/// Repetitions in which system calls are counted too: the counts hardly differ.
+const COUNTED_REPETITIONS: usize = 3;
+/// The peer whose saturation sets the rate of the open loop.
+const YARDSTICK: Kind = Kind::Nginx;
+
+/// What is to be measured.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) scenarios: Vec<Scenario>,
+    pub(crate) proxies: Vec<Kind>,
+    pub(crate) repetitions: usize,
+    pub(crate) duration: Duration,
+}
+
+/// Starts the proxies and measures. Windows go into `results` as they come.
+pub(crate) fn run(engine: &mut Engine, place: &Place, plan: &Plan, results: &mut Results) -> Result<()> {
+    let mut proxies = start(engine, place, plan, results)?;
+    let scenarios = with_rate(engine, &mut proxies, plan, results)?;
+    let counter = match Counter::find() {
+        Ok(counter) => Some(counter),
+        Err(error) => {
+            note(results, "system calls", &format!("{error:#}"))?;
+            None
+        }
+    };
+    for repetition in 0..plan.repetitions {
+        for scenario in &scenarios {
+            let is_counted = !scenario.is_open && repetition < COUNTED_REPETITIONS;
+            let conditions = Conditions {
+                duration: plan.duration,
+                rate: results.open_rate.unwrap_or_default(),
+                counter: counter.as_ref().filter(|_| is_counted),
+            };
+            for place in order(proxies.len(), repetition) {
+                let Some(proxy) = proxies.get_mut(place) else { continue };
+                let mut window = measure(engine, proxy, scenario, conditions)
+                    .with_context(|| format!("{}, {}", scenario.title, proxy.kind.title()))?;
+                window.repetition = repetition;
+                show(&window);
+                results.windows.push(window);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The places of the proxies: every other repetition backwards, so that no one always follows the same neighbour.
+pub(super) fn order(count: usize, repetition: usize) -> Vec<usize> {
+    let forwards = 0..count;
+    if repetition.is_multiple_of(2) { forwards.collect() } else { forwards.rev().collect() }
+}
+
+/// A proxy that is not there is left out by name; one of ours has to be.
+fn start(engine: &mut Engine, place: &Place, plan: &Plan, results: &mut Results) -> Result<Vec<Proxy>> {
+    let mut proxies = Vec::new();
+    for kind in &plan.proxies {
+        match Proxy::start(engine, place, *kind, kind.name()) {
+            Ok(proxy) => {
+                results.versions.insert(*kind, proxy.version.clone());
+                results.idle_memory.insert(*kind, proxy.idle_memory);
+                proxies.push(proxy);
+            }
+            Err(error) if kind.access_log().is_none() && *kind != Kind::Relay => {
+                note(results, kind.title(), &format!("{error:#}"))?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(proxies)
+}
+
+/// The scenarios that can be measured: without the yardstick there is no rate for the open loop.
+fn with_rate(
+    engine: &mut Engine,
+    proxies: &mut [Proxy],
+    plan: &Plan,
+    results: &mut Results,
+) -> Result<Vec<Scenario>> {
+    if !plan.scenarios.iter().any(|scenario| scenario.is_open) {
+        return Ok(plan.scenarios.clone());
+    }
+    let Some(yardstick) = proxies.iter_mut().find(|proxy| proxy.kind == YARDSTICK) else {
+        note(results, "open loop", &format!("its rate is half of what {} does", YARDSTICK.title()))?;
+        return Ok(plan.scenarios.iter().filter(|scenario| !scenario.is_open).copied().collect());
+    };
+    let rate = saturation(engine, yardstick, &SATURATION, plan.duration)?;
+    results.open_rate = Some(rate / 2.0);
+    Ok(plan.scenarios.clone())
+}
+
+fn note(results: &mut Results, what: &str, reason: &str) -> Result<()> {
+    results.left_out.push(format!("{what}: {reason}"));
+    leave_out(what, reason)
+}
+
+#[expect(clippy::print_stderr, reason = "a run takes minutes, so it shows how far it has come")]
+fn show(window: &super::results::Window) {
+    let name = window.proxy.name();
+    match &window.fault {
+        Some(fault) => {
+            eprintln!("{:>2} {:<10} {name:<12} INVALID {fault}", window.repetition, window.scenario)
+        }
+        None => eprintln!(
+            "{:>2} {:<10} {name:<12} {:>8.0} requests/s {:>7.2} µs busy {:.2}",
+            window.repetition,
+            window.scenario,
+            window.rate(),
+            window.cost(),
+            window.busy()
+        ),
+    }
+}

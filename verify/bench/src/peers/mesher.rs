@@ -1,0 +1,81 @@
+//! Mesher itself: built as it is released, started as a user starts it.
+//! It must change no setting that costs time beyond those that a scenario names.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use mesher_verify::binary::clean;
+
+use crate::system::{root, target, version_line};
+
+/// A built `mesher`.
+#[derive(Debug, Clone)]
+pub(crate) struct Binary {
+    pub(crate) file: PathBuf,
+    /// The profile that it was built with, where that is known.
+    pub(crate) profile: Option<String>,
+}
+
+impl Binary {
+    /// One that is there already.
+    pub(crate) fn given(file: PathBuf, profile: Option<&str>) -> Result<Self> {
+        let file = std::path::absolute(file)?;
+        ensure!(file.is_file(), "there is no {}", file.display());
+        Ok(Self { file, profile: profile.map(str::to_owned) })
+    }
+
+    pub(crate) fn version(&self) -> String {
+        let version = version_line(&self.file.to_string_lossy(), "version");
+        match &self.profile {
+            Some(profile) => format!("{version}, profile {profile}"),
+            None => version,
+        }
+    }
+
+    /// The program in an environment in which no setting of the desk counts.
+    pub(super) fn command(&self) -> Command {
+        let mut command = Command::new(&self.file);
+        clean(&mut command);
+        command
+    }
+}
+
+/// Builds one.
+pub(crate) fn build(profile: &str) -> Result<Binary> {
+    let mut command = Command::new(env!("CARGO"));
+    command
+        .args(["build", "--package", "mesher", "--bin", "mesher", "--profile", profile])
+        .current_dir(root());
+    let status = command.status().context("cargo cannot be started")?;
+    ensure!(status.success(), "mesher cannot be built");
+    Ok(Binary {
+        file: std::path::absolute(target().join(profile).join("mesher"))?,
+        profile: Some(profile.to_owned()),
+    })
+}
+
+/// A proxy with one worker on free ports, which speaks for a service without a port of its own.
+pub(super) fn proxy_command(
+    mesher: &Binary,
+    wrapper: &[String],
+    registry: SocketAddr,
+    service: &str,
+    access_log: &str,
+) -> Command {
+    let mut command = match wrapper.split_first() {
+        Some((program, arguments)) => {
+            let mut command = Command::new(program);
+            clean(&mut command);
+            command.args(arguments).arg(&mesher.file);
+            command
+        }
+        None => mesher.command(),
+    };
+    command.args(["proxy", "--print-addresses", "--advertise", "127.0.0.1", "--service", service]);
+    command.args(["--registry", &format!("http://{registry}")]);
+    command.args(["--outbound-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    command.env("MESHER_WORKERS", "1").env("MESHER_ACCESS_LOG", access_log);
+    command
+}

@@ -1,0 +1,17 @@
+//! The proxies that are measured, each started with one worker in front of the same backend.
+//! It must hold the map of this folder and no logic.
+
+mod configuration;
+mod envoy;
+mod kind;
+mod mesher;
+mod proxy;
+mod registry;
+
+pub(crate) use kind::Kind;
+pub(crate) use mesher::{Binary, build};
+pub(crate) use proxy::{Place, Proxy};
+pub(crate) use registry::{Registry, SERVICE};
+
+#[cfg(test)]
+mod tests;

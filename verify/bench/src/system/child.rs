@@ -1,0 +1,80 @@
+//! A program that the benchmark starts: pinned, its output in a file or in a pipe, ended with it.
+//! It must leave no process behind: one that is left over could share a later run's port and halve its figures.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use mesher_verify::machine::descendants;
+use mesher_verify::patience::pause;
+use mesher_verify::process::{Signal, send};
+
+use super::affinity::{GENERATOR, Processor, pin_self};
+
+/// How long a program may take to end by itself.
+const END_TIME_MAX: Duration = Duration::from_secs(3);
+
+/// A started program.
+#[derive(Debug)]
+pub(crate) struct Child {
+    child: std::process::Child,
+    name: String,
+}
+
+impl Child {
+    /// Starts a program on a processor. Its standard error goes to `log`, its standard output to a pipe.
+    pub(crate) fn start(command: &mut Command, name: &str, processor: Processor, log: &Path) -> Result<Self> {
+        let errors = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
+        pin_self(processor)?;
+        let child = command.spawn();
+        pin_self(GENERATOR)?;
+        let child = child.with_context(|| format!("{name} cannot be started: {command:?}"))?;
+        Ok(Self { child, name: name.to_owned() })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The first line that it prints. Nothing that it prints later is read.
+    pub(crate) fn first_line(&mut self) -> Result<String> {
+        let output = self.child.stdout.take().context("its output was read before")?;
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        if line.is_empty() {
+            bail!("{} ended without a word", self.name);
+        }
+        Ok(line.trim_end().to_owned())
+    }
+
+    /// Fails where it has ended.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            Some(status) => bail!("{} has ended: {status}", self.name),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let mut all = descendants(self.pid());
+        send(self.pid(), Signal::TERM);
+        let limit = Instant::now() + END_TIME_MAX;
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() > limit {
+                all.push(self.pid());
+                break;
+            }
+            pause();
+        }
+        all.into_iter()
+            .filter(|pid| Path::new(&format!("/proc/{pid}")).exists())
+            .for_each(|pid| send(pid, Signal::KILL));
+        let _ = self.child.wait();
+    }
+}
