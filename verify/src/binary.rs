@@ -1,16 +1,20 @@
-//! The program under test, built once for each run in the profile of the suite itself.
-//! It must not take a `mesher` from anywhere else: an old one would prove nothing.
+//! The program under test, built once for each run in the profile of the suite itself, or named by whoever runs it.
+//! It must not look for a `mesher` anywhere else: an old one would prove nothing.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::machine;
 use crate::patience::fail;
+
+/// Names the program under test. Whoever sets it has built it; without it the suite does.
+pub const VARIABLE: &str = "MESHER_VERIFY_BINARY";
 
 /// Path of the program under test.
 pub fn mesher() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(build)
+    BUILT.get_or_init(|| machine::variable(VARIABLE).map_or_else(build, |named| existing(&named)))
 }
 
 /// The program under test with arguments, in an environment that holds nothing but the search path.
@@ -23,7 +27,15 @@ pub fn command(arguments: &[&str]) -> Command {
 
 /// Gives a command an environment in which no setting of the desk can change what is tested.
 pub fn clean(command: &mut Command) {
-    command.env_clear().env("PATH", crate::machine::search_path()).env("LC_ALL", "C.UTF-8");
+    command.env_clear().env("PATH", machine::search_path()).env("LC_ALL", "C.UTF-8");
+}
+
+fn existing(named: &str) -> PathBuf {
+    let path = PathBuf::from(named);
+    if !path.is_file() {
+        fail(&format!("{VARIABLE} names {named}, which is no file"));
+    }
+    path
 }
 
 fn build() -> PathBuf {

@@ -9,6 +9,8 @@
 //! | [`mesh`] | control plane, proxy, application with proxy: started, with their addresses |
 //! | [`http`] | HTTP/1.1 by the byte, from either end |
 //! | [`application`] | servers that stand in for applications and registries |
+//! | [`faults`] | connections and servers that break in a way that a test has chosen |
+//! | [`ledger`] | calls by the thousand, each with an id: lost, doubled, crossed, cut short |
 //! | [`traffic`] | calls that flow while something else happens |
 //! | [`patience`] | waiting for a condition, bounded |
 //! | [`scale`] | how large a suite runs |
@@ -16,7 +18,9 @@
 
 pub mod application;
 pub mod binary;
+pub mod faults;
 pub mod http;
+pub mod ledger;
 pub mod machine;
 pub mod mesh;
 pub mod patience;

@@ -104,3 +104,17 @@ fn parent(pid: u32) -> Option<u32> {
     let (_, rest) = stat.rsplit_once(')')?;
     rest.split_whitespace().nth(1)?.parse().ok()
 }
+
+/// Lets this process, and those that it starts, hold `wanted` descriptors, or as many as the system allows. Returns how
+/// many that are.
+pub fn allow_descriptors(wanted: u64) -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let now = getrlimit(Resource::Nofile);
+    if now.current.is_none_or(|current| current >= wanted) {
+        return wanted;
+    }
+    let maximum = now.maximum.map(|maximum| maximum.max(wanted));
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
+        .or_else(|_| setrlimit(Resource::Nofile, Rlimit { current: now.maximum, maximum: now.maximum }));
+    getrlimit(Resource::Nofile).current.map_or(wanted, |current| current.min(wanted))
+}

@@ -11,6 +11,7 @@ mod bench;
 mod check;
 mod environment;
 mod skips;
+mod soak;
 mod steps;
 mod suites;
 mod tally;
@@ -22,6 +23,7 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   test [ARGUMENTS…]  build the binaries and run every suite; ARGUMENTS go to `cargo test`
+  soak [FILTER…]     the gate suite at full scale against the release build, one row after the other; FILTERs choose rows
   check              formatting, clippy, documentation, house rules, dependencies
   tidy               house rules only
   bench [ARGUMENTS…] what a request costs, beside other proxies; `bench --help` tells the rest
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     };
     let done = match (command, rest) {
         ("test", rest) => suites::run(rest),
+        ("soak", rest) => soak::run(rest),
         ("check", []) => check::run(),
         ("tidy", []) => tidy::run(),
         ("bench", rest) => bench::run(rest),

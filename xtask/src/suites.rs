@@ -35,21 +35,21 @@ pub(crate) fn run(extra: &[String]) -> Result<()> {
 fn test(report: &SkipReport, extra: &[String], tally: &mut Tally) -> Result<Outcome> {
     let mut command = cargo(["test", "--workspace", "--no-fail-fast"]);
     command.args(extra).env(skips::VARIABLE, report.path());
-    let outcome = watch(&mut command, tally)?;
+    let outcome = watch(&mut command, |line| tally.add_line(line))?;
     let has_run = tally.passed + tally.failed > 0;
     ensure!(has_run || !extra.is_empty() || outcome == Outcome::Failed, "no test was run");
     Ok(outcome)
 }
 
-/// Runs a command and counts while its output passes by.
-fn watch(command: &mut Command, tally: &mut Tally) -> Result<Outcome> {
+/// Runs a command and looks at each line of its output while it passes by.
+pub(crate) fn watch(command: &mut Command, mut look: impl FnMut(&str)) -> Result<Outcome> {
     let mut child = command.stdout(Stdio::piped()).spawn().context("cargo cannot be started")?;
     let output = child.stdout.take().context("the output of cargo is not piped")?;
     for line in BufReader::new(output).split(b'\n') {
         let line = line.context("the output of cargo cannot be read")?;
         let line = String::from_utf8_lossy(&line);
         println!("{line}");
-        tally.add_line(&line);
+        look(&line);
     }
     let status = child.wait().context("cargo does not end")?;
     Ok(if status.success() { Outcome::Passed } else { Outcome::Failed })

@@ -4,6 +4,7 @@
 use std::io::Write;
 
 use crate::skips::{SkipReport, lines};
+use crate::soak::row_of;
 use crate::steps::{Outcome, settle};
 use crate::tally::Tally;
 
@@ -45,4 +46,13 @@ fn only_a_desk_may_skip() {
     assert_eq!(settle(skipped(), false), skipped());
     assert_eq!(settle(skipped(), true), Outcome::Failed);
     assert_eq!(settle(Outcome::Passed, true), Outcome::Passed);
+}
+
+#[test]
+fn the_figures_of_a_row_are_found_behind_the_words_of_the_runner() {
+    assert_eq!(row_of("test up::up_01 ... row up_01: 1.2 s; canary"), Some("up_01: 1.2 s; canary"));
+    assert_eq!(row_of("row up_01: 1.2 s"), Some("up_01: 1.2 s"));
+    for line in ["test up::up_01 ... ok", "said a test: row up_01", "running 2 tests"] {
+        assert_eq!(row_of(line), None, "{line}");
+    }
 }

@@ -14,10 +14,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failure of the system is a failure of the test")]
 
 mod bl;
+mod canary;
 mod cp;
 mod ground;
 mod h1;
 mod hd;
+mod stand;
 mod stimulus;
 mod up;
 mod upstream;

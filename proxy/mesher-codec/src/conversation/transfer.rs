@@ -66,12 +66,6 @@ impl Transfer {
         if self.bytes > self.bytes_max { Some(Refusal::BodyTooLarge) } else { self.decoder.refusal() }
     }
 
-    /// Whether it was refused because its framing is none. One that is only too large is not malformed.
-    #[must_use]
-    pub fn is_malformed(&self) -> bool {
-        self.decoder.refusal().is_some()
-    }
-
     /// How many trailer fields were not passed on.
     #[must_use]
     pub fn dropped_trailer_count(&self) -> u32 {

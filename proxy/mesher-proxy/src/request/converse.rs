@@ -185,8 +185,8 @@ impl<'c> HttpExchange<'c> {
                 // Its end is of no matter to the answer; an unfinished request ends the connection afterwards.
                 let ends = Ends { source: self.socket, input, sink: &mut upstream.socket, scratch };
                 let _ = self.up.push(context, &mut self.conversation.request, ends);
-                // What turns out to be malformed gets no further answer: the callee must not wait for its rest.
-                if self.conversation.request.is_malformed() {
+                // What is no request gets no further answer either; the callee learns that it was none.
+                if self.conversation.request.refusal().is_some() {
                     return Poll::Ready(Err(PumpError::Source(None)));
                 }
             }

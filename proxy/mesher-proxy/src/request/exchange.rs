@@ -262,7 +262,7 @@ impl Exchange for HttpExchange<'_> {
         let dropped = self.conversation.request.dropped_trailer_count();
         self.worker.counters.borrow_mut().dropped(call.direction, DropReason::Trailer, dropped);
         let of_answer = error.map(|error| faults::stream_failure(&error));
-        // The answer was on its way already; what was wrong with the request is said in metrics and log only.
+        // The answer was on its way already: what was wrong with the request is said in metrics and log only.
         let refusal = self.conversation.request.refusal();
         let of_request =
             refusal.map(|refusal| (Side::Downstream, FailureKind::BadRequest(refusal), refusal.to_string()));
