@@ -13,6 +13,7 @@
 //! | [`ledger`] | calls by the thousand, each with an id: lost, doubled, crossed, cut short |
 //! | [`traffic`] | calls that flow while something else happens |
 //! | [`patience`] | waiting for a condition, bounded |
+//! | [`resolver`] | a name server, and programs that ask it |
 //! | [`scale`] | how large a suite runs |
 //! | [`skip`] | what a suite leaves out, by name |
 
@@ -25,6 +26,7 @@ pub mod machine;
 pub mod mesh;
 pub mod patience;
 pub mod process;
+pub mod resolver;
 pub mod scale;
 pub mod skip;
 pub mod traffic;

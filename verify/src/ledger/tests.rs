@@ -82,6 +82,9 @@ fn twice(mut wire: Wire, upstream: SocketAddr) -> io::Result<()> {
             answer = call.remainder().unwrap_or_default();
         }
         wire.send(answer)?;
+        if deed.fault.is_some() {
+            return Ok(());
+        }
     }
     Ok(())
 }

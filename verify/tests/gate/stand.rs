@@ -2,6 +2,7 @@
 //! It must hold what all rows inherit (R1 to R4): alive, others unharmed, counted once with a reason, nothing kept.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use mesher_verify::application::Application;
@@ -9,6 +10,7 @@ use mesher_verify::http::{Message, Wire, send_json};
 use mesher_verify::machine::own_memory;
 use mesher_verify::mesh::{Control, Proxy};
 use mesher_verify::patience::{until, until_within};
+use mesher_verify::resolver::Resolver;
 use serde_json::json;
 
 use crate::canary::Canary;
@@ -54,7 +56,19 @@ impl Stand {
         let control = Control::start();
         let mut command = Proxy::command(&control.url(), "webapp", flags);
         command.envs(settings.iter().copied());
-        let proxy = Proxy::of(&mut command);
+        Self::of(row, begun, control, &mut command)
+    }
+
+    /// A proxy that asks a name server of the row's own.
+    pub(crate) fn asking(row: &'static str, resolver: &Resolver) -> Self {
+        let begun = Instant::now();
+        let control = Control::start();
+        let mut command = resolver.command(&Proxy::command(&control.url(), "webapp", &[]));
+        Self::of(row, begun, control, &mut command)
+    }
+
+    fn of(row: &'static str, begun: Instant, control: Control, command: &mut Command) -> Self {
+        let proxy = Proxy::of(command);
         proxy.addresses.wait_ready();
         let canary = Canary::start(&control, proxy.addresses.outbound);
         let metrics = Metrics::of(&proxy);

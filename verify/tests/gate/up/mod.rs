@@ -3,6 +3,8 @@
 //!
 //! | row | waits for |
 //! |---|---|
+//! | UP-16, the last good addresses | a setting for the time after which an outside host is asked for again (60 s) |
+//! | UP-16, private addresses behind public names | a policy for outside hosts |
 //! | UP-17 | ejection of endpoints that fail |
 //! | UP-18 | ejection, and its panic threshold |
 //! | UP-19 | a budget for retries |
