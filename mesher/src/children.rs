@@ -13,6 +13,9 @@ use tokio::process::{Child, Command};
 /// How long a child may take to say where it listens.
 const ANNOUNCE_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// What a service manager says to us. No child is the service, and none has the sockets that it passes.
+const MANAGER_VARIABLES: [&str; 4] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET"];
+
 /// This very program, to be started again with other arguments.
 ///
 /// # Errors
@@ -27,6 +30,9 @@ pub(crate) fn own_command() -> anyhow::Result<Command> {
 /// # Errors
 /// When the program cannot be started; the message names it.
 pub(crate) fn start(command: &mut Command) -> anyhow::Result<Child> {
+    for variable in MANAGER_VARIABLES {
+        command.env_remove(variable);
+    }
     mesher_net::process::end_with_parent(command.as_std_mut());
     // A start that is given up half-way must not leave the child to itself.
     command.kill_on_drop(true);

@@ -104,7 +104,7 @@ impl Control {
 }
 
 /// Where a proxy listens, as it says itself.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Addresses {
     /// Calls of the application.
     pub outbound: SocketAddr,

@@ -71,6 +71,16 @@ impl Process {
         Self { child, name, output, errors }
     }
 
+    /// Starts a program with an input and an output of the test's own. What it writes there is not heard.
+    #[track_caller]
+    pub fn start_with(command: &mut Command, input: Stdio, output: Stdio) -> Self {
+        let name = format!("{command:?}");
+        command.stdin(input).stdout(output).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| fail(&format!("{name}: {error}")));
+        let errors = Capture::of(child.stderr.take().expect("the errors are piped"));
+        Self { child, name, output: Capture::default(), errors }
+    }
+
     /// Runs a program to its end.
     #[track_caller]
     pub fn run(command: &mut Command) -> Ended {

@@ -8,6 +8,7 @@ use std::process::{ExitCode, ExitStatus};
 use anyhow::Context as _;
 use mesher_proxy::bootstrap::{Bootstrap, Sources};
 
+use crate::failure::Misconfigured;
 use crate::supervise::{Pair, Plan};
 use crate::{cli, signals};
 
@@ -56,7 +57,16 @@ fn plan(arguments: &cli::Run) -> Plan {
 fn check(plan: &Plan) -> anyhow::Result<()> {
     let mut sources = Sources::of_process(None)?;
     sources.environment.extend(plan.settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-    Bootstrap::load(&sources)?;
+    let bootstrap = Bootstrap::load(&sources)?;
+    if bootstrap.handover.is_some() {
+        // The application would be without its proxy as soon as another took over: that one is no child of ours.
+        let reason = "MESHER_HANDOVER: the proxy of mesher run ends with its application and is never replaced; run mesher proxy beside the application instead";
+        return Err(Misconfigured(reason.to_owned()).into());
+    }
+    if bootstrap.activation.is_some() {
+        let reason = "LISTEN_FDS: mesher run passes no sockets on; run mesher proxy in a unit of its own";
+        return Err(Misconfigured(reason.to_owned()).into());
+    }
     Ok(())
 }
 

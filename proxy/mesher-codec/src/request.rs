@@ -316,11 +316,14 @@ impl RequestHead {
     pub fn write(&self, set: &[SetField<'_>], out: &mut Vec<u8>) {
         out.extend_from_slice(self.method.bytes(&self.bytes));
         out.push(b' ');
-        // A query alone needs its path in front (RFC 9112 §3.2.1).
-        if self.path.bytes(&self.bytes).first() == Some(&b'?') {
-            out.push(b'/');
+        let path = self.path.bytes(&self.bytes);
+        match path.first() {
+            None => out.extend_from_slice(self.path_and_query().as_bytes()),
+            // A query alone needs its path in front (RFC 9112 §3.2.1).
+            Some(b'?') => out.extend_from_slice(b"/"),
+            Some(_) => {}
         }
-        out.extend_from_slice(self.path_and_query().as_bytes());
+        out.extend_from_slice(path);
         out.extend_from_slice(b" HTTP/1.1\r\n");
         self.write_absolute_host(out);
         let mut is_set = [false; 8];

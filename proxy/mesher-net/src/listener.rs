@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -50,6 +51,20 @@ pub fn bind(address: SocketAddr, fallback: Fallback) -> Result<TcpListener, Bind
         Err(source) => Err(BindError::System { address, source }),
         Ok(listener) => Ok(listener),
     }
+}
+
+/// Takes a socket that listens already: another process bound it.
+///
+/// # Errors
+/// `InvalidInput` where it is no listening TCP socket, or the system's.
+pub fn adopt(descriptor: OwnedFd) -> io::Result<TcpListener> {
+    let socket = Socket::from(descriptor);
+    let is_internet = matches!(socket.domain()?, Domain::IPV4 | Domain::IPV6);
+    if !is_internet || socket.r#type()? != Type::STREAM || !socket.is_listener()? {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no listening TCP socket"));
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
 }
 
 fn open(address: SocketAddr) -> io::Result<TcpListener> {

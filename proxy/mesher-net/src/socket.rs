@@ -101,6 +101,16 @@ impl Socket {
         let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
     }
 
+    /// Whether bytes, or the peer's end, have come that the runtime does not know of yet. Asks the system.
+    #[must_use]
+    pub fn has_unseen_input(&self) -> bool {
+        let mut byte = [std::mem::MaybeUninit::uninit()];
+        match socket2::SockRef::from(&self.stream).peek(&mut byte) {
+            Ok(_) => true,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        }
+    }
+
     /// Whether an idle connection can still carry a message: open, and nothing came that nobody asked for.
     ///
     /// Costs no system call while the runtime has seen nothing on the socket.

@@ -7,7 +7,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::listener::{self, BindError, Fallback};
-use crate::{ConnectError, Connection, Grant, Pool, PoolLimits, Socket, Turn, process, route, worker};
+use crate::{
+    Channel, ChannelError, ConnectError, Connection, Doorway, Grant, Pool, PoolLimits, Socket, Turn, process,
+    route, worker,
+};
 
 const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const LIMIT: Duration = Duration::from_secs(5);
@@ -194,4 +197,59 @@ fn a_deadline_fires_once_its_seconds_have_passed() {
     assert!(second.poll_passed(&mut context).is_ready());
     drop((first, second));
     assert!(deadlines.is_empty());
+}
+
+#[tokio::test]
+async fn a_channel_carries_messages_and_sockets_between_processes_of_one_user() {
+    use std::os::fd::AsFd as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = std::env::temp_dir().join(format!("mesher-net-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let path = folder.join("channel.sock");
+    assert!(Channel::connect(&path).await.unwrap().is_none(), "nobody is there yet");
+    let first = Doorway::open(&path).unwrap();
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let (asks, hears) = tokio::join!(Channel::connect(&path), first.accept());
+    let (asks, hears) = (asks.unwrap().unwrap(), hears.unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let large = vec![7; 300_000];
+    let (sent, received) = tokio::join!(
+        async {
+            asks.send(&large, None).await?;
+            asks.send(b"socket", Some(listener.as_fd())).await?;
+            asks.send(b"", None).await
+        },
+        async {
+            let large = hears.receive(1_000_000).await?;
+            Ok::<_, std::io::Error>((large, hears.receive(10).await?, hears.receive(0).await?))
+        }
+    );
+    sent.unwrap();
+    let ((first_message, none), (second, socket), (third, also_none)) = received.unwrap();
+    assert!(first_message == large && none.is_none() && third.is_empty() && also_none.is_none());
+    assert_eq!(second, b"socket");
+    let adopted = listener::adopt(socket.unwrap()).unwrap();
+    assert_eq!(adopted.local_addr().unwrap(), listener.local_addr().unwrap());
+    asks.send(&[0; 11], None).await.unwrap();
+    assert_eq!(hears.receive(10).await.unwrap_err().kind(), std::io::ErrorKind::InvalidData);
+
+    let second = Doorway::open(&path).unwrap();
+    drop(first);
+    assert!(path.exists(), "the path is the second's");
+    drop(second);
+    assert!(!path.exists());
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(matches!(Doorway::open(&path), Err(ChannelError::OpenFolder { .. })));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn only_listening_tcp_sockets_are_adopted() {
+    let connected = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = std::net::TcpStream::connect(connected.local_addr().unwrap()).unwrap();
+    assert!(listener::adopt(stream.into()).is_err());
+    let (one, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+    assert!(listener::adopt(one.into()).is_err());
+    assert!(listener::adopt(std::fs::File::open("/dev/null").unwrap().into()).is_err());
 }

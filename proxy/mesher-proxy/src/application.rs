@@ -34,6 +34,8 @@ pub(crate) async fn watch(
     if has_moved {
         let _ = local.send(endpoints).await;
     }
+    // Whoever is told that the application is up may count on a snapshot that leads to it.
+    let _ = local.reserve_many(local.max_capacity()).await;
     is_up.send_replace(true);
     // The senders live as long as the proxy: a closed channel would read as the end of the application.
     std::future::pending::<()>().await;

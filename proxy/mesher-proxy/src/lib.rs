@@ -10,6 +10,8 @@
 //! | `snapshot` | everything a worker believes |
 //! | `discovery` | where the snapshot comes from: the registry, the resolver; our own record there |
 //! | `worker`, `threads` | what one thread owns; how the threads begin and end |
+//! | `listening` | the sockets: handed over, passed, or bound |
+//! | `handover` | how a new process takes the place of a running one |
 //! | `application` | where the local application listens, and since when |
 //! | `status`, `admin`, `telemetry` | what the proxy tells of itself |
 
@@ -18,6 +20,8 @@ mod application;
 pub mod bootstrap;
 mod discovery;
 mod handlers;
+mod handover;
+mod listening;
 mod proxy;
 mod request;
 mod snapshot;
@@ -26,6 +30,7 @@ mod telemetry;
 mod threads;
 mod worker;
 
+pub use handover::HandoverError;
 pub use proxy::{Proxy, ProxyError};
 pub use status::Addresses;
 

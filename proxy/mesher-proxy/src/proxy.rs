@@ -1,7 +1,8 @@
 //! Puts a proxy together, runs it, and takes it down in the right order.
 //! It must listen before it announces anything, and must not stop serving before the registry knows.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,15 +10,16 @@ use std::time::Duration;
 use mesher_client::{ControlClient, Tenancy};
 use mesher_codec::field::MESHER_VIA;
 use mesher_model::mesh::ProxyRow;
-use mesher_net::{BindError, listener, route, worker};
-use tokio::sync::{mpsc, watch};
+use mesher_net::{BindError, Doorway, worker};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use crate::bootstrap::{AdvertisedHost, Bootstrap, INBOUND_PORT_DEFAULT, LocalPort, PortProtocol};
+use crate::bootstrap::Bootstrap;
 use crate::discovery::{Fleet, Lookup, Registration};
-use crate::request::accept::Purpose;
+use crate::handover::{self, Giver, HandoverError, Offered, Question, Stock, Successor, Taken};
+use crate::listening::Listening;
 use crate::request::invocation::Direction;
-use crate::snapshot::{SharedSnapshot, Snapshot};
+use crate::snapshot::{IDLE_AT_PROXY_MAX, SharedSnapshot, Snapshot};
 use crate::status::{Addresses, State, Status};
 use crate::telemetry::context;
 use crate::worker::Shared;
@@ -27,8 +29,10 @@ use crate::{admin, application, threads};
 const LOOKUPS_WAITING_MAX: usize = 4096;
 /// How long calls in flight may take to finish.
 pub(crate) const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
-/// How long the resolver may take to find the address to advertise, or the registry towards which it lies.
-const RESOLVE_TIME_MAX: Duration = Duration::from_secs(2);
+/// The longest grace of a kept connection when a proxy ends, whatever notice callers get.
+const IDLE_GRACE_MAX: Duration = Duration::from_secs(5);
+/// The grace of a kept connection after a hand-over: our peers give an idle one up before.
+const HANDED_IDLE_MAX: Duration = IDLE_AT_PROXY_MAX.saturating_add(Duration::from_secs(5));
 /// How often the calls in flight are counted while they finish.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -54,6 +58,15 @@ pub enum ProxyError {
         /// The name.
         name: String,
     },
+    /// A service manager passes a socket that cannot be used.
+    #[error("LISTEN_FDS: {reason}; pass listening TCP sockets, called outbound, inbound or admin")]
+    Activation {
+        /// Which, and why.
+        reason: String,
+    },
+    /// The place of the running proxy cannot be taken, or this one's cannot be offered.
+    #[error("MESHER_HANDOVER: {0}")]
+    Handover(#[from] HandoverError),
     /// The system gave no thread or no event queue.
     #[error("cannot start a worker: {0}")]
     Worker(std::io::Error),
@@ -62,126 +75,239 @@ pub enum ProxyError {
 /// A proxy that listens already and serves once it runs.
 #[derive(Debug)]
 pub struct Proxy {
-    addresses: Addresses,
-    advertised: IpAddr,
     bootstrap: Bootstrap,
-    listeners: Vec<(TcpListener, Purpose)>,
-    admin: TcpListener,
+    listening: Listening,
+    taken: Option<Taken>,
+}
+
+/// Why a proxy stops serving.
+enum Ending {
+    /// Inbound work is to end; the application may still call others.
+    Drain,
+    /// All is to end.
+    Shutdown,
+    /// Another process serves in its place.
+    HandedOver(Successor),
+}
+
+/// What is started before the proxy serves.
+struct Parts {
+    shared: Arc<Shared>,
+    status: Arc<Status>,
+    registration: Registration,
+    client: ControlClient,
+    questions: mpsc::Sender<Question>,
+    workers: threads::Workers,
+}
+
+/// The tasks that end before the proxy does.
+struct Tasks {
+    announcing: tokio::task::JoinHandle<()>,
+    /// Dropped, the admin closes.
+    admin: oneshot::Sender<()>,
 }
 
 impl Proxy {
-    /// Takes all addresses that the settings name. Nothing is announced yet.
+    /// Takes all addresses that the settings name: from the running proxy whose place this one takes, from a service
+    /// manager, or by binding them. Nothing is announced yet, and a running proxy serves on.
     ///
     /// # Errors
-    /// [`ProxyError::Bind`] names the setting and what to do.
+    /// [`ProxyError`] names the setting and what to do.
     pub fn bind(bootstrap: Bootstrap) -> Result<Self, ProxyError> {
-        let advertised = match &bootstrap.advertise.host {
-            Some(AdvertisedHost::Address(address)) => *address,
-            Some(AdvertisedHost::Name(name)) => {
-                let found = resolve(&format!("{name}:0"));
-                found.ok_or_else(|| ProxyError::Advertise { name: name.clone() })?.ip()
+        let mut stock = Stock::default();
+        if let Some(activation) = &bootstrap.activation {
+            stock.add_passed(activation).map_err(|reason| ProxyError::Activation { reason })?;
+        }
+        let taken = match &bootstrap.handover {
+            Some(path) => {
+                let own = handover::Identity::of(&bootstrap.identity);
+                worker::block_on(handover::ask(path, &own, &mut stock)).map_err(ProxyError::Worker)??
             }
-            None => own_address(&bootstrap),
-        };
-        let mut listeners = Vec::new();
-        let mut listen = |setting, address, purpose| {
-            let (listener, address) = bind(&bootstrap, setting, address)?;
-            listeners.push((listener, purpose));
-            Ok(address)
-        };
-        let outbound = listen("MESHER_OUTBOUND_LISTEN", bootstrap.outbound_listen, Purpose::HttpOutbound)?;
-        let of = |protocol| bootstrap.ports.iter().filter(move |port| port.protocol == protocol);
-        let inbound_address = bootstrap.inbound_listen.unwrap_or_else(|| {
-            let port = if advertised.is_loopback() { 0 } else { INBOUND_PORT_DEFAULT };
-            SocketAddr::new(advertised, port)
-        });
-        let inbound = match of(PortProtocol::Rest).next() {
-            Some(_) => Some(listen("MESHER_INBOUND_LISTEN", inbound_address, Purpose::HttpInbound)?),
             None => None,
         };
-        let mut tcp_inbound = Vec::new();
-        for LocalPort { port, .. } in of(PortProtocol::Tcp) {
-            let address = SocketAddr::new(inbound_address.ip(), 0);
-            tcp_inbound.push(listen("MESHER_INBOUND_LISTEN", address, Purpose::TcpInbound(*port))?);
-        }
-        let mut tcp_outbound = Vec::new();
-        for way in &bootstrap.tcp_outbound {
-            let purpose = Purpose::TcpOutbound(way.service.as_str().into());
-            tcp_outbound.push(listen("MESHER_TCP_OUTBOUND", way.listen, purpose)?);
-        }
-        let (admin, admin_address) = bind(&bootstrap, "MESHER_ADMIN_LISTEN", bootstrap.admin_listen)?;
-        let addresses = Addresses { outbound, inbound, tcp_inbound, tcp_outbound, admin: admin_address };
-        Ok(Self { addresses, advertised, bootstrap, listeners, admin })
+        let listening = Listening::take(&bootstrap, &mut stock)?;
+        stock.close();
+        Ok(Self { bootstrap, listening, taken })
     }
 
     /// Where the proxy listens.
     #[must_use]
     pub const fn addresses(&self) -> &Addresses {
-        &self.addresses
+        &self.listening.addresses
     }
 
-    /// Serves until `shutdown` ends, then drains. Runs the control plane's side of the proxy on this thread.
+    /// Serves until `shutdown` ends, then drains; or until another process has taken its place. Runs the control
+    /// plane's side of the proxy on this thread.
     ///
     /// # Errors
-    /// [`ProxyError::Worker`] where the system gives no thread.
+    /// [`ProxyError::Worker`] where the system gives no thread, [`ProxyError::Handover`] where the place of a running
+    /// proxy could not be taken: that one serves on.
     pub fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ProxyError> {
         worker::block_on(self.serve(shutdown)).map_err(ProxyError::Worker)?
     }
 
     async fn serve(mut self, shutdown: impl Future<Output = ()>) -> Result<(), ProxyError> {
+        let mut taken = self.taken.take();
+        let mut parts = self.start(taken.as_ref())?;
+        tokio::pin!(shutdown);
+        let begun = tokio::select! {
+            begun = self.begin(taken.as_mut(), &mut parts) => begun.map(Some),
+            () = &mut shutdown => Ok(None),
+        };
+        let Ok(Some((admin, giver))) = begun else {
+            parts.status.stop_workers(Duration::ZERO);
+            threads::join(parts.workers).await;
+            return begun.map(drop);
+        };
+        let Parts { shared, status, mut registration, client, workers, .. } = parts;
+        let announcing = Registration::announce(client, Arc::clone(&status), self.row(&status.instance_id));
+        let tasks = Tasks { announcing: tokio::task::spawn_local(announcing), admin };
+        // The main process is another after a hand-over.
+        self.tell_manager(&format!("READY=1\nMAINPID={}", std::process::id()));
+        let ending = tokio::select! {
+            () = registration.keep() => Ending::Drain,
+            () = status.drain_requested() => Ending::Drain,
+            () = &mut shutdown => Ending::Shutdown,
+            successor = succeeded(giver.as_ref()) => Ending::HandedOver(successor),
+        };
+        // Nobody can take over what ends; and a new process puts its own socket where this one's was.
+        drop(giver);
+        let (is_over, idle) = match ending {
+            Ending::HandedOver(successor) => {
+                leave_to(successor, &shared, &status, tasks).await;
+                (false, HANDED_IDLE_MAX)
+            }
+            Ending::Drain | Ending::Shutdown => {
+                self.tell_manager("STOPPING=1");
+                drain(&shared, &status, &registration).await;
+                if matches!(ending, Ending::Drain) {
+                    // Inbound work is over; the application may still call others until it has ended too.
+                    (&mut shutdown).await;
+                }
+                (true, shared.bootstrap.drain_notice.min(IDLE_GRACE_MAX))
+            }
+        };
+        // With the owner's hold gone, a listener closes as its workers stop: nobody waits in its queue for nothing.
+        drop(self.listening);
+        status.stop_workers(idle);
+        let ended = threads::join(workers);
+        tokio::pin!(ended);
+        tokio::select! {
+            () = &mut ended => {}
+            () = &mut shutdown, if !is_over => {
+                status.stop_workers(Duration::ZERO);
+                ended.await;
+            }
+        }
+        tracing::info!("ended");
+        Ok(())
+    }
+
+    /// Starts everything that takes no connection and tells nobody of this proxy.
+    fn start(&self, taken: Option<&Taken>) -> Result<Parts, ProxyError> {
         let (lookups, asked) = mpsc::channel(LOOKUPS_WAITING_MAX);
-        let instance_id = uuid::Uuid::new_v4().simple().to_string();
+        let fresh = || uuid::Uuid::new_v4().simple().to_string();
+        let instance_id = taken.map_or_else(fresh, |taken| taken.heritage.instance_id.clone());
         let shared = Arc::new(self.shared(&instance_id, lookups));
-        let listeners = std::mem::take(&mut self.listeners);
-        let (orders, workers) = threads::start(&shared, &listeners)?;
-        let status = Arc::new(Status::new(&shared, instance_id, self.addresses.clone(), orders));
+        let (orders, workers) = threads::start(&shared)?;
+        let status = Arc::new(Status::new(&shared, instance_id, self.addresses().clone(), orders));
         let own = &self.bootstrap.identity;
         let tenancy = Tenancy { domain: own.domain.clone(), project: own.project.clone() };
         let client = ControlClient::new(self.bootstrap.registry.clone(), tenancy);
         let (is_up, application) = watch::channel(self.bootstrap.ports.is_empty());
         let (local, local_endpoints) = mpsc::channel(4);
+        let (questions, questioned) = mpsc::channel(1);
 
-        let fleet = Fleet::new(client.clone(), Arc::clone(&status), Arc::clone(&shared.snapshot));
-        tokio::task::spawn_local(fleet.run(asked, local_endpoints));
+        let mut fleet = Fleet::new(client.clone(), Arc::clone(&status), Arc::clone(&shared.snapshot));
+        if let Some(taken) = taken {
+            fleet.adopt(&taken.heritage.known);
+        }
+        tokio::task::spawn_local(fleet.run(asked, local_endpoints, questioned));
         tokio::task::spawn_local(application::watch(self.bootstrap.ports.clone(), local, is_up));
-        let row = self.row(&status.instance_id);
-        tokio::task::spawn_local(admin::serve(self.admin, Arc::clone(&status)));
-        tokio::task::spawn_local(Registration::announce(client.clone(), Arc::clone(&status), row));
-        let mut registration = Registration {
-            client,
+        let registration = Registration {
+            client: client.clone(),
             status: Arc::clone(&status),
-            endpoints: endpoints(&self.bootstrap, self.advertised, &self.addresses),
+            endpoints: self.listening.endpoints(&self.bootstrap),
             host_name: mesher_net::process::host_name(),
             is_up: application,
+            is_outdated: false,
         };
-        if !self.addresses.admin.ip().is_loopback() {
-            tracing::warn!(address = %self.addresses.admin, "the admin can be read from other machines; it takes no orders there");
-        }
-        tracing::info!(service = %own.service, addresses = ?self.addresses, advertised = %self.advertised, "listening");
+        Ok(Parts { shared, status, registration, client, questions, workers })
+    }
 
-        tokio::pin!(shutdown);
-        let is_over = tokio::select! {
-            () = registration.keep() => false,
-            () = status.drain_requested() => false,
-            () = &mut shutdown => true,
+    /// Begins to take connections, and to hear who wants to take over; in the place of the running proxy where there is
+    /// one. Until this ends well, that one serves.
+    async fn begin(
+        &self,
+        taken: Option<&mut Taken>,
+        parts: &mut Parts,
+    ) -> Result<(oneshot::Sender<()>, Option<Giver>), ProxyError> {
+        let Some(taken) = taken else {
+            let giver = self.giver(parts)?;
+            return Ok((self.lend(&parts.status)?, giver));
         };
-        drain(&shared, &status, &registration).await;
-        if !is_over {
-            // Inbound work is over; the application may still call others until it has ended too.
-            shutdown.await;
+        let mut application = parts.registration.is_up.clone();
+        let ready = async move {
+            let _ = application.wait_for(|is_up| *is_up).await;
+        };
+        let leave = taken.become_ready(ready).await?;
+        let heritage = &taken.heritage;
+        parts.registration.is_outdated =
+            heritage.is_ready && heritage.record != parts.registration.instance();
+        if heritage.is_ready {
+            parts.status.registered(&heritage.service_id);
         }
-        // With the owner's hold gone, a listener closes as its workers stop: nobody waits in its queue for nothing.
-        drop(listeners);
-        status.stop_workers();
-        threads::join(workers).await;
-        tracing::info!("ended");
-        Ok(())
+        let admin = self.lend(&parts.status)?;
+        leave.serving().await?;
+        tracing::info!(instance = parts.status.instance_id, "the place of the running proxy is taken");
+        let giver = self.giver(parts).unwrap_or_else(|error| {
+            // It serves: from here on nothing may end it. Without its socket it can be restarted, but not replaced.
+            tracing::error!(%error, "no further process can take over");
+            None
+        });
+        Ok((admin, giver))
+    }
+
+    /// Lets workers and admin take connections. The admin closes when what is returned is dropped.
+    fn lend(&self, status: &Arc<Status>) -> Result<oneshot::Sender<()>, ProxyError> {
+        status.lend(&self.listening.listeners).map_err(ProxyError::Worker)?;
+        let (close_admin, closed) = oneshot::channel();
+        let admin = self.listening.admin.try_clone().map_err(ProxyError::Worker)?;
+        tokio::task::spawn_local(admin::serve(admin, Arc::clone(status), async move {
+            let _ = closed.await;
+        }));
+        let own = self.addresses();
+        if !own.admin.ip().is_loopback() {
+            tracing::warn!(address = %own.admin, "the admin can be read from other machines; it takes no orders there");
+        }
+        tracing::info!(service = %self.bootstrap.identity.service, addresses = ?own, advertised = %self.listening.advertised, "listening");
+        Ok(close_admin)
+    }
+
+    fn tell_manager(&self, state: &str) {
+        let Some(address) = &self.bootstrap.manager else { return };
+        if let Err(error) = mesher_net::manager::tell(address, state) {
+            tracing::warn!(%error, address, "cannot tell the service manager (NOTIFY_SOCKET)");
+        }
+    }
+
+    fn giver(&self, parts: &Parts) -> Result<Option<Giver>, ProxyError> {
+        let Some(path) = &self.bootstrap.handover else { return Ok(None) };
+        let doorway = Doorway::open(path).map_err(HandoverError::from)?;
+        let offered = Offered {
+            status: Arc::clone(&parts.status),
+            record: parts.registration.instance(),
+            questions: parts.questions.clone(),
+            sockets: self.listening.duplicates().map_err(ProxyError::Worker)?,
+            is_given: Cell::new(false),
+        };
+        Ok(Some(Giver { doorway, offered: Rc::new(offered) }))
     }
 
     fn shared(&self, instance_id: &str, lookups: mpsc::Sender<Lookup>) -> Shared {
         let service = &self.bootstrap.identity.service;
         let signature = |direction: Direction| format!("mesher/{service}/{}", direction.as_str());
-        let own = &self.addresses;
+        let own = self.addresses();
         let all = [own.outbound, own.admin].into_iter().chain(own.inbound).chain(own.tcp_outbound.clone());
         Shared {
             signatures: [signature(Direction::Inbound), signature(Direction::Outbound)],
@@ -204,66 +330,32 @@ impl Proxy {
             service: own.service.clone(),
             version: own.version.clone(),
             mesher_version: env!("CARGO_PKG_VERSION").to_owned(),
-            outbound: self.addresses.outbound.to_string(),
-            inbound: self.addresses.inbound.map(|address| address.to_string()).unwrap_or_default(),
-            admin: self.addresses.admin.to_string(),
+            outbound: self.addresses().outbound.to_string(),
+            inbound: self.addresses().inbound.map(|address| address.to_string()).unwrap_or_default(),
+            admin: self.addresses().admin.to_string(),
             ..ProxyRow::default()
         }
     }
 }
 
-fn bind(
-    bootstrap: &Bootstrap,
-    setting: &'static str,
-    address: SocketAddr,
-) -> Result<(TcpListener, SocketAddr), ProxyError> {
-    let failed = |reason: BindError| {
-        let remedy = match reason {
-            BindError::Taken(_) => "stop that process, or choose another address",
-            _ => "choose an address of this machine",
-        };
-        ProxyError::Bind { setting, reason, remedy }
-    };
-    let listener = listener::bind(address, bootstrap.fallback).map_err(failed)?;
-    let address = listener.local_addr().map_err(ProxyError::Worker)?;
-    Ok((listener, address))
-}
-
-/// The address from which the registry would be reached; the one of the default route when its name is not known.
-fn own_address(bootstrap: &Bootstrap) -> IpAddr {
-    const FAR_AWAY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
-    let registry = bootstrap.registry.first().and_then(|address| resolve(address.host_and_port()));
-    let towards = |target| route::local_address_towards(target);
-    registry.and_then(towards).or_else(|| towards(FAR_AWAY)).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
-}
-
-/// An address of `host_and_port`, or `None` where the resolver does not know one in time. The resolver itself cannot
-/// be given up, so it is asked on a thread of its own: a proxy listens at once, whatever its resolver does.
-fn resolve(host_and_port: &str) -> Option<SocketAddr> {
-    if let Ok(address) = host_and_port.parse() {
-        return Some(address);
+/// Waits until another process serves in the place of this one.
+async fn succeeded(giver: Option<&Giver>) -> Successor {
+    match giver {
+        Some(giver) => giver.give().await,
+        None => std::future::pending().await,
     }
-    let (found, answer) = std::sync::mpsc::sync_channel(1);
-    let name = host_and_port.to_owned();
-    let asking = std::thread::Builder::new().name("mesher-resolve".to_owned()).spawn(move || {
-        // Nobody waits any more where the answer comes too late.
-        let _ = found.send(name.to_socket_addrs().ok().and_then(|mut addresses| addresses.next()));
-    });
-    asking.ok()?;
-    answer.recv_timeout(RESOLVE_TIME_MAX).ok()?
 }
 
-/// The endpoints as the registry and all SDKs understand them.
-fn endpoints(bootstrap: &Bootstrap, advertised: IpAddr, addresses: &Addresses) -> Vec<String> {
-    let rest = addresses.inbound.map(|inbound| {
-        let port = bootstrap.advertise.port.unwrap_or(inbound.port());
-        format!("rest://{}", SocketAddr::new(advertised, port))
-    });
-    let tcp = addresses
-        .tcp_inbound
-        .iter()
-        .map(|inbound| format!("tcp://{}", SocketAddr::new(advertised, inbound.port())));
-    rest.into_iter().chain(tcp).collect()
+/// Leaves instance and sockets to the process that serves in this one's place, and lets connections end. The registry
+/// is told nothing: for it nothing changes.
+async fn leave_to(successor: Successor, shared: &Shared, status: &Status, tasks: Tasks) {
+    // A row that says "draining" would be of the new process, whose instance has the same id.
+    tasks.announcing.abort();
+    drop(tasks.admin);
+    shared.is_draining.store(true, Ordering::Relaxed);
+    status.enter(State::Draining);
+    successor.yours().await;
+    tracing::info!("another process has taken over; finishing what is in flight");
 }
 
 /// Ends inbound work: the registry first, then the callers, then the calls in flight.

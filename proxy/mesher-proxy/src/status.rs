@@ -2,7 +2,7 @@
 //! It must never say "ready" before the application can be found, nor take it back because the registry went away.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::bootstrap::Bootstrap;
+use crate::request::accept::{Door, Purpose};
 use crate::snapshot::SharedSnapshot;
 use crate::telemetry::counters::Report;
 use crate::worker::{Order, Shared};
@@ -228,11 +229,24 @@ impl Status {
         sum
     }
 
-    /// Tells every worker to end.
-    pub(crate) fn stop_workers(&self) {
+    /// Tells every worker to accept nothing more, to close what has been idle for `idle`, and to end.
+    pub(crate) fn stop_workers(&self, idle: Duration) {
         for orders in &self.orders {
             // A worker that is gone has ended already.
-            let _ = orders.send(Order::Stop);
+            let _ = orders.send(Order::Stop { idle });
         }
+    }
+
+    /// Lends every listening socket to every worker: from now on connections are taken.
+    pub(crate) fn lend(&self, listeners: &[(TcpListener, Purpose)]) -> std::io::Result<()> {
+        let doors: Vec<_> = listeners.iter().map(|(_, purpose)| Door::new(purpose.clone())).collect();
+        for orders in &self.orders {
+            let lent = listeners
+                .iter()
+                .zip(&doors)
+                .map(|((listener, _), door)| Ok((listener.try_clone()?, door.clone())));
+            let _ = orders.send(Order::Accept(lent.collect::<std::io::Result<_>>()?));
+        }
+        Ok(())
     }
 }

@@ -4,16 +4,18 @@
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread;
 use std::time::Duration;
 
 use mesher_net::worker;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::proxy::{DRAIN_TIME_MAX, ProxyError};
-use crate::request::accept::{self, Door, Purpose};
+use crate::request::accept::{self, Door};
 use crate::telemetry::access_log;
+use crate::telemetry::counters::Report;
 use crate::worker::{Order, Shared, Worker};
 
 /// How long the last lines of the log may take.
@@ -23,29 +25,23 @@ const JOIN_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The threads of a proxy.
 pub(crate) struct Workers {
-    workers: Vec<JoinHandle<std::io::Result<()>>>,
+    workers: Vec<thread::JoinHandle<std::io::Result<()>>>,
     /// Ends when the last worker has.
-    log_writer: JoinHandle<()>,
+    log_writer: thread::JoinHandle<()>,
 }
 
+/// Starts the workers. They accept nothing before they are told.
 pub(crate) fn start(
     shared: &Arc<Shared>,
-    listeners: &[(TcpListener, Purpose)],
 ) -> Result<(Vec<mpsc::UnboundedSender<Order>>, Workers), ProxyError> {
     let (mut orders, mut workers) = (Vec::new(), Vec::new());
     let (log, log_writer) = access_log::start_writer().map_err(ProxyError::Worker)?;
-    let doors: Vec<_> = listeners.iter().map(|(_, purpose)| Door::new(purpose.clone())).collect();
     for number in 0..shared.bootstrap.workers {
         let (order, received) = mpsc::unbounded_channel();
         let shared = Arc::clone(shared);
-        let lent = listeners
-            .iter()
-            .zip(&doors)
-            .map(|((listener, _), door)| Ok((listener.try_clone()?, door.clone())));
-        let lent = lent.collect::<std::io::Result<Vec<_>>>().map_err(ProxyError::Worker)?;
         let (name, log) = (format!("mesher-worker-{number}"), log.clone());
         let thread =
-            worker::spawn(&name, async move || work(Worker::new(shared, number, log), lent, received).await);
+            worker::spawn(&name, async move || work(Worker::new(shared, number, log), received).await);
         workers.push(thread.map_err(ProxyError::Worker)?);
         orders.push(order);
     }
@@ -53,51 +49,75 @@ pub(crate) fn start(
 }
 
 /// One worker's life.
-async fn work(
-    worker: Worker,
-    listeners: Vec<(TcpListener, Door)>,
-    mut orders: mpsc::UnboundedReceiver<Order>,
-) {
+async fn work(worker: Worker, mut orders: mpsc::UnboundedReceiver<Order>) {
     let worker = Rc::new(worker);
+    let mut accepting = Vec::new();
+    let mut tick = tokio::time::interval(mesher_net::deadline::TICK);
+    let idle = loop {
+        tokio::select! {
+            _ = tick.tick() => worker.tick(),
+            order = orders.recv() => match order {
+                Some(Order::Accept(listeners)) => accepting.extend(accept_all(&worker, listeners)),
+                Some(Order::Report(answer)) => report(&worker, answer),
+                Some(Order::Stop { idle }) => break idle,
+                None => break Duration::ZERO,
+            },
+        }
+    };
+    // A task that is ended holds no connection: it has one only between two waits, and gives it a task at once.
+    for accepting in accepting {
+        accepting.abort();
+    }
+    finish_connections(&worker, &mut tick, &mut orders, idle).await;
+}
+
+fn accept_all(worker: &Rc<Worker>, listeners: Vec<(TcpListener, Door)>) -> Vec<JoinHandle<()>> {
     let mut accepting = Vec::new();
     for (listener, door) in listeners {
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => {
-                accepting.push(tokio::task::spawn_local(accept::accept(Rc::clone(&worker), listener, door)));
+                let accepts = accept::accept(Rc::clone(worker), listener, door);
+                accepting.push(tokio::task::spawn_local(accepts));
             }
             Err(error) => tracing::error!(%error, "a worker cannot watch its listener"),
         }
     }
-    let mut tick = tokio::time::interval(mesher_net::deadline::TICK);
-    loop {
-        tokio::select! {
-            _ = tick.tick() => worker.tick(),
-            order = orders.recv() => match order {
-                Some(Order::Report(answer)) => {
-                    let mut report = worker.counters.borrow().report(worker.idle_connections());
-                    report.waiting = worker.waiting_calls();
-                    report.log_blocks_dropped = worker.log.borrow().dropped;
-                    // Whoever asked may have given up.
-                    let _ = answer.send(report);
-                }
-                Some(Order::Stop) | None => break,
-            },
-        }
-    }
-    for accepting in accepting {
-        accepting.abort();
-    }
-    finish_connections(&worker, &mut tick).await;
+    accepting
 }
 
-/// Lets calls in flight finish, bounded, and closes what is idle.
-async fn finish_connections(worker: &Worker, tick: &mut tokio::time::Interval) {
-    let deadline = Instant::now() + DRAIN_TIME_MAX;
-    while worker.connection_count.get() > 0 && Instant::now() < deadline {
-        worker.deadlines.fire_idle();
+fn report(worker: &Worker, answer: oneshot::Sender<Report>) {
+    let mut report = worker.counters.borrow().report(worker.idle_connections());
+    report.waiting = worker.waiting_calls();
+    report.log_blocks_dropped = worker.log.borrow().dropped;
+    // Whoever asked may have given up.
+    let _ = answer.send(report);
+}
+
+/// Lets calls in flight finish, bounded. Kept connections carry one more call if it comes within `idle`: a caller may
+/// be sending it in the very moment in which the connection is closed.
+async fn finish_connections(
+    worker: &Worker,
+    tick: &mut tokio::time::Interval,
+    orders: &mut mpsc::UnboundedReceiver<Order>,
+    idle: Duration,
+) {
+    let mut idle_end = Instant::now() + idle;
+    let mut may_hear = true;
+    while worker.connection_count.get() > 0 && Instant::now() < idle_end + DRAIN_TIME_MAX {
+        let is_over = Instant::now() >= idle_end;
+        if is_over {
+            worker.deadlines.fire_idle();
+        }
         tokio::select! {
             () = worker.connection_ended.notified() => {}
             _ = tick.tick() => worker.tick(),
+            () = tokio::time::sleep_until(idle_end), if !is_over => {}
+            order = orders.recv(), if may_hear => match order {
+                Some(Order::Stop { idle }) => idle_end = idle_end.min(Instant::now() + idle),
+                Some(Order::Report(answer)) => report(worker, answer),
+                Some(Order::Accept(_)) => {}
+                None => may_hear = false,
+            },
         }
     }
 }

@@ -3,9 +3,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hashbrown::{HashMap, HashSet};
 use mesher_net::{Deadlines, Pool, Scratch};
@@ -14,6 +15,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::bootstrap::{Bootstrap, Limits};
 use crate::discovery::Lookup;
+use crate::request::accept::Door;
 use crate::request::exchange::Buffers;
 use crate::request::invocation::{Direction, InvocationId};
 use crate::snapshot::{Cluster, ClusterId, EndpointId, SharedSnapshot, View};
@@ -58,8 +60,10 @@ impl Shared {
 pub(crate) enum Order {
     /// Report the counters.
     Report(oneshot::Sender<crate::telemetry::counters::Report>),
-    /// Accept nothing more, close what is idle, and end when the last call has.
-    Stop,
+    /// Accept on these sockets.
+    Accept(Vec<(TcpListener, Door)>),
+    /// Accept nothing more, close connections that have waited for `idle`, and end when the last call has.
+    Stop { idle: Duration },
 }
 
 /// One worker.

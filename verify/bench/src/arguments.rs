@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::measure::UNUSED_SERVICES;
 use crate::peers::Kind;
 
 /// Measures what a request costs in the proxy, beside other proxies in the same run.
@@ -41,6 +42,9 @@ pub(crate) struct Arguments {
     /// Keeps the count for this environment
     #[arg(long, requires = "instructions")]
     pub(crate) record: bool,
+    /// Known services with which instructions are counted a second time
+    #[arg(long, value_name = "N", default_value_t = UNUSED_SERVICES, requires = "instructions")]
+    pub(crate) services: usize,
     /// Puts the tables into docs/performance.md
     #[arg(long)]
     pub(crate) write_docs: bool,

@@ -93,7 +93,9 @@ fn count(arguments: &Arguments, folder: &Path) -> Result<()> {
     let profile = arguments.profile.as_deref().unwrap_or(PROFILE_INSTRUCTIONS);
     let mesher = binary(arguments, PROFILE_INSTRUCTIONS)?;
     let files = tempfile::tempdir_in(folder).context("no folder for the files of the run")?;
-    if let Some(counts) = instructions::run(mesher, profile, files.path(), arguments.record)? {
+    if let Some(counts) =
+        instructions::run(mesher, profile, files.path(), (arguments.services, arguments.record))?
+    {
         report::keep_counts(folder, counts)?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failure of the system is a failure of the test")]
 
+mod activation;
 mod call;
 mod command;
 mod control_plane;
@@ -17,6 +18,7 @@ mod metrics;
 mod names;
 mod programs;
 mod registries;
+mod replace;
 mod requests;
 mod rolling;
 mod settings;

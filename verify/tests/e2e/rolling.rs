@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mesher_verify::application::{Application, Gate, ok};
-use mesher_verify::http::{Kept, Wire};
+use mesher_verify::http::{Kept, Wire, get_by_proxy};
 use mesher_verify::mesh::{Control, Pair, Proxy};
 use mesher_verify::patience::{pause, until};
 use mesher_verify::process::Signal;
+use mesher_verify::scale::scaled;
 use mesher_verify::traffic::Traffic;
 
 /// How long a proxy that was told to end may still take connections.
@@ -62,6 +63,58 @@ fn a_rolling_restart_costs_no_call_not_even_a_post() {
         traffic.flow(50);
         traffic.end_without_failure();
     }
+}
+
+#[test]
+fn a_proxy_that_is_restarted_again_and_again_costs_no_call() {
+    let control = Control::start();
+    let applications = [application(), application()];
+    let [first, second] = applications.each_ref().map(Application::port);
+    let mut restarted = Proxy::beside(&control.url(), "orders", first);
+    let _other = Proxy::beside(&control.url(), "orders", second);
+    let caller = Proxy::start(&control.url(), "webapp", &[]);
+    let all_known = || {
+        let known = || (caller.addresses.endpoints("orders").len() == 2).then_some(());
+        until("both instances are known", known);
+    };
+    caller.addresses.wait_reachable("http://orders/");
+    all_known();
+    let outbound = caller.addresses.outbound;
+    let gets = Traffic::start(move || match get_by_proxy(outbound, "http://orders/") {
+        Ok(answer) if answer.status() == 200 => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    let traffic = [posts(outbound), posts(outbound), gets];
+    let restarts = scaled(3, 100);
+    for _ in 0..restarts {
+        traffic.iter().for_each(|traffic| traffic.flow(20));
+        assert_eq!(restarted.process.stop(), Some(0), "{}", restarted.process.errors());
+        restarted = Proxy::beside(&control.url(), "orders", first);
+        all_known();
+    }
+    traffic.iter().for_each(|traffic| traffic.flow(20));
+    let answered: u64 = traffic.iter().map(Traffic::answered).sum();
+    println!("restarts: {restarts}, calls answered: {answered}");
+    traffic.into_iter().for_each(Traffic::end_without_failure);
+}
+
+#[test]
+fn a_kept_connection_carries_one_more_call_while_a_proxy_ends() {
+    let control = Control::start();
+    let application = application();
+    let more = ["--drain-notice", "3s", "--ports", &format!("rest:{}", application.port())];
+    let mut proxy = Proxy::start(&control.url(), "orders", &more);
+    proxy.addresses.wait_ready();
+    let inbound = proxy.addresses.inbound.unwrap();
+    let request = "POST / HTTP/1.1\r\nHost: orders\r\nContent-Length: 5\r\n\r\norder";
+    let mut kept = Wire::open(inbound).unwrap();
+    assert_eq!(kept.call(request).unwrap().status(), 200);
+    proxy.process.signal(Signal::TERM);
+    // It takes no connection any more: from here on it only ends.
+    until("new connections are refused", || Wire::open(inbound).is_err().then_some(()));
+    let last = kept.call(request).unwrap();
+    assert_eq!((last.status(), last.field("connection")), (200, "close"));
+    assert_eq!(proxy.process.wait().code(), Some(0), "{}", proxy.process.errors());
 }
 
 #[test]

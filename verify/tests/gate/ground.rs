@@ -3,6 +3,7 @@
 //! It must end with a look at the proxy: alive, quiet, its descriptors given back, others' calls unharmed.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use mesher_verify::application::Application;
 use mesher_verify::http::{Wire, get_by_proxy};
@@ -12,6 +13,9 @@ use mesher_verify::scale::scaled;
 use mesher_verify::traffic::Traffic;
 
 use crate::upstream::{Behaviour, Plain, Upstream};
+
+/// Lines that a worker may write in one second about requests that never became a call.
+const LOG_LINES_MAX: u64 = 4;
 
 /// The listener that a stimulus is sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +41,7 @@ impl Door {
 pub(crate) struct Ground {
     pub(crate) upstream: Upstream,
     pub(crate) proxy: Proxy,
+    begun: Instant,
     descriptors: usize,
     background: Option<Traffic>,
     _canary: Application,
@@ -60,8 +65,15 @@ impl Ground {
         let mut command = Proxy::command(&control.url(), "gate", &["--ports", &ports]);
         let proxy = Proxy::of(command.env("MESHER_WORKERS", "1"));
         proxy.addresses.wait_ready();
-        let mut ground =
-            Self { upstream, proxy, descriptors: 0, background: None, _canary: canary, _control: control };
+        let mut ground = Self {
+            upstream,
+            proxy,
+            begun: Instant::now(),
+            descriptors: 0,
+            background: None,
+            _canary: canary,
+            _control: control,
+        };
         ground.canary();
         for door in Door::ALL {
             let warm = ground.open(door).call("GET /warm HTTP/1.1\r\nHost: upstream\r\n\r\n").unwrap();
@@ -147,5 +159,13 @@ impl Ground {
         assert!(!errors.contains("panicked"), "{errors}");
         let is_plain = |character: char| matches!(character, '\n' | ' '..='~');
         assert!(errors.chars().all(is_plain), "a caller's bytes stand in the log: {errors:?}");
+        let lines = errors.lines().filter(|line| line.contains("request refused")).count() as u64;
+        let most = LOG_LINES_MAX * (self.begun.elapsed().as_secs() + 2);
+        assert!(lines <= most, "{lines} lines of refused requests in the log: {errors}");
+        let is_logged = |line: &str| line.contains("request refused") || line.contains("kind=bad_request");
+        let refused = Door::ALL.iter().any(|door| !self.refusals(*door).is_empty());
+        until("what was refused stands in the log", || {
+            (!refused || self.proxy.process.errors().lines().any(is_logged)).then_some(())
+        });
     }
 }

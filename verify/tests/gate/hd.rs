@@ -249,7 +249,8 @@ fn hd_11() {
     for door in Door::ALL {
         let mark = ground.upstream.mark();
         let mut wire = ground.open(door);
-        let targets: Vec<_> = (1..=255).map(|byte| format!("/admin%{byte:02x}")).collect();
+        let targets: Vec<_> =
+            (1..=255).step_by(scaled(3, 1)).map(|byte| format!("/admin%{byte:02x}")).collect();
         for target in &targets {
             assert_eq!(wire.call(at(target)).unwrap().status(), 200, "{target}");
         }

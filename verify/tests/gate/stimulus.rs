@@ -15,6 +15,9 @@ const LONG: usize = 4 * 1024;
 /// The pieces in which long input is sent instead.
 const PIECE: usize = 1500;
 
+/// Judges what the upstream has seen.
+type Judge = Box<dyn Fn(&[Seen])>;
+
 /// What must become of a stimulus.
 pub(crate) enum Verdict {
     /// Answered with one of these statuses, counted under one reason (this one, where it is named), and closed. Not a
@@ -24,7 +27,7 @@ pub(crate) enum Verdict {
     /// reason, and closed; the upstream's connection is given up, and the body never looks whole there.
     Broken(&'static str, Vec<u8>),
     /// Answered with 200, that many times. The upstream has seen what this judges.
-    Passed(usize, Box<dyn Fn(&[Seen])>),
+    Passed(usize, Judge),
 }
 
 /// One row's input, or one of several.

@@ -17,8 +17,12 @@ use serde_json::json;
 use crate::status::{State as ProxyState, Status};
 use crate::telemetry::exposition;
 
-/// Answers on `listener` for the life of the proxy.
-pub(crate) async fn serve(listener: TcpListener, status: Arc<Status>) {
+/// Answers on `listener` until `closed` ends; what was asked by then is answered.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    status: Arc<Status>,
+    closed: impl Future<Output = ()> + Send + 'static,
+) {
     let routes = Router::new()
         .route("/", get(views::index))
         .route("/livez", get(async || "ok\n"))
@@ -36,7 +40,7 @@ pub(crate) async fn serve(listener: TcpListener, status: Arc<Status>) {
         .with_state(status);
     match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => {
-            if let Err(error) = axum::serve(listener, routes).await {
+            if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(closed).await {
                 tracing::error!(%error, "the admin ended");
             }
         }

@@ -7,8 +7,10 @@
 //! | `sources` | where values come from, and which of several wins |
 //! | `limits` | the bounds of the data path |
 //! | `values` | how each value is read |
+//! | `activation` | what a service manager says of the sockets that it passes |
 //! | `problem` | what is wrong, where, and how to mend it |
 
+mod activation;
 mod limits;
 mod problem;
 mod sources;
@@ -17,11 +19,13 @@ mod values;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mesher_client::Address;
 use mesher_net::Fallback;
 
+pub use activation::Activation;
 pub use limits::Limits;
 pub use problem::{BootstrapError, Problem};
 pub use sources::Sources;
@@ -76,6 +80,12 @@ pub struct Bootstrap {
     pub fallback: Fallback,
     /// Bounds of the data path.
     pub limits: Limits,
+    /// The Unix socket over which a new process takes the place of this one.
+    pub handover: Option<PathBuf>,
+    /// Sockets that a service manager passes to this process.
+    pub activation: Option<Activation>,
+    /// Where a service manager wants to be told that this process serves.
+    pub manager: Option<String>,
 }
 
 /// Who the local application is.
@@ -205,6 +215,9 @@ impl Bootstrap {
             drain_notice: reader.duration("drain_notice", DRAIN_NOTICE_DEFAULT),
             fallback: reader.fallback("when_taken"),
             limits: Limits::read(&mut reader),
+            handover: reader.socket_path("handover"),
+            activation: reader.activation(&sources.environment),
+            manager: sources.environment.get("NOTIFY_SOCKET").filter(|path| !path.is_empty()).cloned(),
         };
         reader.check_loopback("outbound_listen", bootstrap.outbound_listen);
         for outbound in &bootstrap.tcp_outbound {

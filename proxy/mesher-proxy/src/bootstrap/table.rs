@@ -243,6 +243,12 @@ pub const SETTINGS: &[Setting] = &[
         &[],
         "silence of both sides after an upgrade, for example to WebSocket, `1h`",
     ),
+    built(
+        "handover",
+        "MESHER_HANDOVER",
+        &[],
+        "path of a Unix socket over which a newly started proxy takes the place of the running one; none",
+    ),
 ];
 
 /// The setting with this key.

@@ -87,6 +87,7 @@ fn every_name_of_a_built_setting_is_read() {
         "drain_notice" | "rate_window" => "500ms",
         "head_bytes_max" => "8192",
         key if key.ends_with("_max") || key.ends_with("_min") => "77",
+        "handover" => "/run/mesher/x1.sock",
         _ => "anything",
     };
     let default = format!("{:?}", load("", &[("MESHER_SERVICE", "default-name")]).unwrap());
@@ -144,6 +145,8 @@ fn bad_values_are_named_with_their_remedy() {
         ("ENVIRONMENT", "dev", "one of development"),
         ("MESHER_WORKERS", "0", "a number from 1"),
         ("MD", "novalue", "is no pair"),
+        ("MESHER_HANDOVER", "mesher.sock", "an absolute path"),
+        ("MESHER_HANDOVER", "/run/mesher/", "an absolute path"),
         ("MESHER_DRAIN_NOTICE", "2", "a time with its unit"),
         ("MESHER_DRAIN_NOTICE", "25h", "a time with its unit, at most a day"),
         ("MESHER_HEAD_TIME_MAX", "0s", "nothing can happen in no time"),
@@ -194,4 +197,19 @@ fn the_talks_names_keep_working() {
         .unwrap()
         .tcp_outbound;
     assert_eq!(tcp, [TcpOutbound { listen: "127.0.0.1:6379".parse().unwrap(), service: "cache".to_owned() }]);
+}
+
+#[test]
+fn passed_sockets_are_those_of_this_process() {
+    let own = std::process::id().to_string();
+    let base = [("MESHER_SERVICE", "a"), ("LISTEN_PID", own.as_str())];
+    let of = |more: &[(&str, &str)]| load("", &[&base, more].concat());
+    let named = of(&[("LISTEN_FDS", "2"), ("LISTEN_FDNAMES", "inbound:")]).unwrap().activation.unwrap();
+    assert_eq!(named.names, ["inbound", ""]);
+    assert_eq!(of(&[("LISTEN_FDS", "2")]).unwrap().activation.unwrap().names, ["", ""]);
+    assert!(of(&[("LISTEN_FDS", "2"), ("LISTEN_PID", "1")]).unwrap().activation.is_none());
+    assert!(of(&[]).unwrap().activation.is_none());
+    for wrong in [&[("LISTEN_FDS", "none")][..], &[("LISTEN_FDS", "1"), ("LISTEN_FDNAMES", "a:b")]] {
+        assert!(of(wrong).unwrap_err().to_string().starts_with("LISTEN_FDS: "), "{wrong:?}");
+    }
 }

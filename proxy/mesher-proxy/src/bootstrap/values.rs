@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mesher_client::Address;
 use mesher_net::Fallback;
 
+use super::activation::{self, Activation};
 use super::problem::{BootstrapError, Problem};
 use super::sources::{self, Given, Sources, Values};
 use super::{AccessLog, Advertise, AdvertisedHost, LocalPort, PortProtocol, REGISTRY_DEFAULT, TcpOutbound};
@@ -22,6 +24,8 @@ pub(super) const SERVICE_MISSING: &str =
 const WORKERS_MAX: usize = 1024;
 /// The longest time that a setting can ask for.
 const DURATION_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Most bytes of the path of a Unix socket: systems take 107, and a process's number is added while it is made.
+const SOCKET_PATH_BYTES_MAX: usize = 96;
 /// Most characters of a service name.
 const NAME_CHARACTERS_MAX: usize = 128;
 
@@ -237,6 +241,26 @@ impl Reader {
             "fail" => Ok(Fallback::Fail),
             "any-port" => Ok(Fallback::AnyPort),
             _ => Err("one of fail, any-port".to_owned()),
+        })
+    }
+
+    pub(super) fn socket_path(&mut self, key: &str) -> Option<PathBuf> {
+        self.read(key, None, |text| {
+            let path = PathBuf::from(text);
+            let is_file = path.is_absolute() && path.file_name().is_some() && !text.ends_with('/');
+            if is_file && text.len() <= SOCKET_PATH_BYTES_MAX {
+                Ok(Some(path))
+            } else {
+                Err(format!("an absolute path of at most {SOCKET_PATH_BYTES_MAX} bytes, in a folder of your own, for example /run/mesher/orders.sock"))
+            }
+        })
+    }
+
+    /// Sockets that are passed to this process. Variables that speak to another process are none of ours.
+    pub(super) fn activation(&mut self, environment: &BTreeMap<String, String>) -> Option<Activation> {
+        activation::read(environment, std::process::id()).unwrap_or_else(|problem| {
+            self.problems.push(problem);
+            None
         })
     }
 

@@ -11,8 +11,10 @@ use mesher_model::{ErrorCode, Instance};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::discovery::endpoints::{self, EndpointIds};
+use crate::discovery::known::Known;
 use crate::discovery::look_up::{self, Found, Lookup, LookupFailure};
 use crate::discovery::names::candidates;
+use crate::handover::Question;
 use crate::snapshot::{Cluster, ClusterId, ClusterKind, Endpoint, SharedSnapshot, Snapshot};
 use crate::status::Status;
 
@@ -50,18 +52,18 @@ enum News {
 type Waiting = oneshot::Sender<Result<(), LookupFailure>>;
 
 #[derive(Debug)]
-struct KnownService {
-    key: ServiceKey,
-    revision: String,
-    cluster: Arc<Cluster>,
+pub(super) struct KnownService {
+    pub(super) key: ServiceKey,
+    pub(super) revision: String,
+    pub(super) cluster: Arc<Cluster>,
     /// Since when the registry says that nobody is there although we hold endpoints.
-    emptied_at: Option<Instant>,
+    pub(super) emptied_at: Option<Instant>,
 }
 
 #[derive(Debug)]
-struct KnownOutside {
-    cluster: Arc<Cluster>,
-    expires_at: Instant,
+pub(super) struct KnownOutside {
+    pub(super) cluster: Arc<Cluster>,
+    pub(super) expires_at: Instant,
 }
 
 /// Looks names up, keeps them fresh, publishes.
@@ -70,11 +72,11 @@ pub(crate) struct Fleet {
     status: Arc<Status>,
     snapshot: Arc<SharedSnapshot>,
     local: Option<Arc<Cluster>>,
-    services: BTreeMap<Box<str>, KnownService>,
-    outside: BTreeMap<(Box<str>, u16), KnownOutside>,
+    pub(super) services: BTreeMap<Box<str>, KnownService>,
+    pub(super) outside: BTreeMap<(Box<str>, u16), KnownOutside>,
     misses: BTreeMap<(Box<str>, u16), (Instant, LookupFailure)>,
     waiting: BTreeMap<(Box<str>, u16), Vec<Waiting>>,
-    ids: EndpointIds,
+    pub(super) ids: EndpointIds,
     news: (mpsc::UnboundedSender<News>, mpsc::UnboundedReceiver<News>),
     is_refreshing: bool,
     pause: Duration,
@@ -108,6 +110,7 @@ impl Fleet {
         mut self,
         mut lookups: mpsc::Receiver<Lookup>,
         mut local: mpsc::Receiver<Vec<Endpoint>>,
+        mut questions: mpsc::Receiver<Question>,
     ) {
         let mut next_refresh = tokio::time::Instant::now() + REFRESH_INTERVAL;
         loop {
@@ -115,6 +118,10 @@ impl Fleet {
                 Some(endpoints) = local.recv() => self.set_local(endpoints),
                 Some(lookup) = lookups.recv() => self.look_up(lookup),
                 Some(news) = self.news.1.recv() => self.take(news),
+                Some(question) = questions.recv() => {
+                    // Whoever asked may have gone away.
+                    let _ = question.send(Known::of(&self));
+                }
                 () = tokio::time::sleep_until(next_refresh) => {
                     self.expire();
                     self.refresh();
@@ -369,7 +376,7 @@ impl Fleet {
         }
     }
 
-    fn publish(&self) {
+    pub(super) fn publish(&self) {
         let mut next = Snapshot::numbered(self.snapshot.load().number + 1);
         if let Some(local) = &self.local {
             next.add_local(Arc::clone(local));

@@ -4,6 +4,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `fleet` | what is known, kept fresh, published |
+//! | `known` | the same, as one process tells it to the next |
 //! | `look_up` | one name, asked for the first time |
 //! | `names` | which records a host can mean |
 //! | `endpoints` | an instance's endpoints as the proxy can use them |
@@ -12,12 +13,14 @@
 
 mod endpoints;
 mod fleet;
+mod known;
 mod look_up;
 mod names;
 mod outside;
 mod registration;
 
 pub(crate) use fleet::Fleet;
+pub(crate) use known::Known;
 pub(crate) use look_up::{Lookup, LookupFailure};
 pub(crate) use registration::Registration;
 

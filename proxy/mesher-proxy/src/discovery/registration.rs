@@ -35,6 +35,8 @@ pub(crate) struct Registration {
     pub(crate) host_name: String,
     /// Whether the application accepts connections.
     pub(crate) is_up: watch::Receiver<bool>,
+    /// The registry holds another record of this instance, which it keeps as long as it knows one.
+    pub(crate) is_outdated: bool,
 }
 
 impl Registration {
@@ -61,8 +63,14 @@ impl Registration {
         }
     }
 
-    async fn register(&self) -> Result<(), ClientError> {
+    async fn register(&mut self) -> Result<(), ClientError> {
         let service_id = self.service().await?;
+        if self.is_outdated {
+            // A registration renews what is there. Callers keep the old record until they have seen the new one.
+            let instance_id = &self.status.instance_id;
+            self.counted(self.client.unregister_instance(&service_id, instance_id).await)?;
+            self.is_outdated = false;
+        }
         if !self.endpoints.is_empty() {
             let instance = self.instance();
             self.counted(self.client.register_instance(&service_id, instance).await)?;
@@ -191,7 +199,8 @@ impl Registration {
         }
     }
 
-    fn instance(&self) -> Instance {
+    /// The record of the instance.
+    pub(crate) fn instance(&self) -> Instance {
         let bootstrap = &self.status.bootstrap;
         let mut properties = bootstrap.properties.clone();
         let (key, value) = ports_property(&bootstrap.ports);

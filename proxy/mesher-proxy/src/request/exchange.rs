@@ -67,7 +67,7 @@ pub(crate) struct HttpExchange<'c> {
     pub(crate) up: Pump,
     /// Towards the caller.
     pub(crate) down: Pump,
-    upstream: Option<Upstream<'c>>,
+    pub(crate) upstream: Option<Upstream<'c>>,
     heard: Option<Heard>,
     /// An answer's head is out, so no other answer can be given.
     has_answered: bool,

@@ -3,12 +3,12 @@
 
 use crate::bootstrap::AccessLog;
 use crate::handlers::chains;
-use crate::request::invocation::{Code, Invocation, Operation, Outcome};
+use crate::request::invocation::{Code, Exchange, Invocation, Outcome};
 use crate::telemetry::access_log;
 use crate::worker::Worker;
 
 /// Records `call`.
-pub(crate) fn finish(worker: &Worker, call: &Invocation, operation: Operation<'_>, outcome: &Outcome) {
+pub(crate) fn finish(worker: &Worker, call: &Invocation, exchange: &impl Exchange, outcome: &Outcome) {
     let elapsed = call.started.elapsed();
     for handler in chains::of(call.direction).iter().rev() {
         handler.finish(worker, call, outcome, elapsed);
@@ -20,6 +20,6 @@ pub(crate) fn finish(worker: &Worker, call: &Invocation, operation: Operation<'_
         AccessLog::All => true,
     };
     if is_logged {
-        access_log::record(worker, call, operation, outcome, elapsed);
+        access_log::record(worker, call, exchange.operation(), outcome, elapsed);
     }
 }

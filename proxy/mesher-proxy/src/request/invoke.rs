@@ -17,7 +17,7 @@ pub(crate) async fn invoke<E: Exchange>(worker: &Worker, call: &mut Invocation, 
     };
     // From here on the handlers count its end.
     std::mem::forget(active);
-    finish::finish(worker, call, exchange.operation(), &outcome);
+    finish::finish(worker, call, exchange, &outcome);
     outcome
 }
 

@@ -158,6 +158,15 @@ fn poll_head(
         match read {
             Poll::Ready(Some(arrival)) => return Poll::Ready(arrival),
             Poll::Ready(None) => {}
+            Poll::Pending
+                if deadline.poll_passed(context).is_ready()
+                    && input.is_empty()
+                    && socket.has_unseen_input() =>
+            {
+                // A request came in the same moment: the runtime brings it with its next look.
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             Poll::Pending if deadline.poll_passed(context).is_ready() => {
                 let parsed = buffers.as_mut().and_then(|ready| parse(&mut ready.request, input));
                 let arrival = match parsed {

@@ -25,6 +25,8 @@ pub(crate) struct Environment {
     pub(crate) processor: String,
     pub(crate) valgrind: String,
     pub(crate) profile: String,
+    /// How many known services are many.
+    pub(crate) services: usize,
 }
 
 /// A kept figure.

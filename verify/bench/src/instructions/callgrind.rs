@@ -19,6 +19,8 @@ const BYTES: usize = 64;
 const WARM_UP: usize = 1000;
 /// Requests that are counted.
 const COUNTED: usize = 3000;
+/// Writes the counts so far and sets them back to zero.
+const DUMP: &str = "dump";
 /// How long either may take: a program runs some fifty times slower under callgrind.
 const TIME_MAX: Duration = Duration::from_secs(60);
 
@@ -29,6 +31,8 @@ pub(super) fn wrapper(folder: &Path) -> Result<Vec<String>> {
         valgrind.to_string_lossy().into_owned(),
         "--tool=callgrind".to_owned(),
         "--separate-threads=yes".to_owned(),
+        // Thousands of services are looked up before anything is counted, and that is slow enough without counting.
+        "--instr-atstart=no".to_owned(),
         format!("--callgrind-out-file={}/dump.%p", folder.display()),
     ])
 }
@@ -37,14 +41,16 @@ pub(super) fn wrapper(folder: &Path) -> Result<Vec<String>> {
 pub(super) fn count(engine: &mut Engine, proxy: &Proxy, folder: &Path) -> Result<f64> {
     engine.set_reply(Reply::of(BYTES));
     engine.tally.clear();
+    tell(proxy, "instrumentation on")?;
     let requests = requests(WARM_UP);
     engine.begin(Load { target: proxy.address, connections: CONNECTIONS, requests, pace: Pace::Closed })?;
     engine.run_to(WARM_UP as u64, TIME_MAX)?;
-    dump(proxy)?;
+    tell(proxy, DUMP)?;
     let before = dumps(folder, proxy)?;
     engine.resume(self::requests(COUNTED));
     engine.run_to((WARM_UP + COUNTED) as u64, TIME_MAX)?;
-    dump(proxy)?;
+    tell(proxy, DUMP)?;
+    tell(proxy, "instrumentation off")?;
     let counted: Vec<_> = dumps(folder, proxy)?.into_iter().filter(|file| !before.contains(file)).collect();
     engine.end()?;
     ensure!(!counted.is_empty(), "callgrind wrote no dump into {}", folder.display());
@@ -57,13 +63,13 @@ fn requests(count: usize) -> Requests {
     Requests::Each(std::iter::repeat_with(|| Rc::clone(&request)).take(count).collect())
 }
 
-/// Writes the counts so far and sets them back to zero.
-fn dump(proxy: &Proxy) -> Result<()> {
+/// Gives callgrind a command and waits until it is done.
+fn tell(proxy: &Proxy, command: &str) -> Result<()> {
     let vgdb = program("vgdb").context("vgdb is not installed")?;
-    let output = Command::new(vgdb).arg(format!("--pid={}", proxy.pid())).arg("dump").output();
+    let output = Command::new(vgdb).arg(format!("--pid={}", proxy.pid())).args(command.split(' ')).output();
     let output = output.context("vgdb cannot be started")?;
     let complaint = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "callgrind does not dump: {}", complaint.trim());
+    ensure!(output.status.success(), "callgrind does not take {command}: {}", complaint.trim());
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use super::baseline::{Baseline, Counts, Environment, Verdict};
 use super::callgrind;
 use crate::load::Engine;
-use crate::measure::{UNUSED_SERVICES, learn_services, register_services};
+use crate::measure::{learn_services, register_services};
 use crate::peers::{Binary, Kind, Place, Proxy, Registry};
 use crate::system::{leave_out, processor_model, program, root, version_line};
 
@@ -16,10 +16,17 @@ use crate::system::{leave_out, processor_model, program, root, version_line};
 const FILE: &str = "verify/bench/instructions.json";
 /// Services that the proxy knows at first.
 const FEW_SERVICES: usize = 10;
+/// Services that it looks up at once.
+const LEARNERS: usize = 4;
 
-/// Counts and compares. With `is_recorded` the new figure is kept instead.
+/// Counts and compares, with few and with so many known services. With `is_recorded` the new figure is kept instead.
 #[expect(clippy::print_stdout, reason = "the figures are the result")]
-pub(crate) fn run(mesher: Binary, profile: &str, folder: &Path, is_recorded: bool) -> Result<Option<Counts>> {
+pub(crate) fn run(
+    mesher: Binary,
+    profile: &str,
+    folder: &Path,
+    (services, is_recorded): (usize, bool),
+) -> Result<Option<Counts>> {
     if program("valgrind").is_none() || program("vgdb").is_none() {
         leave_out("instructions", "valgrind is not installed")?;
         return Ok(None);
@@ -29,11 +36,12 @@ pub(crate) fn run(mesher: Binary, profile: &str, folder: &Path, is_recorded: boo
         processor: processor_model(),
         valgrind: version_line("valgrind", "--version"),
         profile: profile.to_owned(),
+        services,
     };
-    let counts = count(mesher, folder)?;
+    let counts = count(mesher, folder, services)?;
     println!("instructions for each request, 64 B, 10 connections, workers only, profile {profile}:");
     println!("  {:>8.0} with {FEW_SERVICES} known services", counts.few_services);
-    println!("  {:>8.0} with {UNUSED_SERVICES} known services", counts.many_services);
+    println!("  {:>8.0} with {services} known services", counts.many_services);
     let file = root().join(FILE);
     let mut baseline = Baseline::read(&file)?;
     if is_recorded {
@@ -57,11 +65,11 @@ pub(crate) fn run(mesher: Binary, profile: &str, folder: &Path, is_recorded: boo
     Ok(Some(counts))
 }
 
-fn count(mesher: Binary, folder: &Path) -> Result<Counts> {
+fn count(mesher: Binary, folder: &Path, services: usize) -> Result<Counts> {
     let mut engine = Engine::new()?;
     let mut registry = Registry::start(&mesher, folder)?;
     registry.register(crate::peers::SERVICE, engine.backend)?;
-    let names = register_services(&mut registry, &engine, UNUSED_SERVICES)?;
+    let names = register_services(&mut registry, &engine, services)?;
     let dumps: PathBuf = std::path::absolute(folder)?;
     let place = Place {
         folder: folder.to_owned(),
@@ -72,9 +80,9 @@ fn count(mesher: Binary, folder: &Path) -> Result<Counts> {
     };
     let proxy = Proxy::start(&mut engine, &place, Kind::Mesher, "instructions")?;
     let (few, rest) = names.split_at(FEW_SERVICES.min(names.len()));
-    learn_services(&mut engine, &proxy, few)?;
+    learn_services(&mut engine, &proxy, few, LEARNERS)?;
     let few_services = callgrind::count(&mut engine, &proxy, &dumps).context("with few services")?;
-    learn_services(&mut engine, &proxy, rest)?;
+    learn_services(&mut engine, &proxy, rest, LEARNERS)?;
     let many_services = callgrind::count(&mut engine, &proxy, &dumps).context("with many services")?;
     Ok(Counts { few_services, many_services })
 }

@@ -11,6 +11,7 @@ fn environment(compiler: &str) -> Environment {
         processor: text("p"),
         valgrind: text("v"),
         profile: text("release"),
+        services: 10,
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::statistics::{Summary, paired, summary};
 use crate::load::{Engine, Load, Pace, Reply, Requests, request};
 use crate::peers::{Kind, Place, Proxy, Registry, SERVICE};
-use crate::system::{proportional_memory, threads_spent};
+use crate::system::{proportional_memory, spent, threads_spent};
 
 /// Connections that work at once.
 const BUSY: usize = 1000;
@@ -28,7 +28,7 @@ pub(crate) const UNUSED_SERVICES: usize = 9900;
 const FEW_SERVICES: usize = 10;
 /// Connections over which services are called for the first time.
 const LEARNERS: usize = 50;
-const LEARN_TIME_MAX: Duration = Duration::from_secs(300);
+const LEARN_TIME_MAX: Duration = Duration::from_secs(900);
 /// Windows in which the two are compared.
 const COMPARED: usize = 5;
 const COMPARED_TIME: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ const SMALL: usize = 64;
 const MEDIUM: usize = 1024;
 
 /// Bytes, and what many known services cost.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Memory {
     /// After the start and one exchange.
     pub(crate) idle: u64,
@@ -47,6 +47,9 @@ pub(crate) struct Memory {
     pub(crate) waiting: u64,
     /// For each known service that is not called.
     pub(crate) per_service: f64,
+    /// Microseconds of processor time from a name's first call to its answer, the mean over all names.
+    #[serde(default)]
+    pub(crate) learn_cost: f64,
     /// Processor time a request with many known services, over that with few; workers only.
     pub(crate) services_cost: Option<f64>,
     /// The share of a processor that the control thread takes with many known services.
@@ -58,8 +61,7 @@ pub(crate) fn measure(engine: &mut Engine, place: &Place, registry: &mut Registr
     let idle = start(engine, place, "memory-idle")?.idle_memory;
     let busy = busy(engine, place).context("memory with busy connections")?;
     let waiting = waiting(engine, place).context("memory with idle connections")?;
-    let mut memory =
-        Memory { idle, busy, waiting, per_service: 0.0, services_cost: None, services_control: None };
+    let mut memory = Memory { idle, busy, waiting, ..Memory::default() };
     services(engine, place, registry, &mut memory).context("memory of known services")?;
     Ok(memory)
 }
@@ -97,12 +99,15 @@ fn services(engine: &mut Engine, place: &Place, registry: &mut Registry, memory:
     let many = start(engine, place, "memory-many")?;
     let few = start(engine, place, "memory-few")?;
     let first = names.get(..FEW_SERVICES).unwrap_or_default();
-    learn_services(engine, &few, first)?;
-    learn_services(engine, &many, first)?;
+    learn_services(engine, &few, first, LEARNERS)?;
+    learn_services(engine, &many, first, LEARNERS)?;
     engine.run(SETTLE_TIME)?;
     let before = proportional_memory(many.pid());
     let rest = names.get(FEW_SERVICES..).unwrap_or_default();
-    learn_services(engine, &many, rest)?;
+    let spent_before = spent(many.pid());
+    learn_services(engine, &many, rest, LEARNERS)?;
+    let learned = (spent(many.pid()) - spent_before).run;
+    memory.learn_cost = learned as f64 / 1000.0 / rest.len() as f64;
     engine.run(SETTLE_TIME)?;
     let grown = proportional_memory(many.pid()).saturating_sub(before);
     memory.per_service = grown as f64 / rest.len() as f64;
@@ -123,11 +128,18 @@ pub(crate) fn register_services(
 }
 
 /// Calls each service once, so that the proxy knows it. The backend closes, so that no connection stays.
-pub(crate) fn learn_services(engine: &mut Engine, proxy: &Proxy, names: &[String]) -> Result<()> {
+///
+/// At most `connections` look-ups are under way at once: a proxy that is slowed down answers too many of them too late.
+pub(crate) fn learn_services(
+    engine: &mut Engine,
+    proxy: &Proxy,
+    names: &[String],
+    connections: usize,
+) -> Result<()> {
     engine.set_reply(Reply::closing(SMALL));
     engine.tally.clear();
     let requests = Requests::Each(names.iter().map(|name| request(name)).collect());
-    let connections = LEARNERS.min(names.len());
+    let connections = connections.min(names.len());
     engine.begin(Load { target: proxy.address, connections, requests, pace: Pace::Closed })?;
     engine.run_to(names.len() as u64, LEARN_TIME_MAX)?;
     engine.end()

@@ -46,9 +46,8 @@ fn ratios_pair_one_repetition_only() {
 
 #[test]
 fn an_invalid_window_counts_for_nothing() {
-    let mut results = Results::default();
-    results.windows =
-        vec![window(Kind::Relay, 0, 10), window(Kind::Mesher, 0, 12), window(Kind::Relay, 1, 10)];
+    let windows = vec![window(Kind::Relay, 0, 10), window(Kind::Mesher, 0, 12), window(Kind::Relay, 1, 10)];
+    let mut results = Results { windows, ..Results::default() };
     results.windows.push(Window { fault: Some("status 503".to_owned()), ..window(Kind::Mesher, 1, 99) });
     let cost = results.figure(SATURATION.name, Kind::Mesher, Window::cost).unwrap();
     assert_eq!((cost.median, cost.count), (12.0, 1));

@@ -2,13 +2,13 @@
 //! It must change no setting that costs time beyond those that a scenario names.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use mesher_verify::binary::clean;
 
-use crate::system::{root, target, version_line};
+use crate::system::{command, root, target, version_line};
 
 /// A built `mesher`.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ impl Binary {
 
     /// The program in an environment in which no setting of the desk counts.
     pub(super) fn command(&self) -> Command {
-        let mut command = Command::new(&self.file);
+        let mut command = command(&self.file);
         clean(&mut command);
         command
     }
@@ -50,8 +50,9 @@ pub(crate) fn build(profile: &str) -> Result<Binary> {
         .current_dir(root());
     let status = command.status().context("cargo cannot be started")?;
     ensure!(status.success(), "mesher cannot be built");
+    let folder = if profile == "dev" { "debug" } else { profile };
     Ok(Binary {
-        file: std::path::absolute(target().join(profile).join("mesher"))?,
+        file: std::path::absolute(target().join(folder).join("mesher"))?,
         profile: Some(profile.to_owned()),
     })
 }
@@ -66,7 +67,7 @@ pub(super) fn proxy_command(
 ) -> Command {
     let mut command = match wrapper.split_first() {
         Some((program, arguments)) => {
-            let mut command = Command::new(program);
+            let mut command = command(Path::new(program));
             clean(&mut command);
             command.args(arguments).arg(&mesher.file);
             command

@@ -14,7 +14,7 @@ use super::mesher::{Binary, proxy_command};
 use super::registry::SERVICE;
 use super::{configuration, envoy};
 use crate::load::{Engine, Load, Pace, Reply, Requests, request};
-use crate::system::{Child, PROXY, program, proportional_memory, version_line};
+use crate::system::{Child, PROXY, command, program, proportional_memory, version_line};
 
 /// How long a proxy may take from its start to its first answer.
 const START_TIME_MAX: Duration = Duration::from_secs(30);
@@ -54,16 +54,16 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Starts one. `name` is the service that a Mesher speaks for, and names the files of all.
     pub(crate) fn start(engine: &mut Engine, place: &Place, kind: Kind, name: &str) -> Result<Self> {
-        let mut command = command(place, kind, name)?;
+        let mut prepared = prepare(place, kind, name)?;
         let is_logged = kind != Kind::MesherAll;
         let log =
             if is_logged { place.folder.join(format!("{name}.log")) } else { PathBuf::from("/dev/null") };
-        let mut process = Child::start(&mut command.program, name, PROXY, &log)?;
-        let address = match command.address {
+        let mut process = Child::start(&mut prepared.program, name, PROXY, &log)?;
+        let address = match prepared.address {
             Some(address) => address,
             None => printed_address(&process.first_line()?)?,
         };
-        let mut proxy = Self { kind, address, version: command.version, idle_memory: 0, process };
+        let mut proxy = Self { kind, address, version: prepared.version, idle_memory: 0, process };
         proxy.wait(engine).with_context(|| format!("{name} does not work, its log is {}", log.display()))?;
         proxy.idle_memory = proportional_memory(proxy.pid());
         Ok(proxy)
@@ -111,11 +111,11 @@ struct Prepared {
     version: String,
 }
 
-fn command(place: &Place, kind: Kind, name: &str) -> Result<Prepared> {
+fn prepare(place: &Place, kind: Kind, name: &str) -> Result<Prepared> {
     match kind {
         Kind::Relay => {
             let mut program =
-                Command::new(std::env::current_exe().context("the system does not know this program")?);
+                command(&std::env::current_exe().context("the system does not know this program")?);
             program.arg("relay").arg(place.backend.to_string());
             Ok(Prepared { program, address: None, version: env!("CARGO_PKG_VERSION").to_owned() })
         }
@@ -140,7 +140,7 @@ fn nginx(place: &Place, name: &str) -> Result<Prepared> {
     std::fs::create_dir_all(&prefix)?;
     let settings = write(&prefix.join("nginx.conf"), &configuration::nginx(port, place.backend.port()))?;
     let version = version_line(&file.to_string_lossy(), "-v");
-    let mut program = Command::new(file);
+    let mut program = command(&file);
     program.arg("-e").arg("stderr").arg("-p").arg(prefix).arg("-c").arg(settings);
     Ok(Prepared { program, address: Some(loopback(port)), version })
 }
@@ -151,7 +151,7 @@ fn haproxy(place: &Place, name: &str) -> Result<Prepared> {
     let path = place.folder.join(format!("{name}.cfg"));
     let settings = write(&path, &configuration::haproxy(port, place.backend.port()))?;
     let version = version_line(&file.to_string_lossy(), "-v");
-    let mut program = Command::new(file);
+    let mut program = command(&file);
     program.arg("-db").arg("-f").arg(settings);
     Ok(Prepared { program, address: Some(loopback(port)), version })
 }
@@ -165,7 +165,7 @@ fn envoy(place: &Place, mesh: bool, name: &str) -> Result<Prepared> {
     // It begins with the path of the program.
     let version =
         version.rsplit_once("version: ").map_or(version.as_str(), |(_, version)| version).to_owned();
-    let mut program = Command::new(file);
+    let mut program = command(&file);
     // Without an epoch of its own for each, two of them would share memory and refuse to start.
     program.args(["--concurrency", "1", "--disable-hot-restart", "--log-level", "error", "-c"]).arg(settings);
     Ok(Prepared { program, address: Some(loopback(port)), version })

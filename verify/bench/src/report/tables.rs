@@ -168,6 +168,13 @@ fn memory(results: &Results) -> String {
             "With 9,900 known services instead of 10 a request costs the workers {cost:.2}× as much processor time."
         );
     }
+    if memory.learn_cost > 0.0 {
+        let cost = short(memory.learn_cost);
+        let _ = writeln!(
+            text,
+            "The first call of each of 9,900 services cost {cost} µs of processor time in the mean."
+        );
+    }
     if let Some(share) = memory.services_control {
         let _ = writeln!(
             text,

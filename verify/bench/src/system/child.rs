@@ -13,9 +13,18 @@ use mesher_verify::patience::pause;
 use mesher_verify::process::{Signal, send};
 
 use super::affinity::{GENERATOR, Processor, pin_self};
+use super::surroundings::program;
 
 /// How long a program may take to end by itself.
 const END_TIME_MAX: Duration = Duration::from_secs(3);
+
+/// A command of a program that ends with this one, whatever ends it.
+pub(crate) fn command(file: &Path) -> Command {
+    let Some(setpriv) = program("setpriv") else { return Command::new(file) };
+    let mut command = Command::new(setpriv);
+    command.args(["--pdeathsig", "TERM", "--"]).arg(file);
+    command
+}
 
 /// A started program.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ mod syscalls;
 
 pub(crate) use account::{Spent, proportional_memory, spent, threads_spent};
 pub(crate) use affinity::{GENERATOR, PROXY, pin_self};
-pub(crate) use child::Child;
+pub(crate) use child::{Child, command};
 pub(crate) use facts::{Facts, facts, processor_model, version_line};
 pub(crate) use surroundings::{leave_out, program, root, target};
 pub(crate) use syscalls::Counter;

@@ -1,0 +1,126 @@
+//! What is known of the fleet, in the form in which one process tells it to the next.
+//! It must carry no number of this process: endpoints and clusters get new ones.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mesher_model::query::ServiceKey;
+use serde::{Deserialize, Serialize};
+
+use crate::bootstrap::PortProtocol;
+use crate::discovery::endpoints::EndpointIds;
+use crate::discovery::fleet::{Fleet, KnownOutside, KnownService};
+use crate::snapshot::{Cluster, ClusterKind, Endpoint};
+
+/// All that is known.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Known {
+    services: Vec<Service>,
+    outside: Vec<Outside>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Service {
+    host: Box<str>,
+    name: String,
+    key: ServiceKey,
+    revision: String,
+    endpoints: Vec<Place>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Outside {
+    host: Box<str>,
+    port: u16,
+    endpoints: Vec<Place>,
+    /// For how long its addresses are believed.
+    left: Duration,
+}
+
+/// An endpoint.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Place {
+    address: SocketAddr,
+    is_tcp: bool,
+    instance: String,
+    version: String,
+    ports: Vec<u16>,
+    rank: usize,
+    idle_limit: Duration,
+}
+
+impl Known {
+    /// What `fleet` knows now. Misses are left out: whoever asks next asks the registry.
+    pub(super) fn of(fleet: &Fleet) -> Self {
+        let now = Instant::now();
+        let services = fleet.services.iter().map(|(host, known)| Service {
+            host: host.clone(),
+            name: known.cluster.name.as_ref().to_owned(),
+            key: known.key.clone(),
+            revision: known.revision.clone(),
+            endpoints: places(&known.cluster),
+        });
+        let outside = fleet.outside.iter().map(|((host, port), known)| Outside {
+            host: host.clone(),
+            port: *port,
+            endpoints: places(&known.cluster),
+            left: known.expires_at.saturating_duration_since(now),
+        });
+        Self { services: services.collect(), outside: outside.collect() }
+    }
+}
+
+impl Fleet {
+    /// Begins with what another process knew, instead of nothing. The registry is asked for changes as ever.
+    pub(crate) fn adopt(&mut self, known: &Known) {
+        let now = Instant::now();
+        for service in &known.services {
+            let cluster = cluster(&mut self.ids, &service.name, ClusterKind::Service, &service.endpoints);
+            let (key, revision) = (service.key.clone(), service.revision.clone());
+            let entry = KnownService { key, revision, cluster, emptied_at: None };
+            self.services.insert(service.host.clone(), entry);
+        }
+        for outside in &known.outside {
+            let cluster = cluster(&mut self.ids, &outside.host, ClusterKind::Outside, &outside.endpoints);
+            let entry = KnownOutside { cluster, expires_at: now + outside.left };
+            self.outside.insert((outside.host.clone(), outside.port), entry);
+        }
+        self.publish();
+    }
+}
+
+fn cluster(ids: &mut EndpointIds, name: &str, kind: ClusterKind, places: &[Place]) -> Arc<Cluster> {
+    let id = ids.next_cluster();
+    let endpoints = places.iter().map(|place| place.endpoint(ids)).collect();
+    Arc::new(Cluster { id, name: name.into(), kind, endpoints })
+}
+
+fn places(cluster: &Cluster) -> Vec<Place> {
+    let place = |endpoint: &Endpoint| Place {
+        address: endpoint.address,
+        is_tcp: endpoint.protocol == PortProtocol::Tcp,
+        instance: endpoint.instance.as_ref().to_owned(),
+        version: endpoint.version.as_ref().to_owned(),
+        ports: endpoint.ports.clone(),
+        rank: endpoint.rank,
+        idle_limit: endpoint.idle_limit,
+    };
+    cluster.endpoints.iter().map(place).collect()
+}
+
+impl Place {
+    fn endpoint(&self, ids: &mut EndpointIds) -> Endpoint {
+        Endpoint {
+            id: ids.next_endpoint(),
+            address: self.address,
+            protocol: if self.is_tcp { PortProtocol::Tcp } else { PortProtocol::Rest },
+            instance: self.instance.as_str().into(),
+            version: self.version.as_str().into(),
+            ports: self.ports.clone(),
+            rank: self.rank,
+            idle_limit: self.idle_limit,
+        }
+    }
+}
