@@ -10,6 +10,7 @@
 mod bench;
 mod check;
 mod environment;
+mod fuzz;
 mod skips;
 mod soak;
 mod steps;
@@ -23,6 +24,8 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   test [ARGUMENTS…]  build the binaries and run every suite; ARGUMENTS go to `cargo test`
+  fuzz [TARGET…] [--seconds N]
+                     run the fuzz targets, all or these, each for N seconds (60)
   soak [FILTER…]     the gate suite at full scale against the release build, one row after the other; FILTERs choose rows
   check              formatting, clippy, documentation, house rules, dependencies
   tidy               house rules only
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
     };
     let done = match (command, rest) {
         ("test", rest) => suites::run(rest),
+        ("fuzz", rest) => fuzz::run(rest),
         ("soak", rest) => soak::run(rest),
         ("check", []) => check::run(),
         ("tidy", []) => tidy::run(),

@@ -20,12 +20,13 @@ pub(crate) enum Outcome {
 /// The steps that were run, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
-    finished: Vec<(&'static str, Duration, Outcome)>,
+    finished: Vec<(String, Duration, Outcome)>,
 }
 
 impl Steps {
     /// Runs one step; an error is printed and counts as a failure.
-    pub(crate) fn run(&mut self, name: &'static str, work: impl FnOnce() -> Result<Outcome>) {
+    pub(crate) fn run(&mut self, name: impl Into<String>, work: impl FnOnce() -> Result<Outcome>) {
+        let name = name.into();
         println!("== {name}");
         let begin = Instant::now();
         let outcome = work().unwrap_or_else(|error| {
@@ -48,16 +49,16 @@ impl Steps {
     /// Names the steps that failed.
     pub(crate) fn finish(self) -> Result<()> {
         for (name, took, outcome) in &self.finished {
-            println!("{name:<10} {:>8.1} s  {}", took.as_secs_f64(), word(outcome));
+            println!("{name:<14} {:>8.1} s  {}", took.as_secs_f64(), word(outcome));
         }
         for (name, _, outcome) in &self.finished {
             if let Outcome::Skipped(reason) = outcome {
                 println!("skipped: {name}: {reason}");
             }
         }
-        let failed =
-            |(name, _, outcome): &(&'static str, _, Outcome)| (*outcome == Outcome::Failed).then_some(*name);
-        let failed: Vec<_> = self.finished.iter().filter_map(failed).collect();
+        let is_failed = |outcome: &Outcome| *outcome == Outcome::Failed;
+        let failed = self.finished.iter().filter(|(_, _, outcome)| is_failed(outcome));
+        let failed: Vec<_> = failed.map(|(name, _, _)| name.as_str()).collect();
         if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
     }
 }

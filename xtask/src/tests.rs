@@ -3,6 +3,7 @@
 
 use std::io::Write;
 
+use crate::fuzz::Request;
 use crate::skips::{SkipReport, lines};
 use crate::soak::row_of;
 use crate::steps::{Outcome, settle};
@@ -46,6 +47,22 @@ fn only_a_desk_may_skip() {
     assert_eq!(settle(skipped(), false), skipped());
     assert_eq!(settle(skipped(), true), Outcome::Failed);
     assert_eq!(settle(Outcome::Passed, true), Outcome::Passed);
+}
+
+#[test]
+fn a_fuzz_run_names_its_targets_and_ends() {
+    let known = ["chunked_body".to_owned(), "request_head".to_owned()];
+    let read = |words: &str| {
+        let arguments: Vec<_> = words.split_whitespace().map(str::to_owned).collect();
+        Request::read(&arguments, &known).map_err(|error| error.to_string())
+    };
+    let request = |targets: &[String], seconds| Ok(Request { targets: targets.to_vec(), seconds });
+    assert_eq!(read(""), request(&known, 60));
+    assert_eq!(read("request_head --seconds 5"), request(&known[1..], 5));
+    assert_eq!(read("--seconds 5 request_head chunked_body").map(|request| request.targets.len()), Ok(2));
+    for wrong in ["--seconds", "--seconds x", "--seconds 0", "--seconds -1", "response", "--jobs 2"] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
 }
 
 #[test]

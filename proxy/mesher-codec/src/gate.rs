@@ -97,6 +97,11 @@ fn start_line(input: &[u8]) -> &[u8] {
     input.get(begin..).unwrap_or_default()
 }
 
+/// The protocols that an `Upgrade` field names (RFC 9110 §7.8).
+pub(crate) fn protocols(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|protocol| !protocol.is_empty())
+}
+
 /// How many entries a list has. Empty ones count: they cost as much.
 pub(crate) fn entry_count(value: &[u8]) -> usize {
     memchr_iter(b',', value).count() + 1

@@ -74,7 +74,7 @@ pub enum Refusal {
     /// A response switches protocols although nobody asked.
     #[error("the response switches protocols although nobody asked for it")]
     UnaskedUpgrade,
-    /// A response switches protocols without saying which, or announces a body with it.
+    /// A response switches protocols without saying which, to one that was not asked for, or with a body.
     #[error("the response switches protocols in a malformed way")]
     BadSwitch,
     /// A request that asks for another protocol has a body, asks twice, or is a WebSocket handshake and no GET.

@@ -161,8 +161,8 @@ impl RequestHead {
         declared == DeclaredFraming::None && matches!(self.method(), "POST" | "PUT" | "PATCH")
     }
 
-    /// Which protocol is asked for, if one is. An upgrade that `Connection` does not name ends here, and so does one to
-    /// HTTP/2, which is spoken or is not spoken, never asked for (RFC 9113 §3.1).
+    /// Which protocols are asked for, if any are. An upgrade that `Connection` does not name ends here, and so does one
+    /// that would also take HTTP/2, which is spoken or is not spoken, never asked for (RFC 9113 §3.1).
     fn check_upgrade(&mut self, is_named: bool) -> Result<(), Refusal> {
         self.upgrade = Span::default();
         if !is_named || self.version == Version::Http10 {
@@ -171,10 +171,14 @@ impl RequestHead {
         let mut asked = self.fields.of(FieldKind::Upgrade);
         let Some(first) = asked.next() else { return Ok(()) };
         let value = first.value.bytes(&self.bytes);
-        if value.is_empty() || value.to_ascii_lowercase().starts_with(b"h2c") {
+        let begins = |name: &[u8]| {
+            let begin = |protocol: &[u8]| protocol.get(..name.len()).map(<[u8]>::to_ascii_lowercase);
+            gate::protocols(value).any(|protocol| begin(protocol).as_deref() == Some(name))
+        };
+        if gate::protocols(value).next().is_none() || begins(b"h2c") {
             return Ok(());
         }
-        let is_websocket = value.eq_ignore_ascii_case(b"websocket");
+        let is_websocket = gate::protocols(value).any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
         let has_body = !matches!(self.framing, Framing::Empty | Framing::Length(0));
         if asked.next().is_some() || has_body || (is_websocket && self.method.bytes(&self.bytes) != b"GET") {
             return Err(Refusal::Upgrade);

@@ -95,6 +95,7 @@ impl ResponseHead {
             _ => None,
         };
         self.switches = self.status == 101
+            && self.version == Version::Http11
             && options.upgrade
             && declared == DeclaredFraming::None
             && self.value(FieldKind::Upgrade).is_some_and(|protocol| !protocol.is_empty());

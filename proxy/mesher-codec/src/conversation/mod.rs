@@ -6,7 +6,7 @@ mod transfer;
 pub use transfer::Transfer;
 
 use crate::response::Downstream;
-use crate::{Framing, Refusal, RequestHead, ResponseHead, Version};
+use crate::{Framing, Refusal, RequestHead, ResponseHead, Version, gate};
 
 /// Interim responses of one exchange that are passed on.
 pub const INTERIM_MAX: u8 = 32;
@@ -74,18 +74,18 @@ impl Conversation {
         is_closing: bool,
     ) -> Result<Heard, Refusal> {
         match response.status() {
-            101 => self.switch(response),
+            101 => self.switch(request, response),
             100..200 => self.take_interim(request.version()),
             _ => Ok(Heard::Final(self.answer(request, response, is_closing))),
         }
     }
 
     /// Nothing the caller sent after its request has left before this point (RFC 9110 §7.8).
-    fn switch(&mut self, response: &ResponseHead) -> Result<Heard, Refusal> {
+    fn switch(&mut self, request: &RequestHead, response: &ResponseHead) -> Result<Heard, Refusal> {
         if !self.asks_upgrade {
             return Err(Refusal::UnaskedUpgrade);
         }
-        if !response.switches() {
+        if !response.switches() || !agrees_to_what_was_asked(request, response) {
             return Err(Refusal::BadSwitch);
         }
         self.stage = Stage::Switched;
@@ -138,6 +138,15 @@ impl Conversation {
     pub fn keeps_upstream(&self, has_more: bool) -> bool {
         self.is_over() && !self.is_last_upstream && !has_more
     }
+}
+
+/// Whether a response names protocols, and only such as the request named (RFC 9110 §7.8).
+fn agrees_to_what_was_asked(request: &RequestHead, response: &ResponseHead) -> bool {
+    let asked = request.upgrade().unwrap_or_default();
+    let is_asked = |protocol: &[u8]| gate::protocols(asked).any(|other| other.eq_ignore_ascii_case(protocol));
+    let lines = response.fields().filter(|(name, _)| name.eq_ignore_ascii_case("upgrade"));
+    let mut agreed = lines.flat_map(|(_, value)| gate::protocols(value)).peekable();
+    agreed.peek().is_some() && agreed.all(is_asked)
 }
 
 #[cfg(test)]

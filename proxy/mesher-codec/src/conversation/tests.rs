@@ -73,12 +73,22 @@ fn a_switch_needs_a_wish_and_an_agreement() {
     let bare = "HTTP/1.1 101 Switching Protocols\r\n\r\n";
     let unnamed = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
     let framed = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n\r\n";
+    let other = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: Foo/1\r\n\r\n";
+    let nothing = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ,\r\n\r\n";
+    let two = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nUpgrade: foo/1\r\n\r\n";
+    let old = "HTTP/1.0 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let choice = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: bar, foo/1\r\n\r\n";
     let table = [
         (UPGRADE, SWITCH, None),
         (GET, SWITCH, Some(Refusal::UnaskedUpgrade)),
         (UPGRADE, bare, Some(Refusal::BadSwitch)),
         (UPGRADE, unnamed, Some(Refusal::BadSwitch)),
         (UPGRADE, framed, Some(Refusal::BadSwitch)),
+        (UPGRADE, other, Some(Refusal::BadSwitch)),
+        (UPGRADE, nothing, Some(Refusal::BadSwitch)),
+        (UPGRADE, two, Some(Refusal::BadSwitch)),
+        (UPGRADE, old, Some(Refusal::BadSwitch)),
+        (choice, other, None),
     ];
     for (asked, answered, refused) in table {
         assert_eq!(run(asked, b"", answered, b"").err(), refused, "{asked:?} {answered:?}");
@@ -108,7 +118,8 @@ fn a_wish_is_passed_on_only_where_it_is_one() {
     let unnamed = request(&with("Upgrade: websocket\r\n"));
     let plain =
         request(&with("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n"));
-    for head in [unnamed, plain] {
+    let listed = request(&with("Connection: Upgrade\r\nUpgrade: foo, H2C\r\n"));
+    for head in [unnamed, plain, listed] {
         let mut out = Vec::new();
         head.write(&[], &mut out);
         assert_eq!((head.upgrade(), out.as_slice()), (None, GET.as_bytes()));
@@ -119,6 +130,7 @@ fn a_wish_is_passed_on_only_where_it_is_one() {
     assert_eq!(String::from_utf8(out).unwrap(), expected);
     for refused in [
         "POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: foo, WebSocket\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: foo\r\nContent-Length: 5\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: foo\r\nTransfer-Encoding: chunked\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: foo\r\nUpgrade: bar\r\n\r\n",

@@ -17,6 +17,7 @@ fn workspace(changed: Package) -> Vec<Package> {
         package("mesher", "mesher", &["mesher-proxy", "mesher-control", "mesher-samples"]),
         package("verify/testkit", "mesher-testkit", &["mesher-model"]),
         package("verify/e2e", "mesher-e2e", &["mesher-testkit"]),
+        package("verify/codec-checks", "mesher-codec-checks", &["mesher-codec", "hyper"]),
         package("xtask", "xtask", &["toml"]),
     ];
     all.retain(|package| package.name != changed.name);
@@ -40,6 +41,8 @@ fn an_edge_that_is_not_in_the_drawing_is_found() {
         ("mesher", "mesher", "mesher-testkit"),
         ("mesher", "mesher", "xtask"),
         ("verify/e2e", "mesher-e2e", "mesher-proxy"),
+        ("verify/e2e", "mesher-e2e", "mesher-codec"),
+        ("verify/codec-checks", "mesher-codec-checks", "mesher-net"),
         ("xtask", "xtask", "mesher-model"),
     ] {
         let expected = format!("{folder}/Cargo.toml:10 edge");
