@@ -78,7 +78,11 @@ fn count(engine: &mut Engine, proxy: &Proxy, duration: Duration) -> Result<Windo
     let latency = Quantile::ALL.map(|(_, share)| tally.latency.quantile(share).as_secs_f64() * 1e6);
     let examples: Vec<_> = examples.iter().chain(&tally.examples).map(String::as_str).collect();
     let faults = faults + tally.faults;
-    let fault = (faults > 0).then(|| format!("{faults} faults: {}", examples.join("; ")));
+    let fault = match (faults, tally.completed) {
+        (0, 0) => Some("no request was answered".to_owned()),
+        (0, _) => None,
+        _ => Some(format!("{faults} faults: {}", examples.join("; "))),
+    };
     let memory = proportional_memory(proxy.pid());
     Ok(Window { requests: tally.completed, seconds, spent, latency, memory, fault, ..empty(proxy) })
 }
