@@ -14,7 +14,9 @@ const GROWTH_MAX: f64 = 1.05;
 pub(crate) struct Counts {
     /// With few known services.
     pub(crate) few_services: f64,
-    /// With nearly as many as a proxy may know.
+    /// How many known services are many.
+    pub(crate) services: usize,
+    /// With so many.
     pub(crate) many_services: f64,
 }
 
@@ -25,8 +27,6 @@ pub(crate) struct Environment {
     pub(crate) processor: String,
     pub(crate) valgrind: String,
     pub(crate) profile: String,
-    /// How many known services are many.
-    pub(crate) services: usize,
 }
 
 /// A kept figure.
@@ -34,6 +34,12 @@ pub(crate) struct Environment {
 struct Entry {
     environment: Environment,
     counts: Counts,
+}
+
+impl Entry {
+    fn is_of(&self, environment: &Environment, counts: Counts) -> bool {
+        self.environment == *environment && self.counts.services == counts.services
+    }
 }
 
 /// All kept figures.
@@ -69,7 +75,7 @@ impl Baseline {
     }
 
     pub(crate) fn compare(&self, environment: &Environment, found: Counts) -> Verdict {
-        let Some(entry) = self.entries.iter().find(|entry| entry.environment == *environment) else {
+        let Some(entry) = self.entries.iter().find(|entry| entry.is_of(environment, found)) else {
             return Verdict::Unknown;
         };
         let pairs = [
@@ -82,7 +88,7 @@ impl Baseline {
 
     /// Keeps a figure in place of the one that was there.
     pub(crate) fn record(&mut self, environment: Environment, counts: Counts) {
-        self.entries.retain(|entry| entry.environment != environment);
+        self.entries.retain(|entry| !entry.is_of(&environment, counts));
         self.entries.push(Entry { environment, counts });
     }
 }

@@ -14,6 +14,8 @@ use crate::system::{leave_out, processor_model, program, root, version_line};
 
 /// Where the kept figures are.
 const FILE: &str = "verify/bench/instructions.json";
+/// Many known services, unless arguments say otherwise: enough to see a search that looks at each of them.
+pub(crate) const COUNTED_SERVICES: usize = 1000;
 /// Services that the proxy knows at first.
 const FEW_SERVICES: usize = 10;
 /// Services that it looks up at once.
@@ -36,7 +38,6 @@ pub(crate) fn run(
         processor: processor_model(),
         valgrind: version_line("valgrind", "--version"),
         profile: profile.to_owned(),
-        services,
     };
     let counts = count(mesher, folder, services)?;
     println!("instructions for each request, 64 B, 10 connections, workers only, profile {profile}:");
@@ -54,7 +55,7 @@ pub(crate) fn run(
         Verdict::Holds => println!("not more than the figure in {FILE} allows"),
         Verdict::Unknown => {
             println!(
-                "{FILE} has no figure for {environment:?}: add one with `cargo xtask bench --instructions --record`"
+                "{FILE} has no figure for {environment:?} and {services} services: add one with `cargo xtask bench --instructions --record`"
             );
         }
         Verdict::Grown { of, kept, found } => bail!(
@@ -84,5 +85,5 @@ fn count(mesher: Binary, folder: &Path, services: usize) -> Result<Counts> {
     let few_services = callgrind::count(&mut engine, &proxy, &dumps).context("with few services")?;
     learn_services(&mut engine, &proxy, rest, LEARNERS)?;
     let many_services = callgrind::count(&mut engine, &proxy, &dumps).context("with many services")?;
-    Ok(Counts { few_services, many_services })
+    Ok(Counts { few_services, services, many_services })
 }

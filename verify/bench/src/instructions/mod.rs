@@ -6,7 +6,7 @@ mod callgrind;
 mod gate;
 
 pub(crate) use baseline::Counts;
-pub(crate) use gate::run;
+pub(crate) use gate::{COUNTED_SERVICES, run};
 
 #[cfg(test)]
 mod tests;

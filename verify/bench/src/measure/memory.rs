@@ -23,7 +23,7 @@ const BATCH_TIME_MAX: Duration = Duration::from_secs(20);
 /// Idle upstream connections are closed within this time.
 const SETTLE_TIME: Duration = Duration::from_secs(7);
 /// Services that are known and not called: the proxy knows at most 10,000 names, and some are needed for the rest.
-pub(crate) const UNUSED_SERVICES: usize = 9900;
+const UNUSED_SERVICES: usize = 9900;
 /// Services of the proxy that the other is compared with.
 const FEW_SERVICES: usize = 10;
 /// Connections over which services are called for the first time.

@@ -8,7 +8,7 @@ mod session;
 mod statistics;
 mod window;
 
-pub(crate) use memory::{UNUSED_SERVICES, learn_services, measure as measure_memory, register_services};
+pub(crate) use memory::{learn_services, measure as measure_memory, register_services};
 pub(crate) use results::{Quantile, Results, Window};
 pub(crate) use scenario::{Scenario, find as find_scenario, select};
 pub(crate) use session::{Plan, run};

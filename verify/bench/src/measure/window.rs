@@ -44,10 +44,10 @@ pub(crate) fn measure(
         Err(error) => Window { fault: Some(format!("{error:#}")), ..empty(proxy) },
     };
     if let (Some(counter), None) = (conditions.counter, &window.fault) {
-        window.syscalls = count_calls(engine, proxy, counter).map(Some).or_else(|error| {
-            window.fault = Some(format!("system calls: {error:#}"));
-            anyhow::Ok(None)
-        })?;
+        window.syscalls = count_calls(engine, proxy, counter)?;
+        let examples = engine.tally.examples.join("; ");
+        window.fault =
+            (engine.tally.faults > 0).then(|| format!("while system calls were counted: {examples}"));
     }
     engine.end()?;
     proxy.check()?;
@@ -78,14 +78,19 @@ fn count(engine: &mut Engine, proxy: &Proxy, duration: Duration) -> Result<Windo
     let latency = Quantile::ALL.map(|(_, share)| tally.latency.quantile(share).as_secs_f64() * 1e6);
     let examples: Vec<_> = examples.iter().chain(&tally.examples).map(String::as_str).collect();
     let faults = faults + tally.faults;
-    let fault = (faults > 0).then(|| format!("{faults} faults: {}", examples.join("; ")));
+    let fault = match (faults, tally.completed) {
+        (0, 0) => Some("no request was answered".to_owned()),
+        (0, _) => None,
+        _ => Some(format!("{faults} faults: {}", examples.join("; "))),
+    };
     let memory = proportional_memory(proxy.pid());
     Ok(Window { requests: tally.completed, seconds, spent, latency, memory, fault, ..empty(proxy) })
 }
 
 /// perf says how many calls were made for each nanosecond that the proxy ran; the load says how many nanoseconds a
-/// request took meanwhile. So it does not matter when exactly perf began.
-fn count_calls(engine: &mut Engine, proxy: &Proxy, counter: &Counter) -> Result<f64> {
+/// request took meanwhile. So it does not matter when exactly perf began. `None`, with a word, where perf saw nothing.
+#[expect(clippy::print_stderr, reason = "a missing figure is told where the run is watched")]
+fn count_calls(engine: &mut Engine, proxy: &Proxy, counter: &Counter) -> Result<Option<f64>> {
     engine.tally.clear();
     let mut counting = counter.start(proxy.pid(), COUNTED_SECONDS)?;
     let before = spent(proxy.pid());
@@ -95,10 +100,14 @@ fn count_calls(engine: &mut Engine, proxy: &Proxy, counter: &Counter) -> Result<
         engine.run(ROUND)?;
     }
     let run = (spent(proxy.pid()) - before).run;
-    let rate = counting.rate()?;
-    let requests = engine.tally.completed;
-    ensure!(requests > 0, "no request was answered");
-    Ok(rate * run as f64 / requests as f64)
+    match (counting.rate(), engine.tally.completed) {
+        (Ok(rate), requests @ 1..) => Ok(Some(rate * run as f64 / requests as f64)),
+        (Ok(_), _) => Ok(None),
+        (Err(error), _) => {
+            eprintln!("no system calls of {} in this window: {error:#}", proxy.kind.name());
+            Ok(None)
+        }
+    }
 }
 
 fn empty(proxy: &Proxy) -> Window {

@@ -52,6 +52,10 @@ fn packages(folder: &Path) -> Result<PathBuf> {
 fn call(command: &mut Command) -> Result<()> {
     let output = command.output().with_context(|| format!("{command:?} cannot be started"))?;
     let complaint = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{command:?} failed: {}", complaint.trim());
+    ensure!(
+        output.status.success(),
+        "its package cannot be installed: {}",
+        complaint.lines().next().unwrap_or_default()
+    );
     Ok(())
 }

@@ -16,6 +16,8 @@ const YARDSTICKS: [(Kind, &str); 4] = [
     (Kind::EnvoyMesh, "Envoy mesh"),
 ];
 const MEGABYTE: f64 = 1e6;
+/// The share of the time in which a saturated proxy runs.
+const SATURATED: f64 = 0.9;
 
 /// All tables.
 pub(super) fn render(results: &Results) -> String {
@@ -114,8 +116,22 @@ fn scenario_table(results: &Results, scenario: &Scenario) -> String {
     for proxy in proxies {
         text.push_str(&row(results, scenario, proxy, &yardsticks));
     }
+    text.push_str(&unsaturated(results, scenario));
     text.push_str(&faults(results, scenario));
     text
+}
+
+/// A proxy that had time left paid for more wake-ups than it had to: its cost is not that of saturation.
+fn unsaturated(results: &Results, scenario: &Scenario) -> String {
+    let is_idle = |proxy: &Kind| {
+        let busy = results.figure(scenario.name, *proxy, Window::busy);
+        busy.is_some_and(|busy| busy.median < SATURATED)
+    };
+    let idle: Vec<_> = results.proxies(scenario.name).into_iter().filter(is_idle).map(Kind::title).collect();
+    if scenario.is_open || idle.is_empty() {
+        return String::new();
+    }
+    format!("\nNot saturated, so that a request cost more than it had to: {}.\n", idle.join("; "))
 }
 
 fn row(results: &Results, scenario: &Scenario, proxy: Kind, yardsticks: &[(Kind, &str)]) -> String {

@@ -72,6 +72,10 @@ fn tables_relate_and_name_what_is_missing() {
     assert!(text.contains("### 64 B, 100 connections, constant rate: 25,000 requests/s"), "{text}");
     assert!(text.contains("Invalid: Mesher, window 1: 2 faults: status 503"), "{text}");
     assert!(text.contains("- HAProxy: not installed"), "{text}");
+    assert_eq!(
+        text.matches("Not saturated, so that a request cost more than it had to: bare relay;").count(),
+        2
+    );
     assert!(!text.contains("× HAProxy |"), "no column for a proxy that was not there");
     for line in text.lines().filter(|line| line.starts_with("| bare relay | 1 |")) {
         assert_eq!(line.matches('|').count(), 16, "{line}");
@@ -83,7 +87,7 @@ fn a_target_is_judged_by_its_worst_scenario() {
     let mut results = results();
     results.windows.retain(|window| window.scenario != "1KiB-100" || window.proxy != Kind::Mesher);
     results.windows.push(window("1KiB-100", Kind::Mesher, 14));
-    results.instructions = Some(Counts { few_services: 12_000.0, many_services: 13_200.0 });
+    results.instructions = Some(Counts { few_services: 12_000.0, services: 1000, many_services: 13_200.0 });
     let targets = targets(&results);
     let find = |word: &str| targets.iter().find(|target| target.title.contains(word)).unwrap();
     let relay = find("over bare relay");
