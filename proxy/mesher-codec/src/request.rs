@@ -171,10 +171,12 @@ impl RequestHead {
         let mut asked = self.fields.of(FieldKind::Upgrade);
         let Some(first) = asked.next() else { return Ok(()) };
         let value = first.value.bytes(&self.bytes);
-        if value.is_empty() || value.to_ascii_lowercase().starts_with(b"h2c") {
+        let mut protocols = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+        let is_http2 = |name: &[u8]| name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(b"h2c"));
+        if value.is_empty() || protocols.clone().any(is_http2) {
             return Ok(());
         }
-        let is_websocket = value.eq_ignore_ascii_case(b"websocket");
+        let is_websocket = protocols.any(|name| name.eq_ignore_ascii_case(b"websocket"));
         let has_body = !matches!(self.framing, Framing::Empty | Framing::Length(0));
         if asked.next().is_some() || has_body || (is_websocket && self.method.bytes(&self.bytes) != b"GET") {
             return Err(Refusal::Upgrade);
