@@ -81,6 +81,18 @@ fn a_list_of_hops_is_bounded_and_otherwise_left_alone() {
 }
 
 #[test]
+fn a_protocol_is_known_wherever_it_stands_in_the_list() {
+    let ask = |method: &str, list: &str| {
+        request(&format!("{method} / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: {list}\r\n\r\n"))
+    };
+    for list in ["h2c", "websocket, H2C", "foo,h2c-14 , bar"] {
+        assert_eq!(ask("GET", list).unwrap().upgrade(), None, "{list}");
+    }
+    assert_eq!(ask("GET", "foo, websocket").unwrap().upgrade(), Some(&b"foo, websocket"[..]));
+    assert_eq!(ask("POST", "foo, WebSocket").err(), Some(Refusal::Upgrade));
+}
+
+#[test]
 fn an_old_request_that_may_hide_a_body_is_the_last() {
     let is_last = |text: &str| request(&format!("{text}Connection: keep-alive\r\n\r\n")).unwrap().is_last();
     assert!(is_last("POST / HTTP/1.0\r\nHost: a\r\n"));

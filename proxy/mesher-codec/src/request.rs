@@ -171,14 +171,12 @@ impl RequestHead {
         let mut asked = self.fields.of(FieldKind::Upgrade);
         let Some(first) = asked.next() else { return Ok(()) };
         let value = first.value.bytes(&self.bytes);
-        let begins = |name: &[u8]| {
-            let begin = |protocol: &[u8]| protocol.get(..name.len()).map(<[u8]>::to_ascii_lowercase);
-            gate::protocols(value).any(|protocol| begin(protocol).as_deref() == Some(name))
-        };
-        if gate::protocols(value).next().is_none() || begins(b"h2c") {
+        let mut protocols = gate::protocols(value).peekable();
+        let is_http2 = |name: &[u8]| name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(b"h2c"));
+        if protocols.peek().is_none() || gate::protocols(value).any(is_http2) {
             return Ok(());
         }
-        let is_websocket = gate::protocols(value).any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
+        let is_websocket = protocols.any(|name| name.eq_ignore_ascii_case(b"websocket"));
         let has_body = !matches!(self.framing, Framing::Empty | Framing::Length(0));
         if asked.next().is_some() || has_body || (is_websocket && self.method.bytes(&self.bytes) != b"GET") {
             return Err(Refusal::Upgrade);

@@ -79,10 +79,9 @@ fn h1_26() {
 /// H1-27: names that are no names.
 #[test]
 fn h1_27() {
-    let names: [&[u8]; 11] = [
+    let names: [&[u8]; 10] = [
         b"Content-Length : 34",
         b": x",
-        b"\r\n:\r\n",
         b":",
         b"X\x85: a",
         b"X\xef: a",
@@ -92,12 +91,11 @@ fn h1_27() {
         b"no colon",
         b"X\t: a",
     ];
-    let names = names.into_iter().filter(|name| name != b"\r\n:\r\n");
     let bad = names.map(|field| Stimulus::bad(get(field), "field_name"));
-    // An empty line ends the head: what follows is the next request, and none.
     let long = get(format!("{}: a", "X".repeat(64 * 1024)));
-    judge_all(bad.chain([Stimulus::refused(long, &[431], "head_too_large")]));
+    judge_all(bad.into_iter().chain([Stimulus::refused(long, &[431], "head_too_large")]));
     let ground = Ground::start();
+    // An empty line ends the head: what follows is the next request, and none.
     for door in crate::ground::Door::ALL {
         let mut wire = ground.open(door);
         assert_eq!(
