@@ -9,7 +9,7 @@ use mesher_verify::application::Application;
 use mesher_verify::http::{Message, Wire, send_json};
 use mesher_verify::machine::own_memory;
 use mesher_verify::mesh::{Control, Proxy};
-use mesher_verify::patience::{until, until_within};
+use mesher_verify::patience::{pause, until, until_within};
 use mesher_verify::resolver::Resolver;
 use serde_json::json;
 
@@ -155,9 +155,12 @@ impl Stand {
             (Metrics::of(proxy).descriptors() <= most).then_some(())
         });
         let most = self.memory + self.memory / 50 + MEMORY_SLACK;
-        until_within(SETTLED_WITHIN, &format!("{}: {most} bytes of memory", self.row), || {
-            (own_memory(proxy.process.pid()) <= most).then_some(())
-        });
+        let deadline = Instant::now() + SETTLED_WITHIN;
+        while self.memory() > most && Instant::now() < deadline {
+            pause();
+        }
+        let memory = self.memory();
+        assert!(memory <= most, "{}: {memory} bytes held, {} before", self.row, self.memory);
         assert_eq!(Metrics::of(&self.proxy).sum("mesher_panics_total", &[]), 0, "{}", self.row);
         assert_eq!(self.proxy.process.stop(), Some(0), "{}: the proxy ends in good order", self.row);
         if let Some(failures) = failures {

@@ -30,8 +30,8 @@ const KERNEL_BYTES_MAX: u64 = 64 << 20;
 const HELD_MAX: u64 = 2 << 20;
 /// Memory of the proxy that one silent connection may cost.
 const IDLE_MAX: u64 = 8 << 10;
-/// Connections from one loopback address, safely below the ports that it has.
-const CALLERS_PER_ADDRESS: usize = 20_000;
+/// Connections from one loopback address: the system finds a port quickly as long as half of them are free.
+const CALLERS_PER_ADDRESS: usize = 10_000;
 
 fn milliseconds(time: Duration) -> String {
     format!("{}ms", time.as_millis())

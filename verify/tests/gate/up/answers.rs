@@ -81,7 +81,7 @@ fn up_13() {
     let count = extras.len();
     let upstream = Scripted::start(move |request| {
         let target = request.head.target();
-        let (is_late, number) = match (target.strip_prefix("/poison/"), target.strip_prefix("/late/")) {
+        let (is_torn, number) = match (target.strip_prefix("/poison/"), target.strip_prefix("/torn/")) {
             (Some(number), _) => (false, number),
             (_, Some(number)) => (true, number),
             _ => return Script::new(ok(target), End::Keep),
@@ -89,34 +89,33 @@ fn up_13() {
         let number: usize = number.parse().unwrap();
         let first = if (number / count).is_multiple_of(2) { ok("hi") } else { CHUNKED.to_vec() };
         let extra = extras[number % count].clone();
-        let parts = if is_late { vec![first, extra] } else { vec![[first, extra].concat()] };
+        // The first byte too many comes with the answer. What comes later than the next call is CP-03's, or cannot be told
+        // from an answer to it.
+        let length = if is_torn { first.len() + 1 } else { first.len() + extra.len() };
+        let whole = [first, extra].concat();
+        let (begin, rest) = whole.split_at(length);
+        let parts = vec![begin.to_vec(), rest.to_vec()];
         Script { parts, cut: Cut::Whole, end: End::Keep }
     });
     stand.register("provider", &upstream.application);
     let (mut first, mut second) = (stand.connect(), stand.connect());
-    let mut refused = 0;
     for number in 0..scaled(4, 1000) * count * 2 {
-        for kind in ["poison", "late"] {
+        for kind in ["poison", "torn"] {
             let poisoned = first.call(format!("GET /{kind}/{number} HTTP/1.1\r\nHost: provider\r\n\r\n"));
             let poisoned = poisoned.unwrap();
             assert_eq!((poisoned.status(), poisoned.text().as_str()), (200, "hi"), "{kind} {number}");
             for wire in [&mut second, &mut first] {
                 let target = format!("/clean/{number}");
                 let clean = wire.call(format!("GET {target} HTTP/1.1\r\nHost: provider\r\n\r\n")).unwrap();
-                // What comes behind the answer in a segment of its own may meet the next call. It is no answer to it.
-                if kind == "late" && clean.status() == 502 {
-                    refused += 1;
-                } else {
-                    assert_eq!((clean.status(), clean.text()), (200, target), "after {kind} {number}");
-                }
+                assert_eq!((clean.status(), clean.text()), (200, target), "after {kind} {number}");
             }
         }
     }
     let seen = upstream.seen();
-    for poison in seen.iter().filter(|seen| seen.target.starts_with("/poison/")) {
+    for poison in seen.iter().filter(|seen| !seen.target.starts_with("/clean/")) {
         let last = seen.iter().rfind(|seen| seen.connection == poison.connection).unwrap();
         assert_eq!(last, poison, "the connection of {} was used again", poison.target);
     }
     drop((first, second));
-    stand.end(&[("upstream", "bad_response", refused)]);
+    stand.end(&[]);
 }
