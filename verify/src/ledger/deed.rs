@@ -176,6 +176,11 @@ impl Deed {
         let answer_bytes = if answer == Frame::Empty { 0 } else { dice.size() };
         let interim = if dice.one_in(INTERIM_IN) { 1 + dice.below(3) } else { 0 };
         let fault = dice.one_in(FAULT_IN).then(|| dice.one_of(&Fault::ALL));
+        // Nobody can know that a body was cut where its end is that of the connection: such a connection breaks.
+        let fault = match (answer, fault) {
+            (Frame::UntilClose, Some(Fault::EndInBody)) => Some(Fault::BreakInBody),
+            (_, fault) => fault,
+        };
         let fault_tries = dice.one_of(&[1, u8::MAX]);
         let is_stale_after = dice.one_in(STALE_IN);
         let leaving = dice.one_in(LEAVING_IN).then(|| dice.one_of(&Leaving::ALL));
