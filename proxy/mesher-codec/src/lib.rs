@@ -33,7 +33,7 @@ pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Most fields that one head may have unless another limit is set; also of one trailer section.
 pub const FIELD_COUNT_MAX: usize = 100;
 /// Most fields that a limit can allow.
-pub const FIELD_SLOTS: usize = 256;
+pub const FIELD_SLOTS: usize = 264;
 /// Most bytes of a request target.
 pub const TARGET_BYTES_MAX: usize = 16 * 1024;
 /// Most bytes of a method.

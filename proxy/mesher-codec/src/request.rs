@@ -62,6 +62,11 @@ impl RequestHead {
         Self { limits, ..Self::default() }
     }
 
+    /// From now on refuses what is larger than `limits`.
+    pub fn limit_to(&mut self, limits: HeadLimits) {
+        self.limits = limits;
+    }
+
     /// Gives back what an unusually large head took.
     pub fn shrink(&mut self) {
         self.bytes.clear();

@@ -7,6 +7,7 @@ pub mod deadline;
 pub mod inherited;
 pub mod listener;
 pub mod manager;
+pub mod memory;
 pub mod pool;
 pub mod process;
 pub mod route;

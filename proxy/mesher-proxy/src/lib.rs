@@ -13,6 +13,7 @@
 //! | `listening` | the sockets: handed over, passed, or bound |
 //! | `handover` | how a new process takes the place of a running one |
 //! | `application` | where the local application listens, and since when |
+//! | `memory` | gives back what a burst leaves behind |
 //! | `status`, `admin`, `telemetry` | what the proxy tells of itself |
 
 mod admin;
@@ -22,6 +23,7 @@ mod discovery;
 mod handlers;
 mod handover;
 mod listening;
+mod memory;
 mod proxy;
 mod request;
 mod snapshot;

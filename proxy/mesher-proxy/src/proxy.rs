@@ -18,6 +18,7 @@ use crate::bootstrap::Bootstrap;
 use crate::discovery::{Fleet, Lookup, Registration};
 use crate::handover::{self, Giver, HandoverError, Offered, Question, Stock, Successor, Taken};
 use crate::listening::Listening;
+use crate::memory::Relief;
 use crate::request::invocation::Direction;
 use crate::snapshot::{IDLE_AT_PROXY_MAX, SharedSnapshot, Snapshot};
 use crate::status::{Addresses, State, Status};
@@ -218,7 +219,9 @@ impl Proxy {
         let (local, local_endpoints) = mpsc::channel(4);
         let (questions, questioned) = mpsc::channel(1);
 
-        let mut fleet = Fleet::new(client.clone(), Arc::clone(&status), Arc::clone(&shared.snapshot));
+        tokio::task::spawn_local(shared.relief.clone().serve());
+        let known = (Arc::clone(&shared.snapshot), shared.relief.clone());
+        let mut fleet = Fleet::new(client.clone(), Arc::clone(&status), known);
         if let Some(taken) = taken {
             fleet.adopt(&taken.heritage.known);
         }
@@ -317,6 +320,7 @@ impl Proxy {
             snapshot: Arc::new(SharedSnapshot::from_pointee(Snapshot::numbered(0))),
             lookups,
             own_addresses: all.collect(),
+            relief: Relief::default(),
             is_draining: AtomicBool::new(false),
         }
     }

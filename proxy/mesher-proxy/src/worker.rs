@@ -15,6 +15,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::bootstrap::{Bootstrap, Limits};
 use crate::discovery::Lookup;
+use crate::memory::{Relief, Tide};
 use crate::request::accept::Door;
 use crate::request::exchange::Buffers;
 use crate::request::invocation::{Direction, InvocationId};
@@ -41,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) lookups: mpsc::Sender<Lookup>,
     /// Our own listening addresses: a call that would go there would come back.
     pub(crate) own_addresses: Vec<std::net::SocketAddr>,
+    /// Asks for free memory to be given back.
+    pub(crate) relief: Relief,
     /// Set when inbound work ends; kept connections are closed after their current call.
     pub(crate) is_draining: AtomicBool,
 }
@@ -88,6 +91,7 @@ pub(crate) struct Worker {
     spare_buffers: RefCell<Vec<Box<Buffers>>>,
     next_invocation: Cell<u64>,
     is_between_seconds: Cell<bool>,
+    tide: Tide,
     /// Number of the snapshot after which everything unknown was forgotten.
     swept_snapshot: Cell<u64>,
     number: usize,
@@ -110,6 +114,7 @@ impl Worker {
             spare_buffers: RefCell::default(),
             next_invocation: Cell::new(fastrand::u64(..)),
             is_between_seconds: Cell::new(false),
+            tide: Tide::default(),
             swept_snapshot: Cell::new(0),
             number,
             shared,
@@ -150,9 +155,14 @@ impl Worker {
     }
 
     /// Buffers for a connection that becomes busy.
-    pub(crate) fn take_buffers(&self) -> Box<Buffers> {
+    pub(crate) fn take_buffers(&self, direction: Direction) -> Box<Buffers> {
         let spare = self.spare_buffers.borrow_mut().pop();
-        spare.unwrap_or_else(|| Box::new(Buffers::new(self.limits().head)))
+        let mut buffers = spare.unwrap_or_else(|| Box::new(Buffers::new(self.limits().head)));
+        buffers.request.limit_to(match direction {
+            Direction::Inbound => self.limits().inbound_head(),
+            Direction::Outbound => self.limits().head,
+        });
+        buffers
     }
 
     /// Takes back the buffers of a connection that is idle again.
@@ -212,6 +222,9 @@ impl Worker {
     }
 
     fn sweep(&self) {
+        if self.tide.has_ebbed(self.connection_count.get()) {
+            self.shared.relief.ask();
+        }
         let snapshot = self.snapshot();
         let mut pool = self.pool.borrow_mut();
         let is_same = self.swept_snapshot.replace(snapshot.number) == snapshot.number;

@@ -12,6 +12,8 @@ use super::values::Reader;
 const HEAD_BYTES_HIGHEST: usize = 1024 * 1024;
 /// Least that a head limit can be: room for the shortest useful head.
 const HEAD_BYTES_LOWEST: usize = 256;
+/// Room for what a caller's proxy adds to a head that it has taken, so that the callee's proxy takes it too.
+const HOP: HeadLimits = HeadLimits { bytes: 1024, fields: 8 };
 /// Largest count that can be asked for.
 const COUNT_HIGHEST: usize = 1_000_000;
 
@@ -73,13 +75,18 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Size of heads that come from a caller's proxy.
+    pub(crate) fn inbound_head(&self) -> HeadLimits {
+        HeadLimits { bytes: self.head.bytes + HOP.bytes, fields: self.head.fields + HOP.fields }
+    }
+
     pub(super) fn read(reader: &mut Reader) -> Self {
         let default = Self::default();
         let PoolLimits { connections, queue } = default.pool;
         Self {
             head: HeadLimits {
                 bytes: reader.count("head_bytes_max", HEAD_BYTES_MAX, HEAD_BYTES_LOWEST..=HEAD_BYTES_HIGHEST),
-                fields: reader.count("head_fields_max", FIELD_COUNT_MAX, 1..=FIELD_SLOTS),
+                fields: reader.count("head_fields_max", FIELD_COUNT_MAX, 1..=FIELD_SLOTS - HOP.fields),
             },
             body_bytes_max: reader.bound("body_bytes_max", default.body_bytes_max),
             head_time_max: reader.limit("head_time_max", default.head_time_max),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mesher_client::{ClientError, ControlClient};
-use mesher_model::query::{BatchFindResult, FindService, ServiceKey};
-use mesher_model::{ErrorCode, Instance};
+use mesher_model::Instance;
+use mesher_model::query::{BatchFindResult, ServiceKey};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::discovery::endpoints::{self, EndpointIds};
@@ -15,15 +15,12 @@ use crate::discovery::known::Known;
 use crate::discovery::look_up::{self, Found, Lookup, LookupFailure};
 use crate::discovery::names::candidates;
 use crate::handover::Question;
+use crate::memory::{Burst, Relief};
 use crate::snapshot::{Cluster, ClusterId, ClusterKind, Endpoint, SharedSnapshot, Snapshot};
 use crate::status::Status;
 
 /// How often known services are looked at again.
-const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
-/// The longest pause between two looks while the registry is away.
-const REFRESH_INTERVAL_MAX: Duration = Duration::from_secs(15);
-/// Services asked for in one request.
-const BATCH_MAX: usize = 200;
+pub(super) const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 /// Service names that are kept.
 const NAMES_MAX: usize = 10_000;
 /// Outside hosts that are kept.
@@ -41,10 +38,9 @@ const EMPTIED_TIME_MAX: Duration = Duration::from_secs(600);
 
 /// What a look-up or a refresh brought.
 #[derive(Debug)]
-enum News {
+pub(super) enum News {
     Found { name: (Box<str>, u16), result: Found },
     Refreshed { hosts: Vec<Box<str>>, answer: Result<BatchFindResult, ClientError> },
-    RefreshDone,
     Probed { host: Box<str>, alive: Vec<Endpoint> },
 }
 
@@ -68,24 +64,33 @@ pub(super) struct KnownOutside {
 
 /// Looks names up, keeps them fresh, publishes.
 pub(crate) struct Fleet {
-    client: ControlClient,
-    status: Arc<Status>,
+    pub(super) client: ControlClient,
+    pub(super) status: Arc<Status>,
     snapshot: Arc<SharedSnapshot>,
     local: Option<Arc<Cluster>>,
     pub(super) services: BTreeMap<Box<str>, KnownService>,
     pub(super) outside: BTreeMap<(Box<str>, u16), KnownOutside>,
     misses: BTreeMap<(Box<str>, u16), (Instant, LookupFailure)>,
     waiting: BTreeMap<(Box<str>, u16), Vec<Waiting>>,
+    /// What those who wait will be told, once the snapshot that it rests on is published.
+    answers: Vec<(Waiting, Result<(), LookupFailure>)>,
+    pub(super) has_changed: bool,
+    /// Learning many names leaves much behind that is needed no more.
+    learning: Burst,
     pub(super) ids: EndpointIds,
-    news: (mpsc::UnboundedSender<News>, mpsc::UnboundedReceiver<News>),
-    is_refreshing: bool,
-    pause: Duration,
+    pub(super) news: (mpsc::UnboundedSender<News>, mpsc::UnboundedReceiver<News>),
+    pub(super) is_refreshing: bool,
+    pub(super) pause: Duration,
     app: String,
     environment: String,
 }
 
 impl Fleet {
-    pub(crate) fn new(client: ControlClient, status: Arc<Status>, snapshot: Arc<SharedSnapshot>) -> Self {
+    pub(crate) fn new(
+        client: ControlClient,
+        status: Arc<Status>,
+        (snapshot, relief): (Arc<SharedSnapshot>, Relief),
+    ) -> Self {
         let bootstrap = &status.bootstrap;
         Self {
             app: bootstrap.identity.app.clone(),
@@ -98,6 +103,9 @@ impl Fleet {
             outside: BTreeMap::new(),
             misses: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            answers: Vec::new(),
+            has_changed: false,
+            learning: Burst::new(relief),
             ids: EndpointIds::default(),
             news: mpsc::unbounded_channel(),
             is_refreshing: false,
@@ -117,7 +125,7 @@ impl Fleet {
             tokio::select! {
                 Some(endpoints) = local.recv() => self.set_local(endpoints),
                 Some(lookup) = lookups.recv() => self.look_up(lookup),
-                Some(news) = self.news.1.recv() => self.take(news),
+                Some(news) = self.news.1.recv() => self.take_all(news),
                 Some(question) = questions.recv() => {
                     // Whoever asked may have gone away.
                     let _ = question.send(Known::of(&self));
@@ -131,6 +139,26 @@ impl Fleet {
                 }
                 else => return,
             }
+            self.settle();
+        }
+    }
+
+    /// Takes all news that wait, so that many names that are learned at once cost one snapshot.
+    fn take_all(&mut self, first: News) {
+        self.take(first);
+        while let Ok(news) = self.news.1.try_recv() {
+            self.take(news);
+        }
+    }
+
+    /// Publishes what has changed, and only then answers those who wait for it.
+    fn settle(&mut self) {
+        if std::mem::take(&mut self.has_changed) {
+            self.publish();
+        }
+        for (waiting, answer) in self.answers.drain(..) {
+            // Whoever asked may have given up.
+            let _ = waiting.send(answer);
         }
     }
 
@@ -141,7 +169,7 @@ impl Fleet {
         }
         let id = self.local.as_ref().map_or_else(|| self.ids.next_cluster(), |cluster| cluster.id);
         self.local = Some(Arc::new(Cluster { id, name, kind: ClusterKind::Local, endpoints }));
-        self.publish();
+        self.has_changed = true;
     }
 
     /// Answers from what is known, or starts one look-up for all who ask.
@@ -177,8 +205,7 @@ impl Fleet {
     fn take(&mut self, news: News) {
         match news {
             News::Found { name, result } => self.take_found(name, result),
-            News::Refreshed { hosts, answer } => self.take_refreshed(&hosts, answer),
-            News::RefreshDone => self.is_refreshing = false,
+            News::Refreshed { hosts, answer } => self.take_batch(&hosts, answer),
             News::Probed { host, alive } => self.take_probed(&host, alive),
         }
     }
@@ -211,12 +238,10 @@ impl Fleet {
                 Err(failure)
             }
         };
-        if answer.is_ok() {
-            self.publish();
-        }
-        for waiting in self.waiting.remove(&name).unwrap_or_default() {
-            let _ = waiting.send(answer.clone());
-        }
+        self.has_changed |= answer.is_ok();
+        self.learning.add(1);
+        let waiting = self.waiting.remove(&name).unwrap_or_default();
+        self.answers.extend(waiting.into_iter().map(|waiting| (waiting, answer.clone())));
     }
 
     fn cluster(
@@ -235,81 +260,9 @@ impl Fleet {
         Arc::new(Cluster { id, name: name.as_str().into(), kind: ClusterKind::Service, endpoints })
     }
 
-    /// Asks for all known services, each with the revision that is known.
-    fn refresh(&mut self) {
-        if self.is_refreshing || self.services.is_empty() {
-            return;
-        }
-        self.is_refreshing = true;
-        let known: Vec<_> = self
-            .services
-            .iter()
-            .map(|(host, known)| {
-                (host.clone(), FindService { service: known.key.clone(), rev: known.revision.clone() })
-            })
-            .collect();
-        let (client, news, status) = (self.client.clone(), self.news.0.clone(), Arc::clone(&self.status));
-        tokio::task::spawn_local(async move {
-            for batch in known.chunks(BATCH_MAX) {
-                let (hosts, services) = batch.iter().cloned().unzip();
-                let answer = client.find_instances(&status.service_id(), services).await;
-                status.count_registry_request(answer.as_ref().map_or_else(|error| error.result(), |_| "ok"));
-                let is_away = answer.is_err();
-                let _ = news.send(News::Refreshed { hosts, answer });
-                if is_away {
-                    break;
-                }
-            }
-            let _ = news.send(News::RefreshDone);
-        });
-    }
-
-    fn take_refreshed(&mut self, hosts: &[Box<str>], answer: Result<BatchFindResult, ClientError>) {
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                self.pause = (self.pause * 2).min(REFRESH_INTERVAL_MAX);
-                self.status.registry_is_away(&error.to_string());
-                return;
-            }
-        };
-        self.pause = REFRESH_INTERVAL;
-        self.status.registry_is_there();
-        let host_at = |index: i64| usize::try_from(index).ok().and_then(|index| hosts.get(index));
-        let mut has_changed = false;
-        for found in answer.updated {
-            if let Some(host) = host_at(found.index) {
-                has_changed |= self.update(host, found.rev, &found.instances);
-            }
-        }
-        for host in answer.not_modified.iter().filter_map(|index| host_at(*index)) {
-            if let Some(known) = self.services.get_mut(host) {
-                known.emptied_at = None;
-            }
-        }
-        if answer.failed.iter().any(|failed| failed.error.is(ErrorCode::ServiceNotExists)) {
-            // It may be ourselves whom the registry does not know any more.
-            self.status.doubt_registration();
-        }
-        for host in
-            answer.failed.iter().flat_map(|failed| &failed.indexes).filter_map(|index| host_at(*index))
-        {
-            let is_empty = |known: &KnownService| known.cluster.endpoints.is_empty();
-            if self.services.get(host).is_some_and(is_empty) {
-                // Nobody is there and the record is gone: the next call asks anew.
-                has_changed |= self.services.remove(host).is_some();
-            } else {
-                has_changed |= self.update(host, String::new(), &[]);
-            }
-        }
-        if has_changed {
-            self.publish();
-        }
-    }
-
     /// Takes a new set of instances. An empty one is no reason to forget endpoints that still accept connections:
     /// a registry that restarted knows nobody yet.
-    fn update(&mut self, host: &str, revision: String, instances: &[Instance]) -> bool {
+    pub(super) fn update(&mut self, host: &str, revision: String, instances: &[Instance]) -> bool {
         let Some(known) = self.services.get(host) else { return false };
         if instances.is_empty() && !known.cluster.endpoints.is_empty() {
             self.probe(host);
@@ -354,7 +307,7 @@ impl Fleet {
             "the registry names no instance any more; keeping those that answer"
         );
         known.cluster = Arc::new(Cluster { endpoints: alive, ..Cluster::clone(&known.cluster) });
-        self.publish();
+        self.has_changed = true;
     }
 
     /// Forgets the outside host that was looked up first, where as many as allowed are known.
@@ -367,13 +320,12 @@ impl Fleet {
     }
 
     fn expire(&mut self) {
+        self.learning.look();
         let now = Instant::now();
         self.misses.retain(|_, (since, _)| since.elapsed() < MISS_TIME_MAX);
         let before = self.outside.len();
         self.outside.retain(|_, known| known.expires_at > now);
-        if self.outside.len() != before {
-            self.publish();
-        }
+        self.has_changed |= self.outside.len() != before;
     }
 
     pub(super) fn publish(&self) {

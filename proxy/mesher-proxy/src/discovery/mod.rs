@@ -4,6 +4,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `fleet` | what is known, kept fresh, published |
+//! | `refresh` | the regular look at all known services |
 //! | `known` | the same, as one process tells it to the next |
 //! | `look_up` | one name, asked for the first time |
 //! | `names` | which records a host can mean |
@@ -17,6 +18,7 @@ mod known;
 mod look_up;
 mod names;
 mod outside;
+mod refresh;
 mod registration;
 
 pub(crate) use fleet::Fleet;

@@ -29,13 +29,22 @@ enum Arrival {
     Closed,
 }
 
+/// A connection as its reader sees it.
+#[derive(Clone, Copy)]
+struct Line<'c> {
+    worker: &'c Worker,
+    deadline: &'c Deadline,
+    direction: Direction,
+}
+
 /// Serves one connection to its end.
 pub(crate) async fn serve(worker: &Worker, mut socket: Socket, direction: Direction) {
     let deadline = worker.deadlines.watch();
+    let line = Line { worker, deadline: &deadline, direction };
     let mut leftover = Vec::new();
     let mut limit = worker.limits().head_time_max;
     loop {
-        match read_head(worker, &mut socket, &deadline, std::mem::take(&mut leftover), limit).await {
+        match read_head(line, &mut socket, std::mem::take(&mut leftover), limit).await {
             Arrival::Head(mut buffers) => {
                 let outcome = exchange(worker, &mut socket, &mut buffers, &deadline, direction).await;
                 leftover = std::mem::take(&mut buffers.input);
@@ -63,26 +72,20 @@ pub(crate) async fn serve(worker: &Worker, mut socket: Socket, direction: Direct
 }
 
 /// Waits for the next head. `input` holds what came with the last request already.
-async fn read_head(
-    worker: &Worker,
-    socket: &mut Socket,
-    deadline: &Deadline,
-    mut input: Vec<u8>,
-    limit: Duration,
-) -> Arrival {
+async fn read_head(line: Line<'_>, socket: &mut Socket, mut input: Vec<u8>, limit: Duration) -> Arrival {
+    let Line { worker, deadline, direction } = line;
     let mut buffers = None;
     if input.is_empty() {
         deadline.set_idle(&worker.deadlines, limit);
     } else {
         deadline.set(&worker.deadlines, worker.limits().head_time_max);
-        let mut ready = worker.take_buffers();
+        let mut ready = worker.take_buffers(direction);
         if let Some(arrival) = parse(&mut ready.request, &mut input) {
             return settle(arrival, ready, input);
         }
         buffers = Some(ready);
     }
-    let arrival =
-        poll_fn(|context| poll_head(context, worker, socket, &mut buffers, &mut input, deadline)).await;
+    let arrival = poll_fn(|context| poll_head(context, line, socket, &mut buffers, &mut input)).await;
     match (arrival, buffers) {
         (Ok(()), Some(buffers)) => settle(Ok(()), buffers, input),
         (Err(arrival), _) => arrival,
@@ -121,11 +124,10 @@ fn is_worth_reading(known: usize, more: &[u8]) -> bool {
 
 fn poll_head(
     context: &mut Context<'_>,
-    worker: &Worker,
+    Line { worker, deadline, direction }: Line<'_>,
     socket: &mut Socket,
     buffers: &mut Option<Box<Buffers>>,
     input: &mut Vec<u8>,
-    deadline: &Deadline,
 ) -> Poll<Result<(), Arrival>> {
     loop {
         let read = worker.scratch.with_input(|scratch| match socket.poll_read(context, scratch) {
@@ -133,7 +135,7 @@ fn poll_head(
             Poll::Ready(Err(_) | Ok(0)) => Poll::Ready(Some(Err(Arrival::Closed))),
             Poll::Ready(Ok(read)) => {
                 let bytes = scratch.get(..read).unwrap_or_default();
-                let ready = buffers.get_or_insert_with(|| worker.take_buffers());
+                let ready = buffers.get_or_insert_with(|| worker.take_buffers(direction));
                 if !input.is_empty() {
                     let is_news = is_worth_reading(input.len(), bytes);
                     input.extend_from_slice(bytes);
