@@ -252,3 +252,16 @@ proptest! {
         prop_assert_eq!(verdict(&input, &cuts), verdict(&input, &[]));
     }
 }
+
+#[test]
+fn a_full_head_is_taken_by_the_next_proxy_as_well() {
+    let fields: String = (0..99).map(|number| format!("X-{number}: a\r\n")).collect();
+    let first = request(&format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n")).unwrap();
+    let own = [
+        SetField { kind: FieldKind::Other, name: "Via", value: b"1.1 mesher-0123456789ab" },
+        SetField { kind: FieldKind::CseContext, name: "x-cse-context", value: b"{}" },
+    ];
+    assert!(request(&written(&first, &own)).is_ok());
+    let more = format!("GET / HTTP/1.1\r\nHost: a\r\nX: a\r\n{fields}\r\n");
+    assert_eq!(request(&more).err(), Some(Refusal::TooManyFields));
+}

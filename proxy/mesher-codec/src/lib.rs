@@ -33,7 +33,7 @@ pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Most fields that one head may have unless another limit is set; also of one trailer section.
 pub const FIELD_COUNT_MAX: usize = 100;
 /// Most fields that a limit can allow.
-pub const FIELD_SLOTS: usize = 264;
+pub const FIELD_SLOTS: usize = 256 + OWN_FIELDS_MAX;
 /// Most bytes of a request target.
 pub const TARGET_BYTES_MAX: usize = 16 * 1024;
 /// Most bytes of a method.
@@ -47,6 +47,9 @@ pub const EXTENSION_BYTES_MAX: usize = 16 * 1024;
 /// Most entries of all `X-Forwarded-For` fields of one head together.
 pub const FORWARDED_COUNT_MAX: usize = 50;
 
+/// Fields that a caller's proxy adds to a head that it has taken. They do not count, so that the callee's proxy takes it too.
+const OWN_FIELDS_MAX: usize = 2;
+
 /// Bytes of room that a head keeps for the next one.
 const KEPT_BYTES_MAX: usize = 4 * 1024;
 
@@ -55,7 +58,7 @@ const KEPT_BYTES_MAX: usize = 4 * 1024;
 pub struct HeadLimits {
     /// Bytes, start line and blank line counted; at most 2^31.
     pub bytes: usize,
-    /// Fields; at most [`FIELD_SLOTS`].
+    /// Fields, those that a caller's proxy adds left out; at most 256.
     pub fields: usize,
 }
 

@@ -62,11 +62,6 @@ impl RequestHead {
         Self { limits, ..Self::default() }
     }
 
-    /// From now on refuses what is larger than `limits`.
-    pub fn limit_to(&mut self, limits: HeadLimits) {
-        self.limits = limits;
-    }
-
     /// Gives back what an unusually large head took.
     pub fn shrink(&mut self) {
         self.bytes.clear();
@@ -95,7 +90,7 @@ impl RequestHead {
         self.read_start_line(head, request.method.unwrap_or_default(), request.path.unwrap_or_default())?;
         gate::check_line_ends(head)?;
         self.read_fields(head, request.headers)?;
-        self.limits.check(consumed, self.fields.len())?;
+        self.limits.check(consumed, self.fields.len() - self.own_field_count())?;
         self.bytes.clear();
         self.bytes.extend_from_slice(head);
         self.check()?;
@@ -146,6 +141,12 @@ impl RequestHead {
             }
         };
         Ok(())
+    }
+
+    /// How many of the fields a caller's proxy has added.
+    fn own_field_count(&self) -> usize {
+        let is_there = |kind| usize::from(self.fields.has(kind));
+        is_there(FieldKind::MesherVia) + is_there(FieldKind::CseContext)
     }
 
     /// What cannot be checked before all fields are known.

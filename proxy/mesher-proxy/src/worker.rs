@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use arc_swap::Cache;
 use hashbrown::{HashMap, HashSet};
 use mesher_net::{Deadlines, Pool, Scratch};
 use mesher_traffic::RoundRobin;
@@ -19,7 +20,7 @@ use crate::memory::{Relief, Tide};
 use crate::request::accept::Door;
 use crate::request::exchange::Buffers;
 use crate::request::invocation::{Direction, InvocationId};
-use crate::snapshot::{Cluster, ClusterId, EndpointId, SharedSnapshot, View};
+use crate::snapshot::{Cluster, ClusterId, EndpointId, SharedSnapshot, Snapshot, View};
 use crate::telemetry::access_log::{LogBuffer, Writer};
 use crate::telemetry::counters::{Counters, Row, peer_label};
 use crate::telemetry::refusal_log::RefusalLog;
@@ -83,6 +84,8 @@ pub(crate) struct Worker {
     pub(crate) connection_ended: Notify,
     pub(crate) connection_count: Cell<usize>,
     rotations: RefCell<HashMap<ClusterId, RoundRobin, foldhash::fast::RandomState>>,
+    /// Where the control thread publishes; as long as nothing is new, looking costs one plain load.
+    published: RefCell<Cache<Arc<SharedSnapshot>, Arc<Snapshot>>>,
     snapshot: RefCell<View>,
     #[expect(
         clippy::vec_box,
@@ -110,6 +113,7 @@ impl Worker {
             connection_ended: Notify::new(),
             connection_count: Cell::new(0),
             rotations: RefCell::default(),
+            published: RefCell::new(Cache::new(Arc::clone(&shared.snapshot))),
             snapshot,
             spare_buffers: RefCell::default(),
             next_invocation: Cell::new(fastrand::u64(..)),
@@ -128,10 +132,11 @@ impl Worker {
 
     /// The current snapshot. An invocation keeps what it got.
     pub(crate) fn snapshot(&self) -> View {
-        let current = self.shared.snapshot.load();
+        let mut published = self.published.borrow_mut();
+        let current = published.load();
         let mut mine = self.snapshot.borrow_mut();
-        if !mine.is_of(&current) {
-            *mine = View::of(Arc::clone(&current));
+        if !mine.is_of(current) {
+            *mine = View::of(Arc::clone(current));
         }
         mine.clone()
     }
@@ -155,14 +160,9 @@ impl Worker {
     }
 
     /// Buffers for a connection that becomes busy.
-    pub(crate) fn take_buffers(&self, direction: Direction) -> Box<Buffers> {
+    pub(crate) fn take_buffers(&self) -> Box<Buffers> {
         let spare = self.spare_buffers.borrow_mut().pop();
-        let mut buffers = spare.unwrap_or_else(|| Box::new(Buffers::new(self.limits().head)));
-        buffers.request.limit_to(match direction {
-            Direction::Inbound => self.limits().inbound_head(),
-            Direction::Outbound => self.limits().head,
-        });
-        buffers
+        spare.unwrap_or_else(|| Box::new(Buffers::new(self.limits().head)))
     }
 
     /// Takes back the buffers of a connection that is idle again.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use mesher_codec::{FIELD_COUNT_MAX, FIELD_SLOTS, HEAD_BYTES_MAX, HeadLimits};
+use mesher_codec::{FIELD_COUNT_MAX, HEAD_BYTES_MAX, HeadLimits};
 use mesher_net::PoolLimits;
 
 use super::values::Reader;
@@ -12,8 +12,8 @@ use super::values::Reader;
 const HEAD_BYTES_HIGHEST: usize = 1024 * 1024;
 /// Least that a head limit can be: room for the shortest useful head.
 const HEAD_BYTES_LOWEST: usize = 256;
-/// Room for what a caller's proxy adds to a head that it has taken, so that the callee's proxy takes it too.
-const HOP: HeadLimits = HeadLimits { bytes: 1024, fields: 8 };
+/// Most fields that a head can be allowed.
+const HEAD_FIELDS_HIGHEST: usize = 256;
 /// Largest count that can be asked for.
 const COUNT_HIGHEST: usize = 1_000_000;
 
@@ -75,18 +75,13 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Size of heads that come from a caller's proxy.
-    pub(crate) fn inbound_head(&self) -> HeadLimits {
-        HeadLimits { bytes: self.head.bytes + HOP.bytes, fields: self.head.fields + HOP.fields }
-    }
-
     pub(super) fn read(reader: &mut Reader) -> Self {
         let default = Self::default();
         let PoolLimits { connections, queue } = default.pool;
         Self {
             head: HeadLimits {
                 bytes: reader.count("head_bytes_max", HEAD_BYTES_MAX, HEAD_BYTES_LOWEST..=HEAD_BYTES_HIGHEST),
-                fields: reader.count("head_fields_max", FIELD_COUNT_MAX, 1..=FIELD_SLOTS - HOP.fields),
+                fields: reader.count("head_fields_max", FIELD_COUNT_MAX, 1..=HEAD_FIELDS_HIGHEST),
             },
             body_bytes_max: reader.bound("body_bytes_max", default.body_bytes_max),
             head_time_max: reader.limit("head_time_max", default.head_time_max),

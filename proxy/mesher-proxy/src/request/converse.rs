@@ -77,19 +77,18 @@ impl<'c> HttpExchange<'c> {
             // An upstream that stopped reading may have answered before: the answer is read all the same.
             sending.has_broken = true;
         }
-        let is_sent = self.conversation.request.is_encoded() && self.up.is_drained();
-        if is_sent {
-            let Buffers { input, .. } = &mut *self.buffers;
-            let ended = &mut sending.caller_has_ended;
-            if let Poll::Ready(failure) = reply::watch_caller(context, self.socket, input, ended, self.worker)
-            {
+        // The answer first: where it is there, nobody has to ask whether the caller still waits for it.
+        if let Poll::Ready(result) = self.poll_answer(context, upstream) {
+            return Poll::Ready(result);
+        }
+        if self.conversation.request.is_encoded() && self.up.is_drained() {
+            let (input, ended) = (&mut self.buffers.input, &mut sending.caller_has_ended);
+            let left = reply::watch_caller(context, self.socket, input, ended, self.worker);
+            if let Poll::Ready(failure) = left {
                 return Poll::Ready(Err(failure));
             }
         }
-        match self.poll_answer(context, upstream) {
-            Poll::Ready(result) => Poll::Ready(result),
-            Poll::Pending => self.poll_patience(context).map(Err),
-        }
+        self.poll_patience(context).map(Err)
     }
 
     /// Sends the head with what is there of the body, then the rest as it comes.

@@ -34,13 +34,12 @@ enum Arrival {
 struct Line<'c> {
     worker: &'c Worker,
     deadline: &'c Deadline,
-    direction: Direction,
 }
 
 /// Serves one connection to its end.
 pub(crate) async fn serve(worker: &Worker, mut socket: Socket, direction: Direction) {
     let deadline = worker.deadlines.watch();
-    let line = Line { worker, deadline: &deadline, direction };
+    let line = Line { worker, deadline: &deadline };
     let mut leftover = Vec::new();
     let mut limit = worker.limits().head_time_max;
     loop {
@@ -73,13 +72,13 @@ pub(crate) async fn serve(worker: &Worker, mut socket: Socket, direction: Direct
 
 /// Waits for the next head. `input` holds what came with the last request already.
 async fn read_head(line: Line<'_>, socket: &mut Socket, mut input: Vec<u8>, limit: Duration) -> Arrival {
-    let Line { worker, deadline, direction } = line;
+    let Line { worker, deadline } = line;
     let mut buffers = None;
     if input.is_empty() {
         deadline.set_idle(&worker.deadlines, limit);
     } else {
         deadline.set(&worker.deadlines, worker.limits().head_time_max);
-        let mut ready = worker.take_buffers(direction);
+        let mut ready = worker.take_buffers();
         if let Some(arrival) = parse(&mut ready.request, &mut input) {
             return settle(arrival, ready, input);
         }
@@ -124,7 +123,7 @@ fn is_worth_reading(known: usize, more: &[u8]) -> bool {
 
 fn poll_head(
     context: &mut Context<'_>,
-    Line { worker, deadline, direction }: Line<'_>,
+    Line { worker, deadline }: Line<'_>,
     socket: &mut Socket,
     buffers: &mut Option<Box<Buffers>>,
     input: &mut Vec<u8>,
@@ -135,7 +134,7 @@ fn poll_head(
             Poll::Ready(Err(_) | Ok(0)) => Poll::Ready(Some(Err(Arrival::Closed))),
             Poll::Ready(Ok(read)) => {
                 let bytes = scratch.get(..read).unwrap_or_default();
-                let ready = buffers.get_or_insert_with(|| worker.take_buffers(direction));
+                let ready = buffers.get_or_insert_with(|| worker.take_buffers());
                 if !input.is_empty() {
                     let is_news = is_worth_reading(input.len(), bytes);
                     input.extend_from_slice(bytes);

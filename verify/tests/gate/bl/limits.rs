@@ -25,7 +25,8 @@ fn bl_05() {
     let (cut, whole) = (Gate::default(), Gate::default());
     let (is_cut, is_whole) = (cut.clone(), whole.clone());
     let upstream = Application::start(move |mut wire: Wire| {
-        while let Some((head, mut body)) = wire.request_head()? {
+        // A reset may overtake the head.
+        while let Some((head, mut body)) = wire.request_head().inspect_err(|_| is_cut.open())? {
             let mut length = 0;
             let end = loop {
                 match wire.piece(&mut body) {
