@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::Cache;
 use hashbrown::{HashMap, HashSet};
+use mesher_codec::ResponseHead;
 use mesher_net::{Deadlines, Pool, Scratch};
 use mesher_traffic::RoundRobin;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -26,7 +27,9 @@ use crate::telemetry::counters::{Counters, Row, peer_label};
 use crate::telemetry::refusal_log::RefusalLog;
 
 /// Sets of buffers that a worker keeps for connections that become busy again.
-const SPARE_BUFFERS_MAX: usize = 256;
+const SPARE_BUFFERS_MAX: usize = 1024;
+/// Sets that are left after a burst.
+const SPARE_BUFFERS_MIN: usize = 64;
 
 /// What all threads of the proxy share. Read on the path, written off it.
 #[derive(Debug)]
@@ -75,6 +78,8 @@ pub(crate) enum Order {
 pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) scratch: Scratch,
+    /// The answer's head that is being passed on. One is enough: between reading it and writing it nothing waits.
+    pub(crate) response: RefCell<ResponseHead>,
     pub(crate) deadlines: Deadlines,
     pub(crate) pool: RefCell<Pool<EndpointId>>,
     pub(crate) counters: RefCell<Counters>,
@@ -105,6 +110,7 @@ impl Worker {
         let snapshot = RefCell::new(View::of(shared.snapshot.load_full()));
         Self {
             scratch: Scratch::default(),
+            response: RefCell::new(ResponseHead::limited_to(shared.bootstrap.limits.head)),
             deadlines: Deadlines::default(),
             pool: RefCell::new(Pool::new(shared.bootstrap.limits.pool)),
             counters: RefCell::default(),
@@ -223,6 +229,8 @@ impl Worker {
 
     fn sweep(&self) {
         if self.tide.has_ebbed(self.connection_count.get()) {
+            self.spare_buffers.borrow_mut().truncate(SPARE_BUFFERS_MIN);
+            self.spare_buffers.borrow_mut().shrink_to_fit();
             self.shared.relief.ask();
         }
         let snapshot = self.snapshot();

@@ -78,6 +78,12 @@ impl Transfer {
         self.has_taken
     }
 
+    /// Whether the receiver learns the end of the body from the end of the connection.
+    #[must_use]
+    pub fn ends_by_close(&self) -> bool {
+        self.framing == Framing::UntilClose
+    }
+
     /// Whether bytes leave as they came, so that [`Self::pass`] may be used.
     #[must_use]
     pub fn leaves_as_it_came(&self) -> bool {

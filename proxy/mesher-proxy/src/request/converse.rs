@@ -129,10 +129,12 @@ impl<'c> HttpExchange<'c> {
     ) -> Poll<Result<Heard, Failure>> {
         let answers_head = self.buffers.request.is("HEAD");
         loop {
-            let Buffers { request, response, upstream_input, .. } = &mut *self.buffers;
+            let Buffers { request, upstream_input, .. } = &mut *self.buffers;
             let socket = &mut upstream.socket;
+            let response = &mut *self.worker.response.borrow_mut();
             let head = reply::read_head(context, self.worker, socket, response, upstream_input, answers_head);
             std::task::ready!(head)?;
+            (self.status, self.keeps_for) = (response.status(), response.keep_alive_limit());
             let is_closing = self.worker.is_draining();
             let heard = self.conversation.hear(request, response, is_closing).map_err(reply::bad_response)?;
             let Heard::Interim { passes } = heard else { return Poll::Ready(Ok(heard)) };
@@ -170,12 +172,14 @@ impl<'c> HttpExchange<'c> {
     ) -> Result<(), PumpError> {
         let mut has_begun = false;
         poll_fn(|context| {
-            let Buffers { response, input, upstream_input, .. } = &mut *self.buffers;
+            let Buffers { input, upstream_input, .. } = &mut *self.buffers;
             let scratch = &self.worker.scratch;
             let transfer = &mut self.conversation.response;
             if !std::mem::replace(&mut has_begun, true) {
                 let ends =
                     Ends { source: &mut upstream.socket, input: upstream_input, sink: self.socket, scratch };
+                let response = self.worker.response.borrow();
+                debug_assert_eq!(response.status(), self.status, "nothing waits between reading and writing");
                 let head = |output: &mut Vec<u8>| response.write(downstream, output);
                 let used = self.down.start(context, transfer, head, ends)?;
                 upstream_input.drain(..used);

@@ -2,10 +2,11 @@
 //! It must never pair an answer with another call: a connection that is not read to a clean end is closed.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use mesher_codec::field::FieldKind;
 use mesher_codec::response::Downstream;
-use mesher_codec::{Conversation, Framing, HeadLimits, Heard, RequestHead, ResponseHead};
+use mesher_codec::{Conversation, Framing, HeadLimits, Heard, RequestHead};
 use mesher_net::{Deadline, Socket};
 use mesher_traffic::Safety;
 
@@ -26,25 +27,18 @@ pub(crate) struct Buffers {
     pub(crate) request: RequestHead,
     /// Bytes that came after the head: of the body, or of the next request.
     pub(crate) input: Vec<u8>,
-    pub(crate) response: ResponseHead,
-    /// Bytes that came with or after the answer's head.
+    /// Bytes of an answer's head that is not whole, or that came after it.
     pub(crate) upstream_input: Vec<u8>,
 }
 
 impl Buffers {
     pub(crate) fn new(limits: HeadLimits) -> Self {
-        Self {
-            request: RequestHead::limited_to(limits),
-            input: Vec::new(),
-            response: ResponseHead::limited_to(limits),
-            upstream_input: Vec::new(),
-        }
+        Self { request: RequestHead::limited_to(limits), input: Vec::new(), upstream_input: Vec::new() }
     }
 
     /// Forgets the content. Heads keep their usual room, bodies' bytes do not.
     pub(crate) fn clear(&mut self) {
         self.request.shrink();
-        self.response.shrink();
         self.input = Vec::new();
         self.upstream_input = Vec::new();
     }
@@ -69,6 +63,9 @@ pub(crate) struct HttpExchange<'c> {
     pub(crate) down: Pump,
     pub(crate) upstream: Option<Upstream<'c>>,
     heard: Option<Heard>,
+    /// Of the last head that came from the callee: its status, and how long the callee says that it keeps the connection.
+    pub(crate) status: u16,
+    pub(crate) keeps_for: Option<Duration>,
     /// An answer's head is out, so no other answer can be given.
     has_answered: bool,
 }
@@ -94,6 +91,8 @@ impl<'c> HttpExchange<'c> {
             down: Pump::default(),
             upstream: None,
             heard: None,
+            status: 0,
+            keeps_for: None,
             has_answered: false,
         }
     }
@@ -115,10 +114,11 @@ impl<'c> HttpExchange<'c> {
 
     /// The failure of the peer's application, where the peer's proxy answers in its place.
     fn failure_of_peer(&self, call: &Invocation) -> Option<Failure> {
-        if call.direction != Direction::Outbound || self.buffers.response.status() != 502 {
+        if call.direction != Direction::Outbound || self.status != 502 {
             return None;
         }
-        let status = std::str::from_utf8(self.buffers.response.value(FieldKind::ProxyStatus)?).ok()?;
+        let response = self.worker.response.borrow();
+        let status = std::str::from_utf8(response.value(FieldKind::ProxyStatus)?).ok()?;
         let is_peer = status.starts_with("mesher/") && status.contains("/inbound;");
         let says = |error: &str| is_peer && status.contains(error);
         if says("error=connection_refused") {
@@ -134,10 +134,9 @@ impl<'c> HttpExchange<'c> {
     /// Whether a kept connection turned out to be one that its peer was closing: it broke, or it brought the complaint
     /// that no request came, which was meant for the silence before ours.
     fn is_stale(&self, upstream: &Upstream<'_>, result: &Result<Heard, Failure>) -> bool {
-        let response = &self.buffers.response;
         upstream.is_reused
             && match result {
-                Ok(_) => response.status() == 408 && response.is_last(),
+                Ok(_) => self.status == 408 && self.worker.response.borrow().is_last(),
                 Err(failure) => failure.side == Side::Upstream && failure.kind == FailureKind::Terminated,
             }
     }
@@ -148,7 +147,7 @@ impl<'c> HttpExchange<'c> {
         self.vigil.end();
         let is_drained = error.is_none() && self.up.is_drained();
         if is_drained && self.conversation.keeps_upstream(!self.buffers.upstream_input.is_empty()) {
-            upstream.keep(self.buffers.response.keep_alive_limit());
+            upstream.keep(self.keeps_for);
         } else if error.is_some() || !self.conversation.is_over() {
             // What the callee still works on is wanted by nobody, or can be trusted by nobody.
             upstream.socket.reset_on_close();
@@ -156,7 +155,7 @@ impl<'c> HttpExchange<'c> {
         let keeps_connection = is_drained && self.conversation.keeps_downstream();
         match error {
             // Whoever is told the end of a body by the end of the connection must not take this for one.
-            Some(_) if downstream_ends_by_close(&self.buffers.response, downstream) => {
+            Some(_) if self.conversation.response.ends_by_close() => {
                 self.socket.reset_on_close();
             }
             None if !keeps_connection && self.caller_may_be_sending() => {
@@ -181,8 +180,10 @@ impl<'c> HttpExchange<'c> {
             Half::of(std::mem::take(&mut self.conversation.request), std::mem::take(&mut self.up)),
             Half::of(std::mem::take(&mut self.conversation.response), std::mem::take(&mut self.down)),
         ];
-        let Buffers { input, response, upstream_input, .. } = &mut *self.buffers;
-        let head = |output: &mut Vec<u8>| response.write(Downstream::default(), output);
+        let Buffers { input, upstream_input, .. } = &mut *self.buffers;
+        let head = |output: &mut Vec<u8>| {
+            self.worker.response.borrow().write(Downstream::default(), output);
+        };
         let ends = (&mut *self.socket, &mut upstream.socket);
         let inputs = (input, upstream_input);
         let begun = tunnel::begin(self.worker, &mut halves, ends, inputs, head).await;
@@ -197,11 +198,6 @@ impl<'c> HttpExchange<'c> {
         let error = result.err().map(|(error, _)| error);
         Answered { error, keeps_connection: false }
     }
-}
-
-/// Whether the caller learns the end of the answer from the end of the connection.
-fn downstream_ends_by_close(response: &ResponseHead, downstream: Downstream) -> bool {
-    response.framing_for(downstream.version) == Framing::UntilClose
 }
 
 impl Exchange for HttpExchange<'_> {
@@ -235,7 +231,7 @@ impl Exchange for HttpExchange<'_> {
                     None => {
                         self.buffers.input.drain(..std::mem::take(&mut self.held));
                         (self.upstream, self.heard) = (Some(upstream), Some(heard));
-                        Ok(Code::Status(self.buffers.response.status()))
+                        Ok(Code::Status(self.status))
                     }
                 },
                 Err(mut failure) => {
@@ -271,7 +267,7 @@ impl Exchange for HttpExchange<'_> {
             None => (None, None),
         };
         Outcome {
-            code: Code::Status(self.buffers.response.status()),
+            code: Code::Status(self.status),
             failure,
             detail,
             keeps_connection,
