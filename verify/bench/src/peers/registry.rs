@@ -61,7 +61,10 @@ impl Registry {
         let request = format!(
             "POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
         );
-        let answer = self.calls.call(&request).context("the registry does not answer")?;
+        // Between two scenarios the registry may have closed a connection that was idle for minutes; a fresh one settles
+        // whether it is there. Registering twice changes nothing.
+        let answer = self.calls.call(&request).or_else(|_| self.calls.call(&request));
+        let answer = answer.context("the registry does not answer")?;
         ensure!(answer.status() == 200, "the registry says {}: {}", answer.status(), answer.text());
         Ok(answer.json())
     }
