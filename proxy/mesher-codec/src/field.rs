@@ -77,7 +77,7 @@ pub enum FieldKind {
     ForwardedPort,
     /// `X-Forwarded-For`
     ForwardedFor,
-    /// A name that reads like one of [`UNALIASED`] to a receiver that folds `_` or `.` into `-`.
+    /// A name that reads like one of `UNALIASED` to a receiver that folds `_` or `.` into `-`.
     Alias,
 }
 
