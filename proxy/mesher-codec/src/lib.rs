@@ -70,11 +70,10 @@ impl Default for HeadLimits {
 
 impl HeadLimits {
     fn check(self, bytes: usize, fields: usize) -> Result<(), Refusal> {
-        match () {
-            () if bytes > self.bytes => Err(Refusal::HeadTooLarge),
-            () if fields > self.fields => Err(Refusal::TooManyFields),
-            () => Ok(()),
+        if bytes > self.bytes {
+            return Err(Refusal::HeadTooLarge);
         }
+        if fields > self.fields { Err(Refusal::TooManyFields) } else { Ok(()) }
     }
 }
 

@@ -39,12 +39,6 @@ impl ResponseHead {
         Self { limits, ..Self::default() }
     }
 
-    /// Gives back what an unusually large head took.
-    pub fn shrink(&mut self) {
-        self.bytes.clear();
-        self.bytes.shrink_to(crate::KEPT_BYTES_MAX);
-    }
-
     /// Reads a head from the beginning of `input`. `answers_head` says whether the request was a `HEAD`.
     ///
     /// # Errors

@@ -202,16 +202,10 @@ impl Worker {
         i64::try_from(self.pool.borrow().waiting_count()).unwrap_or(i64::MAX)
     }
 
-    /// Counts an upstream connection while it is used for a call of `row`.
-    pub(crate) fn use_connection(&self, row: Row) -> InUse<'_> {
-        self.counters.borrow_mut().use_connection(row, 1);
-        InUse { worker: self, row }
-    }
-
-    /// Counts a connection that speaks another protocol, until the result is dropped.
-    pub(crate) fn count_upgrade(&self, row: Row) -> Upgraded<'_> {
-        self.counters.borrow_mut().upgraded(row, 1);
-        Upgraded { worker: self, row }
+    /// Lets `count` add one to `row`, and take it back when the result is dropped.
+    pub(crate) fn count_while(&self, row: Row, count: fn(&mut Counters, Row, i64)) -> Counted<'_> {
+        count(&mut self.counters.borrow_mut(), row, 1);
+        Counted { worker: self, row, count }
     }
 
     /// A tick of the clock has passed: deadlines; and every second idle connections, the log, what belonged to clusters
@@ -250,32 +244,18 @@ impl Worker {
     }
 }
 
-/// A connection that speaks another protocol, counted until this is dropped.
+/// Something that a row counts as long as this lives.
 #[derive(Debug)]
-pub(crate) struct Upgraded<'w> {
+pub(crate) struct Counted<'w> {
     worker: &'w Worker,
     row: Row,
+    count: fn(&mut Counters, Row, i64),
 }
 
-impl Drop for Upgraded<'_> {
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
         if let Ok(mut counters) = self.worker.counters.try_borrow_mut() {
-            counters.upgraded(self.row, -1);
-        }
-    }
-}
-
-/// An upstream connection in use, counted until this is dropped.
-#[derive(Debug)]
-pub(crate) struct InUse<'w> {
-    worker: &'w Worker,
-    row: Row,
-}
-
-impl Drop for InUse<'_> {
-    fn drop(&mut self) {
-        if let Ok(mut counters) = self.worker.counters.try_borrow_mut() {
-            counters.use_connection(self.row, -1);
+            (self.count)(&mut counters, self.row, -1);
         }
     }
 }

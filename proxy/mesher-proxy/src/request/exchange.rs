@@ -18,7 +18,7 @@ use crate::request::tunnel::{self, Half};
 use crate::request::upstream::Upstream;
 use crate::request::vigil::Vigil;
 use crate::request::{faults, respond};
-use crate::telemetry::counters::{DropReason, Row};
+use crate::telemetry::counters::{Counters, DropReason, Row};
 use crate::worker::Worker;
 
 /// What a connection needs while it is busy. Idle connections own none of it.
@@ -61,7 +61,7 @@ pub(crate) struct HttpExchange<'c> {
     pub(crate) up: Pump,
     /// Towards the caller.
     pub(crate) down: Pump,
-    pub(crate) upstream: Option<Upstream<'c>>,
+    upstream: Option<Upstream<'c>>,
     heard: Option<Heard>,
     /// Of the last head that came from the callee: its status, and how long the callee says that it keeps the connection.
     pub(crate) status: u16,
@@ -175,7 +175,7 @@ impl<'c> HttpExchange<'c> {
 
     /// Passes bytes both ways after both sides have agreed on another protocol.
     async fn switch(&mut self, mut upstream: Upstream<'c>, row: Row) -> Answered {
-        let _counted = self.worker.count_upgrade(row);
+        let _counted = self.worker.count_while(row, Counters::upgraded);
         let mut halves = [
             Half::of(std::mem::take(&mut self.conversation.request), std::mem::take(&mut self.up)),
             Half::of(std::mem::take(&mut self.conversation.response), std::mem::take(&mut self.down)),

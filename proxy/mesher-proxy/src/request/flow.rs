@@ -12,7 +12,8 @@ use crate::request::invocation::{
 };
 use crate::request::tunnel::{self, Half};
 use crate::request::{invoke, target};
-use crate::worker::{InUse, Worker};
+use crate::telemetry::counters::Counters;
+use crate::worker::{Counted, Worker};
 
 /// A flow of the local application to `service`.
 pub(crate) async fn outbound(worker: &Worker, mut socket: Socket, service: &str) {
@@ -52,7 +53,7 @@ pub(crate) async fn inbound(worker: &Worker, mut socket: Socket, port: u16) {
 struct FlowExchange<'c> {
     socket: &'c mut Socket,
     worker: &'c Worker,
-    upstream: Option<(Socket, InUse<'c>)>,
+    upstream: Option<(Socket, Counted<'c>)>,
     service: &'c str,
 }
 
@@ -64,7 +65,7 @@ impl Exchange for FlowExchange<'_> {
         let result = Socket::connect(endpoint.address, self.worker.limits().connect_time_max).await;
         self.worker.counters.borrow_mut().connected(call.cluster(), &result);
         let upstream = result.map_err(|error| connect_failure(&error))?;
-        self.upstream = Some((upstream, self.worker.use_connection(call.row)));
+        self.upstream = Some((upstream, self.worker.count_while(call.row, Counters::use_connection)));
         Ok(Code::Connected)
     }
 

@@ -11,8 +11,8 @@ use crate::request::failure::{Failure, FailureKind};
 use crate::request::faults;
 use crate::request::invocation::Invocation;
 use crate::snapshot::EndpointId;
-use crate::telemetry::counters::Row;
-use crate::worker::Worker;
+use crate::telemetry::counters::{Counters, Row};
+use crate::worker::{Counted, Worker};
 
 /// Connections live up to this share of their age less, so that those of one moment do not all end in one moment.
 const AGE_SPREAD: u32 = 10;
@@ -140,23 +140,20 @@ impl Drop for Waiting<'_> {
 struct Place<'w> {
     worker: &'w Worker,
     id: EndpointId,
-    row: Row,
     kept: Option<Connection>,
     idle_limit: Duration,
+    _in_use: Counted<'w>,
 }
 
 impl<'w> Place<'w> {
     fn new(worker: &'w Worker, id: EndpointId, row: Row) -> Self {
-        worker.counters.borrow_mut().use_connection(row, 1);
-        Self { worker, id, row, kept: None, idle_limit: Duration::ZERO }
+        let in_use = worker.count_while(row, Counters::use_connection);
+        Self { worker, id, kept: None, idle_limit: Duration::ZERO, _in_use: in_use }
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        if let Ok(mut counters) = self.worker.counters.try_borrow_mut() {
-            counters.use_connection(self.row, -1);
-        }
         if let Ok(mut pool) = self.worker.pool.try_borrow_mut() {
             pool.release(self.id, self.kept.take(), Instant::now(), self.idle_limit);
         }
