@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::sync::mpsc::{Receiver, channel};
 
 use mesher_verify::application::{Application, Gate};
+use mesher_verify::faults::reset;
 use mesher_verify::http::Wire;
 use mesher_verify::patience::until;
 
@@ -110,6 +111,28 @@ fn a_wish_that_is_not_granted_ends_both_connections() {
         Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
     }
     assert_eq!(application.connections(), before + 1);
+}
+
+#[test]
+fn a_caller_that_breaks_off_is_blamed_for_it() {
+    let gate = Gate::default();
+    gate.open();
+    let (application, _told) = echo(&gate);
+    let mesh = Fixture::start(&application);
+    let mut wire = mesh.connect();
+    wire.send(ASK).unwrap();
+    assert_eq!(wire.answer_head("GET").unwrap().0.status(), 101);
+    reset(wire);
+    let counted = |side: &str| {
+        format!(
+            "mesher_failures_total{{direction=\"outbound\",service=\"webapp\",peer=\"provider\",side=\"{side}\",kind=\"terminated\"}} 1"
+        )
+    };
+    let metrics = until("the failure is counted", || {
+        let metrics = mesh.caller.addresses.admin("/metrics").text();
+        metrics.contains("mesher_failures_total{").then_some(metrics)
+    });
+    assert!(metrics.contains(&counted("downstream")), "{metrics}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use mesher_codec::{Conversation, Heard};
 
 use crate::request::exchange::{Buffers, HttpExchange};
 use crate::request::failure::Failure;
+use crate::request::faults::Fault;
 use crate::request::invocation::{Direction, Invocation};
 use crate::request::pump::{Ends, Pump, PumpError};
 use crate::request::upstream::Upstream;
@@ -23,7 +24,8 @@ use crate::worker::Worker;
 /// How an answer ended.
 #[derive(Debug)]
 pub(crate) struct Answered {
-    pub(crate) error: Option<PumpError>,
+    /// What went wrong with it, if anything did.
+    pub(crate) broken: Option<Fault>,
     /// Whether the caller's connection can carry a further call.
     pub(crate) keeps_connection: bool,
 }

@@ -153,7 +153,7 @@ impl<'c> HttpExchange<'c> {
             upstream.socket.reset_on_close();
         }
         let keeps_connection = is_drained && self.conversation.keeps_downstream();
-        match error {
+        match &error {
             // Whoever is told the end of a body by the end of the connection must not take this for one.
             Some(_) if self.conversation.response.ends_by_close() => {
                 self.socket.reset_on_close();
@@ -163,7 +163,7 @@ impl<'c> HttpExchange<'c> {
             }
             _ => {}
         }
-        Answered { error, keeps_connection }
+        Answered { broken: error.as_ref().map(faults::stream_failure), keeps_connection }
     }
 
     /// Whether closing the connection could reset it under the answer. A caller that asked for the end and sent all of its
@@ -195,8 +195,7 @@ impl<'c> HttpExchange<'c> {
         self.vigil.end();
         let [up, down] = halves;
         (self.conversation.request, self.conversation.response) = (up.transfer, down.transfer);
-        let error = result.err().map(|(error, _)| error);
-        Answered { error, keeps_connection: false }
+        Answered { broken: result.as_ref().err().map(faults::tunnel_failure), keeps_connection: false }
     }
 }
 
@@ -246,7 +245,7 @@ impl Exchange for HttpExchange<'_> {
     async fn relay(&mut self, call: &Invocation) -> Outcome {
         let (upstream, heard) = (self.upstream.take(), self.heard.take());
         self.has_answered = true;
-        let Answered { error, keeps_connection } = match (upstream, heard) {
+        let Answered { broken, keeps_connection } = match (upstream, heard) {
             (Some(upstream), Some(Heard::Final(downstream))) => self.answer(upstream, downstream).await,
             (Some(upstream), Some(Heard::Switch)) => Box::pin(self.switch(upstream, call.row)).await,
             _ => {
@@ -257,12 +256,11 @@ impl Exchange for HttpExchange<'_> {
         };
         let dropped = self.conversation.request.dropped_trailer_count();
         self.worker.counters.borrow_mut().dropped(call.direction, DropReason::Trailer, dropped);
-        let of_answer = error.map(|error| faults::stream_failure(&error));
         // The answer was on its way already: what was wrong with the request is said in metrics and log only.
         let refusal = self.conversation.request.refusal();
         let of_request =
             refusal.map(|refusal| (Side::Downstream, FailureKind::BadRequest(refusal), refusal.to_string()));
-        let (failure, detail) = match of_request.or(of_answer) {
+        let (failure, detail) = match of_request.or(broken) {
             Some((side, kind, detail)) => (Some((side, kind)), Some(detail)),
             None => (None, None),
         };

@@ -8,6 +8,7 @@ use mesher_traffic::Safety;
 use crate::bootstrap::Limits;
 use crate::request::failure::{Failure, FailureKind, Side};
 use crate::request::pump::PumpError;
+use crate::request::tunnel;
 use crate::request::vigil::Wait;
 
 /// Whoever had to act took too long, before there was an answer.
@@ -27,11 +28,11 @@ pub(crate) fn silence(wait: Wait, limits: &Limits) -> Failure {
 }
 
 /// The same, in the middle of the answer.
-pub(crate) fn stalled(wait: Wait) -> PumpError {
-    match wait {
-        Wait::Reader => PumpError::Sink(std::io::ErrorKind::TimedOut.into()),
-        _ => PumpError::Stalled,
-    }
+pub(crate) const fn stalled(wait: Wait) -> PumpError {
+    PumpError::Stalled(match wait {
+        Wait::Reader => Side::Downstream,
+        _ => Side::Upstream,
+    })
 }
 
 pub(crate) fn connect_failure(error: &ConnectError) -> Failure {
@@ -57,13 +58,16 @@ pub(crate) fn source_failure(error: &PumpError) -> Failure {
     }
 }
 
+/// What an exchange failed of whose answer was on its way already, in words for the log.
+pub(crate) type Fault = (Side, FailureKind, String);
+
 /// The answer could not be brought to its end.
-pub(crate) fn stream_failure(error: &PumpError) -> (Side, FailureKind, String) {
+pub(crate) fn stream_failure(error: &PumpError) -> Fault {
     match error {
-        PumpError::Stalled => (Side::Upstream, FailureKind::Stalled, "the answer stalled".to_owned()),
-        PumpError::Idle => {
-            (Side::Downstream, FailureKind::Stalled, "neither side said anything for too long".to_owned())
+        PumpError::Stalled(Side::Downstream) => {
+            (Side::Downstream, FailureKind::Stalled, "the caller reads too slowly".to_owned())
         }
+        PumpError::Stalled(side) => (*side, FailureKind::Stalled, "the answer stalled".to_owned()),
         PumpError::Source(Some(error)) => {
             (Side::Upstream, FailureKind::Terminated, format!("the answer broke off: {error}"))
         }
@@ -73,11 +77,23 @@ pub(crate) fn stream_failure(error: &PumpError) -> (Side, FailureKind, String) {
         PumpError::Refused(refusal) => {
             (Side::Upstream, FailureKind::BadResponse(*refusal), refusal.to_string())
         }
-        PumpError::Sink(error) if error.kind() == std::io::ErrorKind::TimedOut => {
-            (Side::Downstream, FailureKind::Stalled, "the caller reads too slowly".to_owned())
-        }
         PumpError::Sink(error) => {
             (Side::Downstream, FailureKind::Terminated, format!("the caller ended: {error}"))
+        }
+    }
+}
+
+/// A tunnel ended before its time. Either side can have broken there, in either direction.
+pub(crate) fn tunnel_failure((error, side): &tunnel::Broken) -> Fault {
+    match error {
+        PumpError::Stalled(_) => {
+            (*side, FailureKind::Stalled, "neither side said anything for too long".to_owned())
+        }
+        PumpError::Source(Some(error)) | PumpError::Sink(error) => {
+            (*side, FailureKind::Terminated, format!("the {} side broke off: {error}", side.as_str()))
+        }
+        PumpError::Source(None) | PumpError::Refused(_) => {
+            (*side, FailureKind::Terminated, format!("the {} side broke off", side.as_str()))
         }
     }
 }

@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 use mesher_codec::{Refusal, Transfer};
 use mesher_net::{Scratch, Socket};
 
+use crate::request::failure::Side;
+
 /// Reads in a row before another connection gets its turn.
 const READS_IN_A_ROW_MAX: u32 = 16;
 
@@ -19,10 +21,8 @@ pub(crate) enum PumpError {
     Sink(io::Error),
     /// The sender's framing is malformed, or its body too large.
     Refused(Refusal),
-    /// Nothing moved for too long.
-    Stalled,
-    /// Neither side of a tunnel had anything to say for too long.
-    Idle,
+    /// Nothing moved for too long, because of this side.
+    Stalled(Side),
 }
 
 /// What a direction moves bytes between.

@@ -102,13 +102,13 @@ pub(crate) async fn run(
             _ => match vigil.as_deref_mut() {
                 Some(vigil) => vigil
                     .poll(context, Wait::Either, up.pump.moved + down.pump.moved)
-                    .map(|()| Err((PumpError::Idle, Side::Downstream))),
+                    .map(|()| Err((PumpError::Stalled(Side::Downstream), Side::Downstream))),
                 None => Poll::Pending,
             },
         }
     })
     .await;
-    if result.as_ref().is_err_and(|(error, _)| !matches!(error, PumpError::Idle)) {
+    if result.as_ref().is_err_and(|(error, _)| !matches!(error, PumpError::Stalled(_))) {
         caller.reset_on_close();
         callee.reset_on_close();
     }

@@ -43,7 +43,8 @@ impl<'c> Vigil<'c> {
     pub(crate) fn poll(&mut self, context: &mut Context<'_>, wait: Wait, moved: u64) -> Poll<()> {
         let (limit, least) = self.limit_of(wait);
         let Some(limit) = limit else {
-            self.deadline.clear();
+            // Whatever is waited for next gets its whole time.
+            self.end();
             return Poll::Pending;
         };
         let is_new = self.wait != Some(wait) || (least == 0 && self.moved != moved);
