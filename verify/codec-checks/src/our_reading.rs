@@ -11,22 +11,12 @@ pub fn read_requests(input: &[u8]) -> Reading {
     let mut reading = Reading::default();
     let mut rest = input;
     while !reading.is_over && !rest.is_empty() {
-        let mut head = RequestHead::default();
-        match head.parse(rest) {
-            Ok(Progress::Partial) => return reading,
-            Err(refusal) => {
-                reading.refusal = Some(refusal.to_string());
-                return reading;
-            }
-            Ok(Progress::Complete(consumed)) => {
-                rest = rest.get(consumed..).unwrap_or_default();
-                let message = request_message(&head);
-                reading.is_over = head.is_last() || head.form() == TargetForm::Authority;
-                rest = read_body(&mut reading, message, head.framing(), rest);
-                if head.form() == TargetForm::Authority {
-                    reading.refusal = Some("a tunnel is asked for".to_owned());
-                }
-            }
+        let Some((head, after)) = read_request(&mut reading, rest) else { return reading };
+        rest = after;
+        let asks_for_tunnel = head.form() == TargetForm::Authority;
+        reading.is_over |= head.is_last() || asks_for_tunnel;
+        if asks_for_tunnel {
+            reading.refusal = Some("a tunnel is asked for".to_owned());
         }
     }
     reading
@@ -36,17 +26,25 @@ pub fn read_requests(input: &[u8]) -> Reading {
 #[must_use]
 pub fn read_first_request(input: &[u8]) -> Reading {
     let mut reading = Reading::default();
+    reading.is_over = read_request(&mut reading, input).is_some();
+    reading
+}
+
+/// Reads one request; `None` where its head is not whole or is refused. Returns it with what follows.
+fn read_request<'b>(reading: &mut Reading, input: &'b [u8]) -> Option<(RequestHead, &'b [u8])> {
     let mut head = RequestHead::default();
     match head.parse(input) {
-        Ok(Progress::Partial) => {}
-        Err(refusal) => reading.refusal = Some(refusal.to_string()),
+        Ok(Progress::Partial) => None,
+        Err(refusal) => {
+            reading.refusal = Some(refusal.to_string());
+            None
+        }
         Ok(Progress::Complete(consumed)) => {
             let rest = input.get(consumed..).unwrap_or_default();
-            read_body(&mut reading, request_message(&head), head.framing(), rest);
-            reading.is_over = true;
+            let rest = read_body(reading, request_message(&head), head.framing(), rest);
+            Some((head, rest))
         }
     }
-    reading
 }
 
 /// Reads the interim responses to one request and the final one.

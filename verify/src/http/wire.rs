@@ -152,6 +152,18 @@ impl Wire {
         Ok(Some(piece))
     }
 
+    /// Reads a body to its end: how many bytes came, and whether it was whole.
+    pub fn drain(&mut self, body: &mut Body) -> (usize, bool) {
+        let mut length = 0;
+        loop {
+            match self.piece(body) {
+                Ok(Some(piece)) => length += piece.len(),
+                Ok(None) => return (length, true),
+                Err(_) => return (length, false),
+            }
+        }
+    }
+
     /// Reads what comes until the peer closes.
     ///
     /// # Errors

@@ -27,15 +27,8 @@ fn bl_05() {
     let upstream = Application::start(move |mut wire: Wire| {
         // A reset may overtake the head.
         while let Some((head, mut body)) = wire.request_head().inspect_err(|_| is_cut.open())? {
-            let mut length = 0;
-            let end = loop {
-                match wire.piece(&mut body) {
-                    Ok(Some(piece)) => length += piece.len(),
-                    Ok(None) => break true,
-                    Err(_) => break false,
-                }
-            };
-            match (head.target(), end) {
+            let (length, is_end) = wire.drain(&mut body);
+            match (head.target(), is_end) {
                 ("/fits", true) => wire.send(ok(&length.to_string()))?,
                 (_, true) => is_whole.open(),
                 (_, false) => is_cut.open(),

@@ -101,15 +101,8 @@ fn bl_02() {
     let (is_cut, is_whole) = (cut.clone(), whole.clone());
     let upstream = Application::start(move |mut wire: Wire| {
         let Some((head, mut body)) = wire.request_head()? else { return Ok(()) };
-        let mut length = 0;
-        let end = loop {
-            match wire.piece(&mut body) {
-                Ok(Some(piece)) => length += piece.len(),
-                Ok(None) => break true,
-                Err(_) => break false,
-            }
-        };
-        match (head.target(), end) {
+        let (length, is_end) = wire.drain(&mut body);
+        match (head.target(), is_end) {
             ("/slow", true) => is_whole.open(),
             ("/slow", false) => is_cut.open(),
             _ => wire.send(ok(&length.to_string()))?,

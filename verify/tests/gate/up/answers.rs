@@ -5,7 +5,7 @@ use mesher_verify::application::{answer, ok};
 use mesher_verify::faults::{Cut, End, Script, Scripted};
 use mesher_verify::scale::scaled;
 
-use super::cases::refuse_all;
+use super::cases::{demand_clean, demand_last_use, refuse_all};
 use crate::stand::Stand;
 
 /// A head as large as the row says.
@@ -104,18 +104,10 @@ fn up_13() {
             let poisoned = first.call(format!("GET /{kind}/{number} HTTP/1.1\r\nHost: provider\r\n\r\n"));
             let poisoned = poisoned.unwrap();
             assert_eq!((poisoned.status(), poisoned.text().as_str()), (200, "hi"), "{kind} {number}");
-            for wire in [&mut second, &mut first] {
-                let target = format!("/clean/{number}");
-                let clean = wire.call(format!("GET {target} HTTP/1.1\r\nHost: provider\r\n\r\n")).unwrap();
-                assert_eq!((clean.status(), clean.text()), (200, target), "after {kind} {number}");
-            }
+            demand_clean([&mut second, &mut first], &format!("/clean/{number}"), &format!("{kind} {number}"));
         }
     }
-    let seen = upstream.seen();
-    for poison in seen.iter().filter(|seen| !seen.target.starts_with("/clean/")) {
-        let last = seen.iter().rfind(|seen| seen.connection == poison.connection).unwrap();
-        assert_eq!(last, poison, "the connection of {} was used again", poison.target);
-    }
+    demand_last_use(&upstream);
     drop((first, second));
     stand.end(&[]);
 }

@@ -2,6 +2,7 @@
 //! It must know of no single answer.
 
 use mesher_verify::faults::{Cut, End, Script, Scripted};
+use mesher_verify::http::Wire;
 use mesher_verify::patience::until;
 use mesher_verify::scale::scaled;
 
@@ -9,6 +10,23 @@ use crate::stand::Stand;
 
 /// The plainest call.
 pub(super) const GET: &str = "GET / HTTP/1.1\r\nHost: provider\r\n\r\n";
+
+/// Calls `target`, whose own name is its answer, on both connections.
+pub(super) fn demand_clean(wires: [&mut Wire; 2], target: &str, after: &str) {
+    for wire in wires {
+        let clean = wire.call(format!("GET {target} HTTP/1.1\r\nHost: provider\r\n\r\n")).unwrap();
+        assert_eq!((clean.status(), clean.text().as_str()), (200, target), "after {after}");
+    }
+}
+
+/// Demands that nothing came on a connection after a call that was not clean.
+pub(super) fn demand_last_use(upstream: &Scripted) {
+    let seen = upstream.seen();
+    for poison in seen.iter().filter(|seen| !seen.target.starts_with("/clean/")) {
+        let last = seen.iter().rfind(|seen| seen.connection == poison.connection).unwrap();
+        assert_eq!(last, poison, "the connection of {} was used again", poison.target);
+    }
+}
 
 /// Sends each of `answers` to a caller, in all segmentations, and demands that it becomes 502 and nothing else.
 ///

@@ -8,7 +8,7 @@ use mesher_verify::faults::{Cut, End, Script, Scripted};
 use mesher_verify::patience::until;
 use mesher_verify::scale::scaled;
 
-use super::cases::{case_of, refuse_all, target_of};
+use super::cases::{case_of, demand_clean, demand_last_use, refuse_all, target_of};
 use crate::stand::Stand;
 
 /// UP-08: a length that is none, two lengths, a length and a coding, a coding that is unknown or too new. 502.
@@ -121,18 +121,14 @@ fn up_15() {
             let answer = answer.unwrap_or_else(|error| panic!("{text:?}, {cut:?}: {error}"));
             assert_eq!(answer.body.len(), 0, "{text:?}, {cut:?}");
             assert_ne!(answer.status(), 502, "{text:?}, {cut:?}");
-            for wire in [&mut second, &mut first] {
-                let target = format!("/clean{target}");
-                let clean = wire.call(format!("GET {target} HTTP/1.1\r\nHost: provider\r\n\r\n")).unwrap();
-                assert_eq!((clean.status(), clean.text()), (200, target), "after {text:?}, {cut:?}");
-            }
+            demand_clean(
+                [&mut second, &mut first],
+                &format!("/clean{target}"),
+                &format!("{text:?}, {cut:?}"),
+            );
         }
     }
-    let seen = upstream.seen();
-    for poison in seen.iter().filter(|seen| !seen.target.starts_with("/clean")) {
-        let last = seen.iter().rfind(|seen| seen.connection == poison.connection).unwrap();
-        assert_eq!(last, poison, "the connection of {} was used again", poison.target);
-    }
+    demand_last_use(&upstream);
     drop((first, second));
     stand.end(&[]);
 }
