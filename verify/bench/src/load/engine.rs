@@ -46,6 +46,8 @@ pub(crate) struct Load {
 struct Client {
     stream: TcpStream,
     answer: Answer,
+    /// Who it sends with.
+    group: usize,
     /// When the request was sent or due; `None` while there is none.
     began: Option<Instant>,
 }
@@ -70,6 +72,12 @@ pub(crate) struct Engine {
     reply: Reply,
     requests: Requests,
     pace: Pace,
+    /// The group whose clients send.
+    group: usize,
+    /// Whether no client sends anything more.
+    is_held: bool,
+    /// Requests that are not answered yet.
+    pub(super) under_way: usize,
     pub(crate) tally: Tally,
     pub(crate) backend: SocketAddr,
 }
@@ -90,6 +98,9 @@ impl Engine {
             reply: Reply::of(0),
             requests: Requests::Each([].into()),
             pace: Pace::Closed,
+            group: 0,
+            is_held: false,
+            under_way: 0,
             tally: Tally::default(),
             backend,
         })
@@ -106,7 +117,8 @@ impl Engine {
         for _ in 0..load.connections {
             let stream = sockets::connect(load.target)
                 .with_context(|| format!("no connection to the proxy at {}", load.target))?;
-            let token = self.insert(|stream| Socket::Client(Client::new(stream)), stream)?;
+            let group = self.group;
+            let token = self.insert(|stream| Socket::Client(Client::new(stream, group)), stream)?;
             match self.pace {
                 Pace::Open(_) => self.idle.push(token),
                 Pace::Closed | Pace::Once => self.send(token, Instant::now()),
@@ -118,9 +130,27 @@ impl Engine {
     /// Gives clients that have no request under way further ones.
     pub(crate) fn resume(&mut self, requests: Requests) {
         self.requests = requests;
+        self.send_idle();
+    }
+
+    /// Lets only the clients of this group send from now on. Whoever is opened belongs to it.
+    pub(crate) fn turn_to(&mut self, group: usize) {
+        (self.group, self.is_held) = (group, false);
+        self.send_idle();
+    }
+
+    /// Sends nothing more and waits, at most `limit` long, until what is under way is answered.
+    pub(crate) fn hold(&mut self, limit: Duration) -> Result<()> {
+        self.is_held = true;
+        let is_quiet = self.run_until(limit, |engine| engine.under_way == 0)?;
+        ensure!(is_quiet, "{} requests are not answered after {limit:?}", self.under_way);
+        Ok(())
+    }
+
+    fn send_idle(&mut self) {
         for token in 0..self.sockets.len() {
-            let is_idle =
-                matches!(self.sockets.get(token), Some(Socket::Client(client)) if client.began.is_none());
+            let is_idle = matches!(self.sockets.get(token),
+                Some(Socket::Client(client)) if client.began.is_none() && client.group == self.group);
             if is_idle {
                 self.send(token, Instant::now());
             }
@@ -134,7 +164,7 @@ impl Engine {
 
     /// Works until so many answers came, or something was wrong; at most `limit` long.
     pub(crate) fn run_to(&mut self, completed: u64, limit: Duration) -> Result<()> {
-        let is_done = |tally: &Tally| tally.completed >= completed || tally.faults > 0;
+        let is_done = |engine: &Self| engine.tally.completed >= completed || engine.tally.faults > 0;
         let is_over = self.run_until(limit, is_done)?;
         let tally = &self.tally;
         ensure!(tally.faults == 0, "{} faults: {}", tally.faults, tally.examples.join("; "));
@@ -150,15 +180,16 @@ impl Engine {
             }
         }
         self.pace = Pace::Closed;
+        (self.group, self.is_held) = (0, false);
         self.idle.clear();
         self.run(ROUND_MAX)
     }
 
-    fn run_until(&mut self, limit: Duration, is_done: impl Fn(&Tally) -> bool) -> Result<bool> {
+    fn run_until(&mut self, limit: Duration, is_done: impl Fn(&Self) -> bool) -> Result<bool> {
         let end = Instant::now() + limit;
         let mut ready = Vec::new();
         loop {
-            if is_done(&self.tally) {
+            if is_done(self) {
                 return Ok(true);
             }
             let now = Instant::now();
@@ -200,6 +231,7 @@ impl Engine {
         let Some(Socket::Client(client)) = self.sockets.get_mut(token) else { return };
         let Some(request) = self.requests.next() else { return };
         client.began = Some(began);
+        self.under_way += 1;
         if let Err(error) = client.stream.write_all(&request) {
             self.lose(token, &Fault::Socket(error.kind()));
         }
@@ -229,13 +261,19 @@ impl Engine {
 
     fn complete(&mut self, token: usize, began: Instant) {
         let now = Instant::now();
+        self.under_way -= 1;
         self.tally.completed += 1;
         self.tally.latency.record(now - began);
         match self.pace {
-            Pace::Closed => self.send(token, now),
-            Pace::Once => {}
+            Pace::Closed if self.is_turn_of(token) => self.send(token, now),
+            Pace::Closed | Pace::Once => {}
             Pace::Open(_) => self.idle.push(token),
         }
+    }
+
+    fn is_turn_of(&self, token: usize) -> bool {
+        let of = |client: &Client| client.group == self.group && !self.is_held;
+        matches!(self.sockets.get(token), Some(Socket::Client(client)) if of(client))
     }
 
     /// Notes a fault. The connection is of no further use.
@@ -265,16 +303,18 @@ impl Engine {
     }
 
     fn remove(&mut self, token: usize) {
-        if let Some(slot) = self.sockets.get_mut(token) {
-            *slot = Socket::Free;
-            self.free.push(token);
+        let Some(slot) = self.sockets.get_mut(token) else { return };
+        if matches!(slot, Socket::Client(Client { began: Some(_), .. })) {
+            self.under_way -= 1;
         }
+        *slot = Socket::Free;
+        self.free.push(token);
     }
 }
 
 impl Client {
-    fn new(stream: TcpStream) -> Self {
-        Self { stream, answer: Answer::default(), began: None }
+    fn new(stream: TcpStream, group: usize) -> Self {
+        Self { stream, answer: Answer::default(), group, began: None }
     }
 
     /// Reads once. Returns when the request began, once its answer is whole.

@@ -13,6 +13,7 @@ mod tally;
 pub(crate) use engine::{Engine, Load, Pace};
 pub(crate) use message::{Reply, Requests, request};
 pub(crate) use schedule::Schedule;
+pub(crate) use tally::Tally;
 
 #[cfg(test)]
 mod tests;

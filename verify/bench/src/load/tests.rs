@@ -125,6 +125,42 @@ fn clients_and_backend_meet() {
 }
 
 #[test]
+fn only_the_group_whose_turn_it_is_sends() {
+    let mut engine = Engine::new().unwrap();
+    engine.set_reply(Reply::of(64));
+    for group in [0, 1] {
+        engine.turn_to(group);
+        engine.begin(load(&engine, 3, Requests::Same(request("a")), Pace::Closed)).unwrap();
+        engine.run_to(10, LIMIT).unwrap();
+        assert_eq!(engine.under_way, 3, "the other group's clients hold still");
+        engine.hold(LIMIT).unwrap();
+        engine.tally.clear();
+        engine.run(Duration::from_millis(5)).unwrap();
+        assert_eq!(engine.tally.completed, 0, "clients that are held send nothing");
+    }
+    engine.turn_to(0);
+    engine.run_to(10, LIMIT).unwrap();
+    assert_eq!(engine.under_way, 3);
+    engine.hold(LIMIT).unwrap();
+    engine.end().unwrap();
+    assert_eq!(engine.tally.faults, 0, "{:?}", engine.tally.examples);
+}
+
+#[test]
+fn an_answer_that_does_not_come_ends_the_wait() {
+    let mut engine = Engine::new().unwrap();
+    // A backend of its own that accepts and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = silent.local_addr().unwrap();
+    let requests = Requests::Same(request("a"));
+    engine.begin(Load { target, connections: 2, requests, pace: Pace::Closed }).unwrap();
+    let error = engine.hold(Duration::from_millis(20)).unwrap_err().to_string();
+    assert!(error.starts_with("2 requests are not answered"), "{error}");
+    engine.end().unwrap();
+    engine.hold(Duration::ZERO).unwrap();
+}
+
+#[test]
 fn an_open_loop_sends_what_is_due() {
     let mut engine = Engine::new().unwrap();
     engine.set_reply(Reply::of(64));

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::results::Results;
+use super::results::{Results, Window};
 use super::scenario::{SATURATION, Scenario};
-use super::window::{Conditions, measure, saturation};
+use super::window::{Conditions, measure, measure_in_turn, saturation};
 use crate::load::Engine;
 use crate::peers::{Kind, Place, Proxy};
 use crate::system::{Counter, leave_out};
@@ -45,10 +45,12 @@ pub(crate) fn run(engine: &mut Engine, place: &Place, plan: &Plan, results: &mut
                 rate: results.open_rate.unwrap_or_default(),
                 counter: counter.as_ref().filter(|_| is_counted),
             };
-            for place in order(proxies.len(), repetition) {
-                let Some(proxy) = proxies.get_mut(place) else { continue };
-                let mut window = measure(engine, proxy, scenario, conditions)
-                    .with_context(|| format!("{}, {}", scenario.title, proxy.kind.title()))?;
+            let order = order(proxies.len(), repetition);
+            let windows = match scenario.is_open {
+                true => measure_alone(engine, &mut proxies, scenario, &order, conditions),
+                false => measure_in_turn(engine, &mut proxies, scenario, &order, conditions),
+            };
+            for mut window in windows.with_context(|| scenario.title)? {
                 window.repetition = repetition;
                 show(&window);
                 results.windows.push(window);
@@ -56,6 +58,22 @@ pub(crate) fn run(engine: &mut Engine, place: &Place, plan: &Plan, results: &mut
         }
     }
     Ok(())
+}
+
+/// An open loop is not cut into turns: a delay that one leaves behind belongs to it.
+fn measure_alone(
+    engine: &mut Engine,
+    proxies: &mut [Proxy],
+    scenario: &Scenario,
+    order: &[usize],
+    conditions: Conditions<'_>,
+) -> Result<Vec<Window>> {
+    let mut windows = Vec::new();
+    for place in order {
+        let Some(proxy) = proxies.get_mut(*place) else { continue };
+        windows.push(measure(engine, proxy, scenario, conditions)?);
+    }
+    Ok(windows)
 }
 
 /// The places of the proxies: every other repetition backwards, so that no one always follows the same neighbour.
@@ -108,7 +126,7 @@ fn note(results: &mut Results, what: &str, reason: &str) -> Result<()> {
 }
 
 #[expect(clippy::print_stderr, reason = "a run takes minutes, so it shows how far it has come")]
-fn show(window: &super::results::Window) {
+fn show(window: &Window) {
     let name = window.proxy.name();
     match &window.fault {
         Some(fault) => {

@@ -7,12 +7,18 @@ use anyhow::{Context, Result, ensure};
 
 use super::results::{Quantile, Window};
 use super::scenario::Scenario;
-use crate::load::{Engine, Load, Pace, Reply, Requests, Schedule, request};
+use crate::load::{Engine, Load, Pace, Reply, Requests, Schedule, Tally, request};
 use crate::peers::{Proxy, SERVICE};
 use crate::system::{Counter, proportional_memory, spent};
 
 /// Connections open, caches warm, pools filled.
 const WARM_UP: Duration = Duration::from_millis(300);
+/// How long one of many turns is counted. The machine's speed changes within tenths of a second.
+const TURN: Duration = Duration::from_millis(100);
+/// What passes between the beginning of a turn and its counting: all clients send at once first.
+const LEAD: Duration = Duration::from_millis(20);
+/// How long the last answers of a turn may take.
+const HOLD_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long system calls are counted.
 const COUNTED_SECONDS: f64 = 0.5;
 /// How long perf may take beyond that.
@@ -29,7 +35,7 @@ pub(crate) struct Conditions<'a> {
     pub(crate) counter: Option<&'a Counter>,
 }
 
-/// Measures one. A fault of the proxy makes it invalid, a fault of the system is an error.
+/// Measures one proxy by itself. A fault of the proxy makes it invalid, a fault of the system is an error.
 pub(crate) fn measure(
     engine: &mut Engine,
     proxy: &mut Proxy,
@@ -39,20 +45,89 @@ pub(crate) fn measure(
     engine.set_reply(Reply::of(scenario.bytes));
     engine.tally.clear();
     let begun = engine.begin(load(proxy, scenario, conditions.rate));
-    let mut window = match begun.and_then(|()| engine.run(WARM_UP)) {
-        Ok(()) => count(engine, proxy, conditions.duration)?,
-        Err(error) => Window { fault: Some(format!("{error:#}")), ..empty(proxy) },
-    };
-    if let (Some(counter), None) = (conditions.counter, &window.fault) {
-        window.syscalls = count_calls(engine, proxy, counter)?;
-        let examples = engine.tally.examples.join("; ");
-        window.fault =
-            (engine.tally.faults > 0).then(|| format!("while system calls were counted: {examples}"));
+    let mut window = empty(proxy, scenario);
+    let mut tally = Tally::default();
+    match begun.and_then(|()| engine.run(WARM_UP)) {
+        Ok(()) => count(engine, proxy, conditions.duration, (&mut window, &mut tally))?,
+        Err(error) => window.fault = Some(format!("{error:#}")),
     }
     engine.end()?;
     proxy.check()?;
-    window.scenario = scenario.name.to_owned();
+    close(&mut window, &tally, proxy);
     Ok(window)
+}
+
+/// Measures all proxies in turn, many times a second: whatever slows the machine for longer than that slows all.
+pub(crate) fn measure_in_turn(
+    engine: &mut Engine,
+    proxies: &mut [Proxy],
+    scenario: &Scenario,
+    order: &[usize],
+    conditions: Conditions<'_>,
+) -> Result<Vec<Window>> {
+    engine.set_reply(Reply::of(scenario.bytes));
+    engine.tally.clear();
+    let mut windows: Vec<_> =
+        proxies.iter().map(|proxy| (empty(proxy, scenario), Tally::default())).collect();
+    let turns = conditions.duration.as_millis().div_ceil(TURN.as_millis());
+    for turn in 0..=turns {
+        for place in in_turn(order, turn) {
+            let (Some(proxy), Some((window, tally))) = (proxies.get(place), windows.get_mut(place)) else {
+                continue;
+            };
+            if window.fault.is_some() {
+                continue;
+            }
+            let taken = match turn {
+                0 => open(engine, place, load(proxy, scenario, conditions.rate)),
+                _ => {
+                    engine.turn_to(place);
+                    engine.run(LEAD)?;
+                    count(engine, proxy, TURN, (window, tally))?;
+                    engine.hold(HOLD_TIME_MAX)
+                }
+            };
+            window.fault = fault(engine, taken);
+        }
+    }
+    for (place, (proxy, (window, tally))) in proxies.iter_mut().zip(&mut windows).enumerate() {
+        if let (Some(counter), None) = (conditions.counter, &window.fault) {
+            engine.turn_to(place);
+            window.syscalls = count_calls(engine, proxy, counter)?;
+            let held = engine.hold(HOLD_TIME_MAX);
+            window.fault = fault(engine, held);
+        }
+        proxy.check()?;
+        close(window, tally, proxy);
+    }
+    engine.end()?;
+    Ok(windows.into_iter().map(|(window, _)| window).collect())
+}
+
+/// Every other turn backwards, as with repetitions.
+fn in_turn(order: &[usize], turn: u128) -> Vec<usize> {
+    match turn.is_multiple_of(2) {
+        true => order.to_vec(),
+        false => order.iter().rev().copied().collect(),
+    }
+}
+
+fn open(engine: &mut Engine, place: usize, load: Load) -> Result<()> {
+    engine.turn_to(place);
+    engine.begin(load)?;
+    engine.run(WARM_UP)?;
+    engine.hold(HOLD_TIME_MAX)
+}
+
+/// What went wrong since the last look.
+fn fault(engine: &mut Engine, taken: Result<()>) -> Option<String> {
+    let faults = std::mem::take(&mut engine.tally.faults);
+    let examples = std::mem::take(&mut engine.tally.examples).join("; ");
+    match (faults, taken) {
+        (0, Ok(())) => None,
+        (0, Err(error)) => Some(format!("{error:#}")),
+        _ => Some(format!("{faults} faults: {examples}")),
+    }
 }
 
 fn load(proxy: &Proxy, scenario: &Scenario, rate: f64) -> Load {
@@ -64,27 +139,34 @@ fn load(proxy: &Proxy, scenario: &Scenario, rate: f64) -> Load {
     Load { target: proxy.address, connections: scenario.connections, requests, pace }
 }
 
-fn count(engine: &mut Engine, proxy: &Proxy, duration: Duration) -> Result<Window> {
-    // Faults of the warm-up stay: they are the proxy's as well.
-    let faults = std::mem::take(&mut engine.tally.faults);
-    let examples = std::mem::take(&mut engine.tally.examples);
-    engine.tally.clear();
+/// Adds what happens from now on to a window. Faults of before stay: they are the proxy's as well.
+fn count(
+    engine: &mut Engine,
+    proxy: &Proxy,
+    duration: Duration,
+    (window, tally): (&mut Window, &mut Tally),
+) -> Result<()> {
+    tally.faults += std::mem::take(&mut engine.tally.faults);
+    tally.examples.append(&mut engine.tally.examples);
+    std::mem::swap(&mut engine.tally, tally);
     let before = spent(proxy.pid());
     let begin = Instant::now();
-    engine.run(duration)?;
-    let seconds = begin.elapsed().as_secs_f64();
-    let spent = spent(proxy.pid()) - before;
-    let tally = &engine.tally;
-    let latency = Quantile::ALL.map(|(_, share)| tally.latency.quantile(share).as_secs_f64() * 1e6);
-    let examples: Vec<_> = examples.iter().chain(&tally.examples).map(String::as_str).collect();
-    let faults = faults + tally.faults;
-    let fault = match (faults, tally.completed) {
-        (0, 0) => Some("no request was answered".to_owned()),
-        (0, _) => None,
-        _ => Some(format!("{faults} faults: {}", examples.join("; "))),
-    };
-    let memory = proportional_memory(proxy.pid());
-    Ok(Window { requests: tally.completed, seconds, spent, latency, memory, fault, ..empty(proxy) })
+    let ran = engine.run(duration);
+    window.seconds += begin.elapsed().as_secs_f64();
+    window.spent = window.spent + (spent(proxy.pid()) - before);
+    std::mem::swap(&mut engine.tally, tally);
+    window.memory = proportional_memory(proxy.pid());
+    ran
+}
+
+/// Turns what was counted into figures.
+fn close(window: &mut Window, tally: &Tally, proxy: &Proxy) {
+    window.requests = tally.completed;
+    window.latency = Quantile::ALL.map(|(_, share)| tally.latency.quantile(share).as_secs_f64() * 1e6);
+    let faults =
+        (tally.faults > 0).then(|| format!("{} faults: {}", tally.faults, tally.examples.join("; ")));
+    let none = (tally.completed == 0).then(|| format!("{} answered no request", proxy.kind.title()));
+    window.fault = window.fault.take().or(faults).or(none);
 }
 
 /// perf says how many calls were made for each nanosecond that the proxy ran; the load says how many nanoseconds a
@@ -110,9 +192,9 @@ fn count_calls(engine: &mut Engine, proxy: &Proxy, counter: &Counter) -> Result<
     }
 }
 
-fn empty(proxy: &Proxy) -> Window {
+fn empty(proxy: &Proxy, scenario: &Scenario) -> Window {
     Window {
-        scenario: String::new(),
+        scenario: scenario.name.to_owned(),
         proxy: proxy.kind,
         repetition: 0,
         requests: 0,

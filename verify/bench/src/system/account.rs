@@ -2,7 +2,7 @@
 //! It must count every process of the proxy's tree, and no other.
 
 use std::fs;
-use std::ops::Sub;
+use std::ops::{Add, Sub};
 
 use mesher_verify::machine::descendants;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,14 @@ pub(crate) struct Spent {
     pub(crate) user: u64,
     /// Clock ticks in the kernel, by sampling.
     pub(crate) system: u64,
+}
+
+impl Add for Spent {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { run: self.run + other.run, user: self.user + other.user, system: self.system + other.system }
+    }
 }
 
 impl Sub for Spent {
