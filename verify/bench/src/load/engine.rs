@@ -197,9 +197,8 @@ impl Engine {
                 return Ok(false);
             }
             self.send_due(now);
-            // An open loop never sleeps: waking up takes longer than the time between two requests.
-            let is_open = matches!(self.pace, Pace::Open(_));
-            let timeout = if is_open { Duration::ZERO } else { ROUND_MAX.min(end - now) };
+            // Under a load it never sleeps: a proxy would pay for waking it, and the more the slower it is itself.
+            let timeout = if matches!(self.pace, Pace::Once) { ROUND_MAX.min(end - now) } else { Duration::ZERO };
             self.poll.wait(Some(timeout), &mut ready)?;
             for event in ready.drain(..) {
                 self.handle(event)?;
