@@ -12,7 +12,7 @@ use crate::{Changes, Event, Revision};
 /// How many transactions are kept before the oldest go.
 const CHANGES_LIMIT: usize = 10_000;
 /// How many bytes of them are kept before the oldest go. One transaction may be larger: the last one always stays.
-const BYTES_LIMIT: usize = 16 << 20;
+const BYTES_LIMIT: usize = 8 << 20;
 /// What is left when the oldest go, in hundredths of the bounds, so that they do not go one by one.
 const LEFT_PERCENT: usize = 90;
 

@@ -215,7 +215,7 @@ impl Store {
         Watch::new(self.0.shared.history.clone(), range, from)
     }
 
-    /// Lets go of the history before a revision. The store does so by itself beyond 10,000 transactions or 16 MiB.
+    /// Lets go of the history before a revision. The store does so by itself beyond 10,000 transactions or 8 MiB.
     ///
     /// # Errors
     /// Through the answer.

@@ -140,11 +140,17 @@ fn process(batch: Vec<Request>, shared: &Shared) {
             .for_each(|request| answer(request.reply, Ok(Committed { revision, succeeded: true })));
         return;
     }
-    match shared.medium.write(|tables| write(tables, shared, &due, &batch)) {
-        Ok(written) => succeed(shared, written, &due, batch),
+    let written = shared.medium.write(|tables| write(tables, shared, &due, &batch));
+    // Before the answers, so that whoever gets one finds the place that it has left.
+    shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
+    match written {
+        Ok(written) => {
+            succeed(shared, written, &due, batch);
+            // After the answers: it takes its time.
+            shared.medium.tidy();
+        }
         Err(fault) => fail(shared, &fault, &due, batch),
     }
-    shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
 }
 
 fn write(

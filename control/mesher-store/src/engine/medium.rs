@@ -48,6 +48,14 @@ impl Medium {
         }
     }
 
+    /// Blocks, where it has reason to: gives back space that is not used.
+    pub(crate) fn tidy(&self) {
+        match self {
+            Self::Memory(_) => {}
+            Self::Embedded(embedded) => embedded.tidy(),
+        }
+    }
+
     /// Blocks: tries to come back after a failure.
     pub(crate) fn heal(&self) {
         match self {

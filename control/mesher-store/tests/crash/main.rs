@@ -1,7 +1,11 @@
 //! Kills a process that writes, again and again, and looks at what it left: `cargo test -p mesher-store --test crash -- --cycles 2000`.
 //! It must find every acknowledged write, nothing that was never sent, and nothing half done.
 
-#![allow(clippy::panic, clippy::print_stdout, reason = "a test without libtest: it says by itself what libtest would")]
+#![allow(
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test without libtest: it says by itself what libtest would"
+)]
 
 mod ledger;
 mod writers;

@@ -23,6 +23,8 @@ pub(crate) trait Disk: Debug + Send + Sync + 'static {
 /// Where a disk is opened, and opened again after a failure.
 pub(crate) trait Device: Debug + Send + Sync + 'static {
     fn open(&self) -> io::Result<Box<dyn Disk>>;
+    /// Its length in bytes.
+    fn len(&self) -> io::Result<u64>;
     /// What messages call it.
     fn path(&self) -> &Path;
 }
@@ -41,6 +43,10 @@ impl Device for FileDevice {
         // forgotten, so that the check reads the disk. A file system that cannot do that loses nothing by being asked.
         let _ = rustix::fs::fadvise(&file, 0, None, Advice::DontNeed);
         Ok(Box::new(FileDisk(file)))
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.path.metadata()?.len())
     }
 
     fn path(&self) -> &Path {

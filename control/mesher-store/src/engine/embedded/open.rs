@@ -4,11 +4,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::database::{self, begin, contain, fault};
+use super::database::{self, contain, fault};
 use super::directory::Directory;
 use super::disk::{FileDevice, FileDisk};
-use super::guard::Embedded;
-use super::rows::Writing;
+use super::guard::{Embedded, write_first};
 use super::settings::EmbeddedSettings;
 use crate::StoreError;
 use crate::engine::{Fault, Tables};
@@ -51,10 +50,7 @@ fn make(
     let file = directory.begin()?;
     let filled = contain(|| {
         let database = database::create(Box::new(FileDisk(file)))?;
-        let transaction = begin(&database)?;
-        let mut notes = Vec::new();
-        fill(&mut Writing::open(&transaction, &mut notes)?)?;
-        transaction.commit().map_err(fault)?;
+        write_first(&database, fill)?;
         database.close().map_err(fault)
     });
     filled.map_err(|fault| explain(fault, &directory.unfinished()))?;

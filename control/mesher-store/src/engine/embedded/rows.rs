@@ -19,19 +19,36 @@ pub(super) struct Former {
     pub(super) value: Option<Vec<u8>>,
 }
 
+/// What a write did to the rows.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    /// In the order of the changes.
+    pub(super) formers: Vec<Former>,
+    /// The bytes of keys and values that were put.
+    pub(super) written: u64,
+    /// The bytes of those that were replaced or deleted.
+    pub(super) freed: u64,
+}
+
+impl Journal {
+    fn note(&mut self, table: Table, key: &[u8], value: Option<Vec<u8>>) {
+        if let Some(value) = &value {
+            self.freed += (key.len() + value.len()) as u64;
+        }
+        self.formers.push(Former { table, key: key.to_vec(), value });
+    }
+}
+
 /// The tables of a write.
 pub(super) struct Writing<'t> {
     tables: [Open<'t>; TABLES.len()],
-    formers: &'t mut Vec<Former>,
+    pub(super) journal: &'t mut Journal,
 }
 
 impl<'t> Writing<'t> {
-    pub(super) fn open(
-        transaction: &'t WriteTransaction,
-        formers: &'t mut Vec<Former>,
-    ) -> Result<Self, Fault> {
+    pub(super) fn open(transaction: &'t WriteTransaction, journal: &'t mut Journal) -> Result<Self, Fault> {
         let open = |place: usize| transaction.open_table(DEFINITIONS[place]).map_err(fault);
-        Ok(Self { tables: [open(0)?, open(1)?, open(2)?, open(3)?, open(4)?], formers })
+        Ok(Self { tables: [open(0)?, open(1)?, open(2)?, open(3)?, open(4)?], journal })
     }
 }
 
@@ -52,15 +69,14 @@ impl Rows for Writing<'_> {
 impl Tables for Writing<'_> {
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Fault> {
         let former = self.tables[table as usize].insert(key, value).map_err(fault)?;
-        let value = former.map(|former| former.value().to_vec());
-        self.formers.push(Former { table, key: key.to_vec(), value });
+        self.journal.note(table, key, former.map(|former| former.value().to_vec()));
+        self.journal.written += (key.len() + value.len()) as u64;
         Ok(())
     }
 
     fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), Fault> {
         let former = self.tables[table as usize].remove(key).map_err(fault)?;
-        let value = former.map(|former| former.value().to_vec());
-        self.formers.push(Former { table, key: key.to_vec(), value });
+        self.journal.note(table, key, former.map(|former| former.value().to_vec()));
         Ok(())
     }
 }

@@ -99,7 +99,7 @@ pub(super) async fn history_is_bounded_by_itself(mut bed: Bed) {
     for _ in 0..2 {
         let status = bed.store.status();
         let left = status.revision.0 - status.compacted.0 + 1;
-        assert!((13..=16).contains(&left), "{left} transactions of 1 MiB are left");
+        assert!((6..=8).contains(&left), "{left} transactions of 1 MiB are left");
         assert_eq!(bed.events(KeyRange::all(), status.compacted).len() as u64, left);
         bed.restart().await;
     }

@@ -139,6 +139,33 @@ async fn lease_outlives_a_failure_of_its_end() {
     assert!(matches!(store.keep_alive(lease.id).await, Err(StoreError::LeaseNotFound(_))));
 }
 
+#[tokio::test]
+async fn file_is_made_shorter_when_most_of_it_is_gone() {
+    let (platter, clock) = (Platter::with_store(), TestClock::default());
+    let store = platter.open_store(&clock).unwrap();
+    let filler = "x".repeat(40_000);
+    for number in 0..100 {
+        put(&store, &format!("many/{number:03}"), &filler).await.unwrap();
+    }
+    put(&store, "kept", "1").await.unwrap();
+    let long = platter.image().len();
+    store.commit(Transaction::of([Operation::Delete(KeyRange::prefix("many/"))])).await.unwrap();
+    store.compact(store.status().revision).await.unwrap();
+    // What was written since it was last looked at has to outweigh what is there.
+    for number in 0..10 {
+        put(&store, "churn", &number.to_string().repeat(50_000)).await.unwrap();
+    }
+    // Its answer comes after the look at the file that the last write led to.
+    store.expire().await.unwrap();
+    let short = platter.image().len();
+    assert!(short * 2 < long, "{long} -> {short}");
+    assert_eq!(value(&store, "kept").await.as_deref(), Some("1"));
+    store.close().await;
+    let store = platter.open_store(&clock).unwrap();
+    assert_eq!(value(&store, "kept").await.as_deref(), Some("1"));
+    assert_eq!(store.range(KeyRange::all(), None).await.unwrap().records.len(), 2);
+}
+
 /// What an older version does with the store of a newer one.
 #[tokio::test]
 async fn newer_format_is_refused_with_both_numbers() {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::engine::Medium;
 use crate::engine::embedded::Embedded;
 use crate::engine::embedded::disk::{Device, Disk};
-use crate::engine::embedded::{database, rows::Writing};
+use crate::engine::embedded::{database, guard::write_first};
 use crate::meta::{self, Identity, State};
 use crate::{Clock, Store, StoreError};
 
@@ -50,12 +50,7 @@ impl Platter {
     pub(super) fn with_store() -> Self {
         let platter = Self::default();
         let database = database::create(Box::new(platter.clone())).unwrap();
-        let transaction = database::begin(&database).unwrap();
-        let mut notes = Vec::new();
-        let mut tables = Writing::open(&transaction, &mut notes).unwrap();
-        meta::write(&mut tables, Identity::random(), State::NEW).unwrap();
-        drop(tables);
-        transaction.commit().unwrap();
+        write_first(&database, |tables| meta::write(tables, Identity::random(), State::NEW)).unwrap();
         database::release(database);
         platter
     }
@@ -204,6 +199,10 @@ impl Device for Platter {
         }
         state.cached = cached;
         Ok(Box::new(self.clone()))
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Disk::len(self)
     }
 
     fn path(&self) -> &Path {
