@@ -42,6 +42,8 @@ impl Device for FileDevice {
         // After a failed fsync the system may show bytes that never reached the disk. What it still believes clean is
         // forgotten, so that the check reads the disk. A file system that cannot do that loses nothing by being asked.
         let _ = rustix::fs::fadvise(&file, 0, None, Advice::DontNeed);
+        // The check reads every page in the order of the tree. Reading ahead in the order of the disk is faster.
+        let _ = rustix::fs::fadvise(&file, 0, None, Advice::WillNeed);
         Ok(Box::new(FileDisk(file)))
     }
 
