@@ -44,6 +44,16 @@ pub(crate) fn json(body: &impl Serialize) -> Response {
     json_with(StatusCode::OK, body)
 }
 
+/// A good answer with a body of about so many bytes: room for it is made once.
+pub(crate) fn json_of_size(size: usize, body: &impl Serialize) -> Response {
+    let mut bytes = Vec::with_capacity(size);
+    match serde_json::to_writer(&mut bytes, body) {
+        Ok(()) => raw_json(bytes),
+        // As below.
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Body::empty()).into_response(),
+    }
+}
+
 /// A body that is serialized already.
 pub(crate) fn raw_json(body: Vec<u8>) -> Response {
     ([(CONTENT_TYPE, JSON)], body).into_response()

@@ -43,12 +43,14 @@ pub(crate) async fn read_lenient<T: DeserializeOwned>(body: Body, limit: usize) 
 }
 
 /// Every member name that a client may send, wherever it stands. No two differ in case only.
-pub(crate) const NAMES: [&str; 42] = [
+pub(crate) const NAMES: [&str; 49] = [
     "alias",
     "appId",
     "availableZone",
+    "consumer",
     "consumerServiceId",
     "dataCenterInfo",
+    "dependencies",
     "description",
     "endpoints",
     "environment",
@@ -61,6 +63,7 @@ pub(crate) const NAMES: [&str; 42] = [
     "instances",
     "interval",
     "level",
+    "matches",
     "mode",
     "modTimestamp",
     "name",
@@ -69,9 +72,12 @@ pub(crate) const NAMES: [&str; 42] = [
     "port",
     "properties",
     "property",
+    "providers",
     "region",
     "registerBy",
     "rev",
+    "schema",
+    "schemaId",
     "schemas",
     "service",
     "serviceId",
@@ -79,6 +85,7 @@ pub(crate) const NAMES: [&str; 42] = [
     "serviceName",
     "services",
     "status",
+    "summary",
     "tags",
     "times",
     "timestamp",

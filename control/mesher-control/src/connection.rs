@@ -51,7 +51,7 @@ pub(crate) async fn serve(stream: TcpStream, router: Router, mut stopped: watch:
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(MAX_IDLE).max_buf_size(MAX_HEAD);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let outcome = tokio::select! {
         outcome = &mut connection => outcome,
         () = told_to_stop(&mut stopped) => {

@@ -10,6 +10,7 @@ use mesher_registry::{Moment, Registry};
 use crate::hosts::Hosts;
 use crate::metrics::Metrics;
 use crate::proxies::Proxies;
+use crate::watch::Watchers;
 use crate::{Clock, ControlError, Settings, journal, own};
 
 /// The state behind the API.
@@ -19,6 +20,7 @@ pub(crate) struct Control {
     proxies: Mutex<Proxies>,
     pub(crate) metrics: Metrics,
     pub(crate) hosts: Hosts,
+    pub(crate) watchers: Watchers,
     clock: Clock,
     started: Duration,
 }
@@ -35,6 +37,7 @@ impl Control {
             proxies: Mutex::new(Proxies::default()),
             metrics: Metrics::default(),
             hosts: Hosts::new(&settings.extra_hosts),
+            watchers: Watchers::default(),
             clock,
             started: now.monotonic,
         })
@@ -43,12 +46,19 @@ impl Control {
     /// Runs `act` on the registry as it is now: what has run out is gone before, what changed is told after.
     pub(crate) fn with_registry<T>(&self, act: impl FnOnce(&mut Registry, Moment) -> T) -> T {
         let now = self.clock.now();
-        let (outcome, changes) = {
+        let (outcome, changes, is_paused) = {
             let mut registry = lock(&self.registry);
             registry.expire(now);
-            (act(&mut registry, now), registry.take_changes())
+            let outcome = act(&mut registry, now);
+            let changes = registry.take_changes();
+            // Nothing is kept beyond memory yet.
+            drop(registry.take_edits());
+            // Still under the lock: watchers hear of changes in their order.
+            self.watchers.publish(&registry, &changes);
+            (outcome, changes, registry.is_expiry_paused(now))
         };
         journal::write(&changes, &self.metrics);
+        self.metrics.expiry_paused(is_paused);
         outcome
     }
 

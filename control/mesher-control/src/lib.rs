@@ -20,6 +20,7 @@ mod rows;
 mod server;
 mod settings;
 mod v4;
+mod watch;
 
 pub use clock::Clock;
 pub use error::ControlError;

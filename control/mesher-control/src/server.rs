@@ -90,6 +90,7 @@ impl Server {
         drop(listener);
         // No receiver is left where no connection is.
         let _ = stop.send(true);
+        control.watchers.close();
         let all_done = async { while connections.join_next().await.is_some() {} };
         let in_time = tokio::time::timeout(GRACE, all_done).await.is_ok();
         info!(%address, in_time, "the control plane has ended");

@@ -22,6 +22,8 @@ struct Ids {
     project: String,
     service: String,
     instance: String,
+    schema: String,
+    tags: String,
 }
 
 /// One call.
@@ -67,7 +69,7 @@ impl Call {
         &self,
         act: impl FnOnce(&mut Registry, Tenant<'_>, Moment) -> Result<T, RegistryError>,
     ) -> Result<T, Refused> {
-        let tenant = Tenant::new(&self.domain, &self.ids.project)?;
+        let tenant = self.tenant()?;
         Ok(self.control.with_registry(|registry, now| act(registry, tenant, now))?)
     }
 
@@ -81,6 +83,26 @@ impl Call {
         &self.ids.instance
     }
 
+    /// Id of the contract in the path.
+    pub(crate) fn schema(&self) -> &str {
+        &self.ids.schema
+    }
+
+    /// Keys of tags in the path, with commas between.
+    pub(crate) fn tags(&self) -> &str {
+        &self.ids.tags
+    }
+
+    /// What all calls share.
+    pub(crate) fn control(&self) -> &Arc<Control> {
+        &self.control
+    }
+
+    /// Whose records the call may see.
+    pub(crate) fn tenant(&self) -> Result<Tenant<'_>, Refused> {
+        Ok(Tenant::new(&self.domain, &self.ids.project)?)
+    }
+
     /// Id of the service that calls; empty where it says nothing.
     pub(crate) fn consumer(&self) -> &str {
         &self.consumer
@@ -89,6 +111,11 @@ impl Call {
     /// The first parameter of this name; empty where there is none.
     pub(crate) fn parameter(&self, name: &str) -> &str {
         self.query.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    /// Every parameter of this name.
+    pub(crate) fn parameters<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.query.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// A parameter that is true, false or absent; absent is false.

@@ -3,10 +3,10 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use mesher_model::REVISION_HEADER;
 use mesher_model::instance::{HeartbeatRequest, InstanceEnvelope, InstanceIdAnswer, PropertiesBody};
-use mesher_model::{Instance, REVISION_HEADER};
-use mesher_registry::{Found, ResultRevision};
-use serde::Serialize;
+use mesher_registry::{Found, FoundInstance, ResultRevision};
+use serde::{Deserialize, Serialize};
 
 use super::Outcome;
 use super::call::{Call, read};
@@ -20,7 +20,15 @@ const MAX_HEARTBEATS: usize = 2 * 1024 * 1024;
 
 #[derive(Serialize)]
 struct One<'a> {
-    instance: &'a Instance,
+    instance: &'a FoundInstance<'a>,
+}
+
+/// Body of `PUT /instances/status`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct StatusOfMatching {
+    matches: PropertiesBody,
+    status: String,
 }
 
 /// `POST /microservices/{service}/instances`
@@ -35,7 +43,7 @@ pub(super) async fn register(call: Call, body: Body) -> Outcome {
 /// `GET /microservices/{service}/instances`
 pub(super) async fn list(call: Call) -> Outcome {
     call.run(|registry, tenant, _| {
-        let found = registry.instances(tenant, call.service(), call.consumer())?;
+        let found = registry.instances(tenant, call.service(), call.consumer(), call.parameter("tags"))?;
         Ok(found_or_unchanged(&found, call.parameter("rev")))
     })
 }
@@ -47,13 +55,15 @@ pub(super) async fn read_one(call: Call) -> Outcome {
         if found.revision.is(call.parameter("rev")) {
             return Ok(unchanged(found.revision));
         }
-        Ok(revised(found.revision, answer::json(&One { instance: found.instance })))
+        Ok(revised(found.revision, answer::json(&One { instance: &found })))
     })
 }
 
 /// `DELETE /microservices/{service}/instances/{instance}`
 pub(super) async fn unregister(call: Call) -> Outcome {
-    call.run(|registry, tenant, _| registry.unregister_instance(tenant, call.service(), call.instance()))?;
+    call.run(|registry, tenant, now| {
+        registry.unregister_instance(tenant, call.service(), call.instance(), now)
+    })?;
     Ok(answer::empty())
 }
 
@@ -79,6 +89,15 @@ pub(super) async fn update_status(call: Call) -> Outcome {
     Ok(answer::empty())
 }
 
+/// `PUT /instances/status`: of every instance with these properties.
+pub(super) async fn update_status_of_matching(call: Call, body: Body) -> Outcome {
+    let StatusOfMatching { matches, status } = read(body, MAX_INSTANCE).await?;
+    call.run(|registry, tenant, now| {
+        registry.update_status_of_matching(tenant, &matches.properties, &status, now)
+    })?;
+    Ok(answer::empty())
+}
+
 /// `PUT /microservices/{service}/instances/{instance}/properties`
 pub(super) async fn update_properties(call: Call, body: Body) -> Outcome {
     // Go Chassis sends the whole instance here: its limit is the instance's, then, and the rest is passed over.
@@ -94,7 +113,7 @@ pub(super) fn found_or_unchanged(found: &Found<'_>, known: &str) -> Response {
     if found.revision().is(known) {
         return unchanged(found.revision());
     }
-    revised(found.revision(), answer::json(found))
+    revised(found.revision(), answer::json_of_size(found.size_hint(), found))
 }
 
 fn unchanged(revision: ResultRevision) -> Response {

@@ -52,7 +52,7 @@ pub(super) async fn list(call: Call) -> Outcome {
 /// `DELETE /microservices`
 pub(super) async fn remove_many(call: Call, body: Body) -> Outcome {
     let request: RemoveServices = read(body, MAX_SERVICE).await?;
-    let removed = call.run(|registry, tenant, _| registry.remove_services(tenant, request))?;
+    let removed = call.run(|registry, tenant, now| registry.remove_services(tenant, request, now))?;
     Ok(answer::json(&removed))
 }
 
@@ -67,7 +67,7 @@ pub(super) async fn read_one(call: Call) -> Outcome {
 /// `DELETE /microservices/{service}`
 pub(super) async fn remove(call: Call) -> Outcome {
     let force = call.flag("force")?;
-    call.run(|registry, tenant, _| registry.remove_service(tenant, call.service(), force))?;
+    call.run(|registry, tenant, now| registry.remove_service(tenant, call.service(), force, now))?;
     Ok(answer::empty())
 }
 
@@ -80,11 +80,16 @@ pub(super) async fn update_properties(call: Call, body: Body) -> Outcome {
     Ok(answer::empty())
 }
 
-/// `GET /existence?type=microservice`
+/// `GET /existence`: of a version of a service, or of a contract.
 pub(super) async fn existence(call: Call) -> Outcome {
-    if call.parameter("type") != "microservice" {
-        return Err(Refused::invalid("Only micro-service can be used as type."));
+    match call.parameter("type") {
+        "microservice" => service_exists(&call),
+        "schema" => super::schemas::exists(&call),
+        _ => Err(Refused::invalid("Only micro-service and schema can be used as type.")),
     }
+}
+
+fn service_exists(call: &Call) -> Outcome {
     let request = ExistenceRequest {
         environment: call.parameter("env"),
         app: call.parameter("appId"),
