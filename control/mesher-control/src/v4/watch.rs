@@ -7,8 +7,10 @@ use std::time::Duration;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use mesher_model::ErrorCode;
 
+use super::Outcome;
 use super::call::Call;
 use crate::answer::{self, Refused};
 use crate::watch;
@@ -20,14 +22,12 @@ const MIN_PING: Duration = Duration::from_secs(1);
 /// The longest time between two pings. The original's value.
 const MAX_PING: Duration = Duration::from_secs(30);
 
-/// What a handshake is answered: a refusal is an answer, too.
-type Outcome = Result<Response, Response>;
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 /// `GET /microservices/{service}/watcher`: a frame for each change of an instance that the service calls, or may.
 pub(super) async fn watch(call: Call, headers: HeaderMap, upgrade: Upgrade) -> Outcome {
     let upgrade = open(&headers, upgrade)?;
-    let tenant = call.tenant().map_err(IntoResponse::into_response)?;
+    let tenant = call.tenant()?;
     let control = Arc::clone(call.control());
     // The subscription begins before the look at the service: nothing is missed in between.
     let Ok(subscription) = control.watchers.subscribe(tenant, call.service()) else { return Ok(full()) };
@@ -70,13 +70,11 @@ pub(super) async fn heartbeat(call: Call, headers: HeaderMap, upgrade: Upgrade) 
     }))
 }
 
-fn open(headers: &HeaderMap, upgrade: Upgrade) -> Result<WebSocketUpgrade, Response> {
+fn open(headers: &HeaderMap, upgrade: Upgrade) -> Result<WebSocketUpgrade, Refused> {
     if !watch::is_own_page(headers) {
-        let detail = "a page of another site may not read here";
-        return Err(answer::mesh_error(403, "foreign_origin", detail));
+        return Err(Refused::new(ErrorCode::Forbidden, "a page of another site may not read here"));
     }
-    let refuse = |_| Refused::invalid("a WebSocket handshake is wanted here").into_response();
-    upgrade.map(watch::limit).map_err(refuse)
+    upgrade.map(watch::limit).map_err(|_| Refused::invalid("a WebSocket handshake is wanted here"))
 }
 
 fn full() -> Response {

@@ -60,6 +60,8 @@ pub(crate) fn is_own_page(headers: &HeaderMap) -> bool {
 enum End {
     /// The peer is gone, or broke a rule: there is nobody to tell.
     Gone,
+    /// The peer takes nothing of what is sent: it cannot be told.
+    Stuck,
     /// The peer is told why.
     Told(u16, &'static str),
 }
@@ -71,15 +73,11 @@ pub(crate) async fn stream(
     mut closing: watch::Receiver<bool>,
 ) -> bool {
     let mut peer = Peer::new(PING);
-    let mut is_slow = false;
     let end = loop {
         let sent = tokio::select! {
             event = subscription.next() => match event {
                 Ok(text) => send(&mut socket, Message::Text(text)).await,
-                Err(_) => {
-                    is_slow = true;
-                    Err(End::Told(TRY_AGAIN_LATER, "too slow: connect again and look everything up"))
-                }
+                Err(_) => Err(End::Told(TRY_AGAIN_LATER, "too slow: connect again and look everything up")),
             },
             message = socket.recv() => peer.hear(message),
             _ = peer.ping.tick() => peer.ask(&mut socket).await,
@@ -90,6 +88,7 @@ pub(crate) async fn stream(
         }
     };
     drop(subscription);
+    let is_slow = matches!(end, End::Stuck | End::Told(TRY_AGAIN_LATER, _));
     finish(socket, end).await;
     is_slow
 }
@@ -173,7 +172,8 @@ async fn told_to_close(closing: &mut watch::Receiver<bool>) {
 async fn send(socket: &mut WebSocket, message: Message) -> Result<(), End> {
     match timeout(MAX_WRITE, socket.send(message)).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(End::Gone),
+        Ok(Err(_)) => Err(End::Gone),
+        Err(_) => Err(End::Stuck),
     }
 }
 

@@ -13,4 +13,6 @@ mod find;
 mod mesh;
 mod page;
 mod registry;
+mod rows;
 mod support;
+mod watch;

@@ -92,8 +92,9 @@ fn a_few_leases_end_together() {
     assert_eq!(registry.own_instances().count(), 1, "the registry's own never ends");
 }
 
+/// RG-07, RG-17: most instances go silent at once, or the registry itself stood still.
 #[test]
-fn where_nearly_all_fall_silent_their_ends_wait_for_one_lease_more() {
+fn rg_07_where_nearly_all_fall_silent_their_ends_wait_for_one_lease_more() {
     let (mut registry, service) = crowd(500);
     for second in 120..240 {
         registry.expire(at(second));
@@ -146,4 +147,22 @@ fn no_wait_is_longer_than_ten_minutes() {
     assert_eq!(registry.instance_count(), 11);
     registry.expire(at(14_400 + 600));
     assert_eq!(registry.instance_count(), 1);
+}
+
+/// RG-19: the calendar jumps.
+#[test]
+fn rg_19_a_jump_of_the_calendar_ends_no_lease() {
+    let (mut registry, service) = with_lease(5, 3);
+    for (second, calendar) in [(1, 3_600), (2, 0), (3, u64::from(u32::MAX)), (4, 1)] {
+        let now = crate::Moment {
+            monotonic: std::time::Duration::from_secs(second),
+            unix: std::time::Duration::from_secs(calendar),
+        };
+        registry.expire(now);
+        registry.heartbeat(Tenant::DEFAULT, &service, "l1", now).unwrap();
+    }
+    registry.expire(at(23));
+    assert!(registry.instance(Tenant::DEFAULT, &service, "l1", "").is_ok());
+    registry.expire(at(24));
+    assert!(registry.instance(Tenant::DEFAULT, &service, "l1", "").is_err());
 }
