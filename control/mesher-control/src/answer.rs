@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use mesher_access::AccessError;
 use mesher_model::mesh::MeshError;
 use mesher_model::{ErrorBody, ErrorCode};
 use mesher_registry::RegistryError;
@@ -15,27 +16,31 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
 
 /// A refusal of the v4 API.
 #[derive(Debug)]
-pub(crate) struct Refused(ErrorCode, ErrorBody);
+pub(crate) struct Refused(u16, ErrorBody);
 
 impl Refused {
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
-        Self(ErrorCode::InvalidParams, ErrorCode::InvalidParams.body(detail))
+        Self(ErrorCode::InvalidParams.status(), ErrorCode::InvalidParams.body(detail))
     }
 
     pub(crate) fn new(code: ErrorCode, detail: &str) -> Self {
-        Self(code, code.body(detail))
+        Self(code.status(), code.body(detail))
+    }
+
+    pub(crate) fn access(error: &AccessError) -> Self {
+        Self(error.status(), error.body())
     }
 }
 
 impl From<RegistryError> for Refused {
     fn from(error: RegistryError) -> Self {
-        Self(error.code(), error.body())
+        Self(error.code().status(), error.body())
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        json_with(status(self.0.status()), &self.1)
+        json_with(status(self.0), &self.1)
     }
 }
 

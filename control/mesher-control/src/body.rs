@@ -38,7 +38,12 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, BodyError> {
 
 /// Reads JSON as the original does: member names without case, `null` as if absent, unknown members passed over.
 pub(crate) async fn read_lenient<T: DeserializeOwned>(body: Body, limit: usize) -> Result<T, BodyError> {
-    let value: Value = serde_json::from_slice(&read(body, limit).await?)?;
+    parse_lenient(&read(body, limit).await?)
+}
+
+/// As [`read_lenient`], of a body that was read.
+pub(crate) fn parse_lenient<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BodyError> {
+    let value: Value = serde_json::from_slice(bytes)?;
     Ok(serde_json::from_value(tidy(value))?)
 }
 

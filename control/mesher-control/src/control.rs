@@ -2,11 +2,13 @@
 //! It must not hold a lock across an await: everything under it is plain computing.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mesher_registry::{Moment, Registry};
 
+use crate::access::Gatekeeper;
+use crate::audit::Auditor;
 use crate::hosts::Hosts;
 use crate::metrics::Metrics;
 use crate::proxies::Proxies;
@@ -19,6 +21,9 @@ pub(crate) struct Control {
     proxies: Mutex<Proxies>,
     pub(crate) metrics: Metrics,
     pub(crate) hosts: Hosts,
+    /// Absent where access control is off.
+    pub(crate) gatekeeper: Option<Arc<Gatekeeper>>,
+    auditor: Arc<Auditor>,
     clock: Clock,
     started: Duration,
 }
@@ -30,11 +35,16 @@ impl Control {
         let mut registry = Registry::new(uuid::Uuid::new_v4().as_u64_pair().0, settings.limits);
         registry.register_own(own::describe(settings, address), now)?;
         registry.take_changes();
+        let auditor = Arc::new(Auditor::open(settings.audit_folder.as_deref(), clock.clone())?);
+        let open = |access| Gatekeeper::open(access, Vec::new(), clock.clone(), Arc::clone(&auditor));
+        let gatekeeper = settings.access.as_ref().map(open).transpose()?.map(Arc::new);
         Ok(Self {
             registry: Mutex::new(registry),
             proxies: Mutex::new(Proxies::default()),
             metrics: Metrics::default(),
             hosts: Hosts::new(&settings.extra_hosts),
+            gatekeeper,
+            auditor,
             clock,
             started: now.monotonic,
         })
@@ -48,7 +58,7 @@ impl Control {
             registry.expire(now);
             (act(&mut registry, now), registry.take_changes())
         };
-        journal::write(&changes, &self.metrics);
+        journal::write(&changes, &self.metrics, &self.auditor);
         outcome
     }
 

@@ -1,12 +1,13 @@
-//! Writes what changed in the registry to the log and to the metrics.
+//! Writes what changed in the registry to the log, to the metrics and to the audit.
 //! It must not let foreign text forge a line: every value is written with its control characters escaped.
 
 use mesher_registry::{Change, ChangeKind};
 use tracing::info;
 
+use crate::audit::{Auditor, Record};
 use crate::metrics::Metrics;
 
-pub(crate) fn write(changes: &[Change], metrics: &Metrics) {
+pub(crate) fn write(changes: &[Change], metrics: &Metrics, auditor: &Auditor) {
     for change in changes {
         if change.kind == ChangeKind::InstanceExpired {
             metrics.lease_expired();
@@ -22,10 +23,12 @@ pub(crate) fn write(changes: &[Change], metrics: &Metrics) {
             ?instance_id,
             "registry changed"
         );
+        auditor.take(&Record::of_change(change));
     }
 }
 
-const fn name(kind: ChangeKind) -> &'static str {
+/// One word for a change.
+pub(crate) const fn name(kind: ChangeKind) -> &'static str {
     match kind {
         ChangeKind::ServiceCreated => "service_created",
         ChangeKind::ServiceChanged => "service_changed",

@@ -1,7 +1,9 @@
 //! The control plane's HTTP face: Service Center v4, `/mesher/v1`, the status page, health and metrics.
 //! It must not decide what a call means for the records; that is `mesher-registry`'s.
 
+mod access;
 mod answer;
+mod audit;
 mod body;
 mod clock;
 mod connection;
@@ -17,14 +19,16 @@ mod page;
 mod proxies;
 mod routes;
 mod rows;
+mod secure;
 mod server;
 mod settings;
 mod v4;
 
 pub use clock::Clock;
 pub use error::ControlError;
+pub use mesher_tls::CertificateFiles;
 pub use server::Server;
-pub use settings::Settings;
+pub use settings::{AccessSettings, Settings, TlsSettings};
 
 /// Version of the control plane: of every crate of the workspace.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

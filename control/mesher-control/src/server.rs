@@ -9,14 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use mesher_tls::Keeper;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
+use crate::connection::Peer;
 use crate::control::Control;
-use crate::{ControlError, Settings, connection, routes};
+use crate::{ControlError, Settings, connection, routes, secure};
 
 /// How long requests in flight may take once the server ends.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
@@ -32,33 +34,40 @@ pub struct Server {
     address: SocketAddr,
     control: Arc<Control>,
     places: Arc<Semaphore>,
+    secure: Option<(Arc<Keeper>, Duration)>,
 }
 
 impl Server {
     /// Takes the address. Must be called within a tokio runtime with time and network.
     ///
     /// # Errors
-    /// [`ControlError::AddressTaken`] and [`ControlError::Listen`]: whoever chose the address is to blame.
+    /// [`ControlError`]; whoever chose the address, the files or the password is to blame.
     pub async fn bind(settings: Settings) -> Result<Self, ControlError> {
         let asked = settings.listen;
         let fails = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => ControlError::AddressTaken(asked),
             _ => ControlError::Listen { address: asked, source },
         };
+        let secure = settings.tls.as_ref().map(secure::open).transpose()?;
         let listener = TcpListener::bind(asked).await.map_err(fails)?;
         let address = listener.local_addr().map_err(fails)?;
-        if !address.ip().is_loopback() {
-            warn!(%address, "the control plane can be reached from other machines, and asks nobody for a token");
-        }
+        warn_of_exposure(&settings, address);
         let control = Arc::new(Control::new(&settings, address)?);
         let places = Arc::new(Semaphore::new(settings.max_connections.min(Semaphore::MAX_PERMITS)));
-        Ok(Self { listener, address, control, places })
+        Ok(Self { listener, address, control, places, secure })
     }
 
     /// The address that it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Its address as a client writes it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.secure.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Answers until `shutdown` is done. Then takes nothing more, closes idle connections at once, and gives
@@ -69,20 +78,27 @@ impl Server {
     /// # Errors
     /// None today; a failing listener is retried.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), ControlError> {
-        let Self { listener, address, control, places } = self;
+        let Self { listener, address, control, places, secure } = self;
         let router = routes::build(Arc::clone(&control));
         let (stop, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut shutdown = pin!(shutdown);
+        let keeper = secure.as_ref().map(|(keeper, _)| Arc::clone(keeper));
+        let mut renewing = pin!(secure::renew(secure));
         info!(%address, "the control plane answers");
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
-                (stream, place) = accept(&listener, &places) => {
-                    connections.spawn(hold(place, stream, router.clone(), stopped.clone()));
+                (stream, peer, place) = accept(&listener, &places) => {
+                    let served = hold(stream, peer, keeper.clone(), router.clone(), stopped.clone());
+                    connections.spawn(async move {
+                        served.await;
+                        drop(place);
+                    });
                 }
+                () = &mut renewing => {}
                 Some(_) = connections.join_next() => {}
                 _ = tick.tick() => control.with_registry(|_, _| ()),
             }
@@ -97,16 +113,28 @@ impl Server {
     }
 }
 
+/// Says loudly what others could do from afar.
+fn warn_of_exposure(settings: &Settings, address: SocketAddr) {
+    if address.ip().is_loopback() {
+        return;
+    }
+    if settings.access.is_none() {
+        warn!(%address, "the control plane can be reached from other machines, and asks nobody for a token");
+    } else if settings.tls.is_none() {
+        warn!(%address, "passwords and tokens reach the control plane from other machines without TLS");
+    }
+}
+
 /// Takes the next connection, once there is a place for it: until then it waits in the system's backlog.
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> (TcpStream, Option<OwnedSemaphorePermit>) {
+) -> (TcpStream, Peer, Option<OwnedSemaphorePermit>) {
     // The semaphore is never closed.
     let place = Arc::clone(places).acquire_owned().await.ok();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, place),
+            Ok((stream, peer)) => return (stream, Peer(peer), place),
             Err(error) => {
                 warn!(%error, "cannot take a connection");
                 tokio::time::sleep(ACCEPT_REST).await;
@@ -115,12 +143,22 @@ async fn accept(
     }
 }
 
+/// Serves one connection to its end, after a handshake where TLS is spoken.
 async fn hold(
-    place: Option<OwnedSemaphorePermit>,
     stream: TcpStream,
+    peer: Peer,
+    keeper: Option<Arc<Keeper>>,
     router: Router,
-    stopped: watch::Receiver<bool>,
+    mut stopped: watch::Receiver<bool>,
 ) {
-    connection::serve(stream, router, stopped).await;
-    drop(place);
+    connection::prepare(&stream);
+    let Some(keeper) = keeper else { return connection::serve(stream, peer, router, stopped).await };
+    let shaken = tokio::select! {
+        shaken = keeper.accept(stream) => shaken,
+        () = connection::told_to_stop(&mut stopped) => return,
+    };
+    match shaken {
+        Ok(stream) => connection::serve(stream, peer, router, stopped).await,
+        Err(refusal) => debug!(peer = %peer.0, %refusal, "no connection came about"),
+    }
 }

@@ -2,8 +2,11 @@
 //! It must not read the environment: the command does, once.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use mesher_registry::Limits;
+use mesher_tls::CertificateFiles;
 
 use crate::Clock;
 
@@ -22,6 +25,43 @@ pub struct Settings {
     pub limits: Limits,
     /// Where it reads the time.
     pub clock: Clock,
+    /// Asks every caller for a token; off when absent.
+    pub access: Option<AccessSettings>,
+    /// Speaks TLS and nothing else; plain HTTP when absent.
+    pub tls: Option<TlsSettings>,
+    /// The data directory, where the audit file is kept; changes go to the log when absent.
+    pub audit_folder: Option<PathBuf>,
+}
+
+/// Settings of access control.
+#[derive(Clone)]
+pub struct AccessSettings {
+    /// The password that the account `root` gets at the first start.
+    pub root_password: Option<String>,
+}
+
+impl std::fmt::Debug for AccessSettings {
+    /// Without the password.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("AccessSettings").finish_non_exhaustive()
+    }
+}
+
+/// Settings of TLS.
+#[derive(Debug, Clone)]
+pub struct TlsSettings {
+    /// Where certificate and key stand.
+    pub files: CertificateFiles,
+    /// How often the files are looked at again; a minute as [`Self::new`] has it.
+    pub look_every: Duration,
+}
+
+impl TlsSettings {
+    /// TLS with these files.
+    #[must_use]
+    pub const fn new(files: CertificateFiles) -> Self {
+        Self { files, look_every: Duration::from_secs(60) }
+    }
 }
 
 impl Default for Settings {
@@ -33,6 +73,9 @@ impl Default for Settings {
             max_connections: 10_000,
             limits: Limits::default(),
             clock: Clock::system(),
+            access: None,
+            tls: None,
+            audit_folder: None,
         }
     }
 }

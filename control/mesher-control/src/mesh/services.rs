@@ -25,7 +25,8 @@ pub(super) async fn list(State(control): State<Arc<Control>>, filter: Filter) ->
 }
 
 fn admits(filter: &Filter, row: &ServiceRow) -> bool {
-    filter.admits_place(&row.app, &row.env)
+    filter.sees(&row.env, &row.app, &row.name)
+        && filter.admits_place(&row.app, &row.env)
         && filter.admits_name(&row.name)
         && row.versions.iter().any(|version| filter.admits_version(version))
 }
@@ -39,7 +40,8 @@ pub(super) async fn read_one(
     let detail = control.with_registry(|registry, now| {
         let mut of_name = registry.services(filter.tenant(), false).filter(|record| {
             let service = record.service();
-            service.app_id == app
+            filter.sees(&service.environment, &service.app_id, &service.service_name)
+                && service.app_id == app
                 && service.service_name == name
                 && filter.env.as_ref().is_none_or(|env| *env == service.environment)
         });

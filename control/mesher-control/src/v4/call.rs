@@ -6,7 +6,8 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
-use mesher_model::{CONSUMER_HEADER, DOMAIN_HEADER};
+use mesher_access::Scope;
+use mesher_model::{CONSUMER_HEADER, DOMAIN_HEADER, Microservice};
 use mesher_registry::{Moment, Registry, RegistryError, Tenant};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -32,6 +33,8 @@ pub(crate) struct Call {
     consumer: String,
     ids: Ids,
     query: Vec<(String, String)>,
+    /// What of a list the caller's permission reaches; everything when absent.
+    scope: Option<Scope>,
 }
 
 impl FromRequestParts<Arc<Control>> for Call {
@@ -49,6 +52,7 @@ impl FromRequestParts<Arc<Control>> for Call {
             consumer: header(parts, CONSUMER_HEADER)?,
             ids,
             query,
+            scope: parts.extensions.get::<Scope>().cloned(),
         })
     }
 }
@@ -69,6 +73,12 @@ impl Call {
     ) -> Result<T, Refused> {
         let tenant = Tenant::new(&self.domain, &self.ids.project)?;
         Ok(self.control.with_registry(|registry, now| act(registry, tenant, now))?)
+    }
+
+    /// Whether a list for this caller may show a service.
+    pub(crate) fn sees(&self, service: &Microservice) -> bool {
+        let Microservice { environment, app_id, service_name, .. } = service;
+        self.scope.as_ref().is_none_or(|scope| scope.admits(environment, app_id, service_name))
     }
 
     /// Id of the service in the path.

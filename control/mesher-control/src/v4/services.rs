@@ -44,7 +44,8 @@ pub(super) async fn create(call: Call, body: Body) -> Outcome {
 pub(super) async fn list(call: Call) -> Outcome {
     let with_shared = call.flag("withShared")?;
     call.run(|registry, tenant, _| {
-        let services = registry.services(tenant, with_shared).map(ServiceRecord::service).collect();
+        let services = registry.services(tenant, with_shared).map(ServiceRecord::service);
+        let services = services.filter(|service| call.sees(service)).collect();
         Ok(answer::json(&Many { services }))
     })
 }

@@ -7,6 +7,8 @@
     reason = "the lints' exception for tests does not reach the helpers of an integration suite"
 )]
 
+mod access;
+mod audit;
 mod bad_input;
 mod connections;
 mod find;
@@ -14,3 +16,4 @@ mod mesh;
 mod page;
 mod registry;
 mod support;
+mod tls;
