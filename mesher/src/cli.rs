@@ -64,10 +64,16 @@ pub(crate) struct Control {
     /// Names that a browser may use for it, beside addresses and localhost
     #[arg(long, value_name = "NAME")]
     pub(crate) host: Vec<String>,
+    /// Speaks TLS with the certificate in this file, PEM; read again when it changes [env: MESHER_CONTROL_TLS_CERT]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's private key, PEM [env: MESHER_CONTROL_TLS_KEY]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// Takes a free port where the address's port is taken
     #[arg(long, hide = true)]
     pub(crate) any_port: bool,
-    /// Prints {"control":"http://…"} as one line once it listens
+    /// Prints {"control":"http://…"}, or https, as one line once it listens
     #[arg(long)]
     pub(crate) print_addresses: bool,
     /// Leaves the terminal's group: who started it ends it
