@@ -209,15 +209,14 @@ impl Proxy {
 
     /// Starts everything that takes no connection and tells nobody of this proxy.
     fn start(&self, taken: Option<&Taken>) -> Result<Parts, ProxyError> {
+        // What can fail comes before the threads.
+        let client = self.client()?;
         let (lookups, asked) = mpsc::channel(LOOKUPS_WAITING_MAX);
         let fresh = || uuid::Uuid::new_v4().simple().to_string();
         let instance_id = taken.map_or_else(fresh, |taken| taken.heritage.instance_id.clone());
         let shared = Arc::new(self.shared(&instance_id, lookups));
         let (orders, workers) = threads::start(&shared)?;
         let status = Arc::new(Status::new(&shared, instance_id, self.addresses().clone(), orders));
-        let own = &self.bootstrap.identity;
-        let tenancy = Tenancy { domain: own.domain.clone(), project: own.project.clone() };
-        let client = self.client(tenancy)?;
         let (is_up, application) = watch::channel(self.bootstrap.ports.is_empty());
         let (local, local_endpoints) = mpsc::channel(4);
         let (questions, questioned) = mpsc::channel(1);
@@ -241,8 +240,9 @@ impl Proxy {
         Ok(Parts { shared, status, registration, client, questions, workers })
     }
 
-    fn client(&self, tenancy: Tenancy) -> Result<ControlClient, ProxyError> {
-        let Bootstrap { registry, credentials, registry_authority, .. } = &self.bootstrap;
+    fn client(&self) -> Result<ControlClient, ProxyError> {
+        let Bootstrap { identity, registry, credentials, registry_authority, .. } = &self.bootstrap;
+        let tenancy = Tenancy { domain: identity.domain.clone(), project: identity.project.clone() };
         let is_open = registry.iter().any(|address| !address.is_secure() && !address.is_loopback());
         if is_open && *credentials != Credentials::None {
             tracing::warn!(

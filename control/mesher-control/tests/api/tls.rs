@@ -42,10 +42,8 @@ async fn is_served(url: &str, authority: &Path) -> bool {
 async fn a_new_certificate_is_served_without_a_restart() {
     let folder = TempDir::new().unwrap();
     let first = write(folder.path(), "first.crt");
-    let files = CertificateFiles {
-        certificate: folder.path().join("tls.crt"),
-        key: folder.path().join("tls.key"),
-    };
+    let files =
+        CertificateFiles { certificate: folder.path().join("tls.crt"), key: folder.path().join("tls.key") };
     let tls = TlsSettings { look_every: Duration::from_millis(20), ..TlsSettings::new(files) };
     let listen = ([127, 0, 0, 1], 0).into();
     let server = Server::bind(Settings { listen, tls: Some(tls), ..Settings::default() }).await.unwrap();
