@@ -94,7 +94,15 @@ fn every_name_of_a_built_setting_is_read() {
     for setting in SETTINGS {
         for name in std::iter::once(&setting.variable).chain(setting.aliases) {
             let base = [("MESHER_SERVICE", "default-name")];
-            let base: &[_] = if setting.key == "service" { &[] } else { &base };
+            // Half of an account is refused, so each half is tried with the other.
+            let account = [base[0], ("MESHER_REGISTRY_PASSWORD_FILE", "/p")];
+            let password = [base[0], ("MESHER_REGISTRY_ACCOUNT", "a")];
+            let base: &[_] = match setting.key {
+                "service" => &[],
+                "registry_account" => &account,
+                "registry_password_file" => &password,
+                _ => &base,
+            };
             let result = load("", &[base, &[(*name, value(setting.key))]].concat());
             match setting.state {
                 super::table::State::Built => {
