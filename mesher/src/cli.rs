@@ -51,28 +51,70 @@ pub(crate) struct Demo {
     /// Ends by itself after this time: 30s, 5m, 1h
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
     pub(crate) duration: Option<Duration>,
+    /// Keeps the control plane's records in this directory, for the next demo; nothing is kept without it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
     /// Sends no calls of its own
     #[arg(long)]
     pub(crate) no_traffic: bool,
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Control {
+    #[command(subcommand)]
+    pub(crate) action: Option<ControlAction>,
+    /// Keeps everything in this directory, which only its owner may enter [env: MESHER_DATA_DIR] [default: mesher under
+    /// $XDG_DATA_HOME or ~/.local/share; /var/lib/mesher for root]
+    #[arg(long, value_name = "DIR", conflicts_with = "in_memory")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Keeps nothing beyond the life of the process
+    #[arg(long)]
+    pub(crate) in_memory: bool,
     /// Where it answers [env: MESHER_CONTROL_LISTEN] [default: 127.0.0.1:30100]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
     /// Names that a browser may use for it, beside addresses and localhost
     #[arg(long, value_name = "NAME")]
     pub(crate) host: Vec<String>,
+    /// Speaks TLS with the certificate in this file, PEM; read again when it changes [env: MESHER_CONTROL_TLS_CERT]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's private key, PEM [env: MESHER_CONTROL_TLS_KEY]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// Takes a free port where the address's port is taken
     #[arg(long, hide = true)]
     pub(crate) any_port: bool,
-    /// Prints {"control":"http://…"} as one line once it listens
+    /// Prints {"control":"http://…"}, or https, as one line once it listens
     #[arg(long)]
     pub(crate) print_addresses: bool,
     /// Leaves the terminal's group: who started it ends it
     #[arg(long, hide = true)]
     pub(crate) tied: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ControlAction {
+    /// Writes all that is kept into one new file: of the control plane that runs, or of a directory whose owner is stopped
+    Backup {
+        /// The new file
+        file: PathBuf,
+        /// The data directory of a control plane that does not run
+        #[arg(long, value_name = "DIR", conflicts_with = "control")]
+        data_dir: Option<PathBuf>,
+        /// Address of the control plane that runs [env: MESHER_CONTROL] [default: http://127.0.0.1:30100]
+        #[arg(long, value_name = "URL")]
+        control: Option<String>,
+    },
+    /// Fills a new data directory from a backup
+    Restore {
+        /// The backup
+        file: PathBuf,
+        /// The new directory; one that is there must be empty
+        #[arg(long, value_name = "DIR")]
+        data_dir: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

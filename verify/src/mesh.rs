@@ -26,6 +26,7 @@ pub struct Control {
     pub process: Process,
     /// Where it answers.
     pub address: SocketAddr,
+    scheme: String,
 }
 
 impl Control {
@@ -38,17 +39,23 @@ impl Control {
     /// Starts one on this address.
     #[track_caller]
     pub fn listen(address: &str) -> Self {
-        let mut process =
-            Process::start(&mut binary::command(&["control", "--listen", address, "--print-addresses"]));
+        Self::of(&mut binary::command(&["control", "--in-memory", "--listen", address, "--print-addresses"]))
+    }
+
+    /// Starts one from a command that prints its address.
+    #[track_caller]
+    pub fn of(command: &mut Command) -> Self {
+        let mut process = Process::start(command);
         let line: Value = serde_json::from_str(&process.first_line()).expect("a line of JSON");
         let url = line.get("control").and_then(Value::as_str).expect("the control plane's address");
-        let address = url.strip_prefix("http://").and_then(|address| address.parse().ok());
-        Self { process, address: address.expect("an address behind http://") }
+        let (scheme, address) = url.split_once("://").expect("a URL");
+        let address = address.parse().expect("an address behind the scheme");
+        Self { process, address, scheme: scheme.to_owned() }
     }
 
     /// Its address as settings name it.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// The rows of a list of `/mesher/v1`.

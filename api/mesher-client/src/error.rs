@@ -33,6 +33,12 @@ pub enum ClientError {
         /// What was wrong with it.
         reason: String,
     },
+    /// What the client is to be known by cannot be had: a file that cannot be read. No news.
+    #[error("the control plane cannot be told who asks: {reason}")]
+    Credentials {
+        /// Which file, and why.
+        reason: String,
+    },
     /// The control plane refused, and said why.
     #[error("{address} refused: {} {} {}", body.error_code, body.error_message, body.detail)]
     Refused {
@@ -58,6 +64,18 @@ impl ClientError {
         matches!(self, Self::Garbage { status: 404 | 405, .. } | Self::Refused { status: 404 | 405, .. })
     }
 
+    /// Whether it is about who asks: no token, a bad one, an account that is refused or may not do this. A person must
+    /// act.
+    #[must_use]
+    pub const fn is_unwelcome(&self) -> bool {
+        matches!(
+            self,
+            Self::Credentials { .. }
+                | Self::Garbage { status: 401 | 403, .. }
+                | Self::Refused { status: 401 | 403, .. }
+        )
+    }
+
     /// One word for metrics.
     #[must_use]
     pub const fn result(&self) -> &'static str {
@@ -65,6 +83,7 @@ impl ClientError {
             Self::Unreachable { .. } => "unreachable",
             Self::Timeout { .. } => "timeout",
             Self::Garbage { .. } => "garbage",
+            Self::Credentials { .. } => "credentials",
             Self::Refused { .. } => "refused",
         }
     }

@@ -2,15 +2,20 @@
 //! It must not decide what to do about a failure, and must not be led by `http_proxy`: it could end in itself.
 
 mod address;
+mod credentials;
 mod error;
 mod mesh;
 mod registry;
 mod transport;
 
 pub use address::{Address, AddressError};
+pub use credentials::Credentials;
 pub use error::ClientError;
+pub use mesher_tls::TlsError;
 pub use registry::ServiceIdentity;
 pub use transport::Tenancy;
+
+use std::path::Path;
 
 use transport::Transport;
 
@@ -28,12 +33,23 @@ pub const CALL_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(10
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 impl ControlClient {
-    /// A client of the control plane at `addresses`. Nothing is connected yet.
-    #[must_use]
-    pub fn new(addresses: Vec<Address>, tenancy: Tenancy) -> Self {
-        Self { transport: Transport::new(addresses, tenancy) }
+    /// A client of the control plane at `addresses`, known by `credentials`. Where an address asks for TLS, the
+    /// certificate must lead to a root of the file `authority`, or of the system where none is given. Nothing is
+    /// connected yet.
+    ///
+    /// # Errors
+    /// [`TlsError`] where an address asks for TLS and `authority` cannot be used: whoever named the file is to blame.
+    pub fn new(
+        addresses: Vec<Address>,
+        tenancy: Tenancy,
+        credentials: Credentials,
+        authority: Option<&Path>,
+    ) -> Result<Self, TlsError> {
+        Ok(Self { transport: Transport::new(addresses, tenancy, credentials, authority)? })
     }
 }
 
+#[cfg(test)]
+mod credential_tests;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,8 @@
 //! The calls of `/mesher/v1`: what proxies say of themselves, and the lists that the command prints.
 //! It must not assume that they exist: an original registry answers 404 to all of them.
 
+use std::io::Write;
+
 use http::Method;
 use mesher_model::mesh::{InstanceRow, Listing, ProxyRow, ServiceRow};
 use serde::de::DeserializeOwned;
@@ -28,6 +30,15 @@ impl ControlClient {
     pub async fn withdraw_proxy(&self, id: &str) -> Result<(), ClientError> {
         let path = format!("/mesher/v1/proxies/{}", escape(id));
         self.transport.send(call(Method::DELETE, path)).await.map(drop)
+    }
+
+    /// Writes a backup of the control plane's store into `sink`, and answers how many bytes it has. What was cut off is
+    /// refused when it is restored.
+    ///
+    /// # Errors
+    /// [`ClientError`]; also where `sink` fails.
+    pub async fn backup(&self, sink: &mut impl Write) -> Result<u64, ClientError> {
+        self.transport.download("/mesher/v1/backup", sink).await
     }
 
     /// Every service.

@@ -5,7 +5,7 @@ use mesher_model::ErrorCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::{Address, AddressError, ClientError, ControlClient, ServiceIdentity, Tenancy};
+use crate::{Address, AddressError, ClientError, ControlClient, Credentials, ServiceIdentity, Tenancy};
 
 /// Answers every connection with `answer` after its request's head. Returns the address.
 async fn answering(answer: &'static str) -> Address {
@@ -25,7 +25,7 @@ async fn answering(answer: &'static str) -> Address {
 }
 
 fn client(addresses: Vec<Address>) -> ControlClient {
-    ControlClient::new(addresses, Tenancy::default())
+    ControlClient::new(addresses, Tenancy::default(), Credentials::None, None).unwrap()
 }
 
 fn identity() -> ServiceIdentity {
@@ -48,12 +48,13 @@ fn addresses_are_read_as_people_write_them() {
         ("registry:81", "http://registry:81"),
         ("registry", "http://registry:30100"),
         ("http://[::1]:30100", "http://[::1]:30100"),
+        ("https://r:1", "https://r:1"),
+        ("https://r", "https://r:30100"),
     ] {
         assert_eq!(text.parse::<Address>().unwrap().to_string(), shown, "{text}");
     }
     for (text, error) in [
-        ("https://r:1", AddressError::Tls as fn(String) -> AddressError),
-        ("http://r:1/v4", AddressError::HasPath),
+        ("http://r:1/v4", AddressError::HasPath as fn(String) -> AddressError),
         ("http://", AddressError::Malformed),
         ("http://r:99999", AddressError::Malformed),
         ("http://r:0", AddressError::Malformed),

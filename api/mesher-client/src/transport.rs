@@ -2,21 +2,27 @@
 //! It must not follow redirects and must not retry what an address has answered.
 
 use std::error::Error;
+use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use mesher_model::mesh::MeshError;
 use mesher_model::{CONSUMER_HEADER, DOMAIN_HEADER, ErrorBody};
+use mesher_tls::{Connector, TlsError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{ANSWER_BYTES_MAX, Address, CALL_TIME_MAX, ClientError};
+use crate::credentials::Keyring;
+use crate::{ANSWER_BYTES_MAX, Address, CALL_TIME_MAX, ClientError, Credentials};
 
 /// Idle connections to the control plane are closed after this time.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(50);
@@ -45,7 +51,37 @@ pub(crate) struct Transport {
     /// The address that answered last; the next call begins there.
     preferred: Arc<AtomicUsize>,
     tenancy: Arc<Tenancy>,
-    http: Client<HttpConnector, Full<Bytes>>,
+    http: Http,
+    keyring: Keyring,
+}
+
+/// The connections: TLS is set up only where an address asks for it, since the roots of a system take much memory.
+#[derive(Debug, Clone)]
+enum Http {
+    Plain(Client<HttpConnector, Full<Bytes>>),
+    Secure(Client<Connector, Full<Bytes>>),
+}
+
+impl Http {
+    fn new(is_secure: bool, authority: Option<&Path>) -> Result<Self, TlsError> {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(CALL_TIME_MAX / 2));
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_TIME_MAX);
+        Ok(if is_secure {
+            Self::Secure(builder.build(mesher_tls::connector(connector, authority)?))
+        } else {
+            Self::Plain(builder.build(connector))
+        })
+    }
+
+    fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
+        match self {
+            Self::Plain(client) => client.request(request),
+            Self::Secure(client) => client.request(request),
+        }
+    }
 }
 
 /// One request.
@@ -57,15 +93,16 @@ pub(crate) struct Call<'a> {
 }
 
 impl Transport {
-    pub(crate) fn new(addresses: Vec<Address>, tenancy: Tenancy) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CALL_TIME_MAX / 2));
-        let http = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_TIME_MAX)
-            .build(connector);
-        Self { addresses: addresses.into(), preferred: Arc::default(), tenancy: Arc::new(tenancy), http }
+    pub(crate) fn new(
+        addresses: Vec<Address>,
+        tenancy: Tenancy,
+        credentials: Credentials,
+        authority: Option<&Path>,
+    ) -> Result<Self, TlsError> {
+        let http = Http::new(addresses.iter().any(Address::is_secure), authority)?;
+        let tenancy = Arc::new(tenancy);
+        let keyring = Keyring::new(credentials);
+        Ok(Self { addresses: addresses.into(), preferred: Arc::default(), tenancy, http, keyring })
     }
 
     /// The path of the v4 registry API.
@@ -73,17 +110,29 @@ impl Transport {
         format!("/v4/{}/registry{rest}", escape(&self.tenancy.project))
     }
 
-    /// Sends `call` to the address that answered last, then to the others, until one answers.
+    /// Sends `call` with what the client is known by. A token that is not taken is replaced once: a control plane that
+    /// was started anew may know none of those that it gave out before.
     pub(crate) async fn send(&self, call: Call<'_>) -> Result<Bytes, ClientError> {
+        let token = self.keyring.field(self).await?;
+        let answer = self.send_with(&call, token.as_ref()).await;
+        let Some(used) = token.filter(|_| answer.as_ref().is_err_and(is_unauthorized)) else { return answer };
+        if !self.keyring.refused(&used).await {
+            return answer;
+        }
+        match self.keyring.field(self).await? {
+            Some(other) if other != used => self.send_with(&call, Some(&other)).await,
+            _ => answer,
+        }
+    }
+
+    /// Sends `call` to the address that answered last, then to the others, until one answers.
+    async fn send_with(&self, call: &Call<'_>, token: Option<&HeaderValue>) -> Result<Bytes, ClientError> {
         let first = self.preferred.load(Ordering::Relaxed);
-        let mut last = ClientError::Unreachable {
-            address: String::new(),
-            reason: "no address is configured".to_owned(),
-        };
+        let mut last = no_address();
         for offset in 0..self.addresses.len() {
             let index = (first + offset) % self.addresses.len();
             let Some(address) = self.addresses.get(index) else { continue };
-            match self.send_to(address, &call).await {
+            match self.send_to(address, call, token).await {
                 Err(error) if is_worth_another_address(&error) => last = error,
                 answer => {
                     self.preferred.store(index, Ordering::Relaxed);
@@ -96,15 +145,56 @@ impl Transport {
 
     /// As [`Self::send`], with the answer read as JSON.
     pub(crate) async fn fetch<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, ClientError> {
-        let body = self.send(call).await?;
-        serde_json::from_slice(&body).map_err(|error| ClientError::Garbage {
+        self.read(&self.send(call).await?)
+    }
+
+    /// As [`Self::fetch`], without a token: for the call that gets one.
+    pub(crate) async fn fetch_openly<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, ClientError> {
+        self.read(&self.send_with(&call, None).await?)
+    }
+
+    fn read<T: DeserializeOwned>(&self, body: &Bytes) -> Result<T, ClientError> {
+        serde_json::from_slice(body).map_err(|error| ClientError::Garbage {
             address: self.addresses.first().map(Address::to_string).unwrap_or_default(),
             status: StatusCode::OK.as_u16(),
-            reason: format!("{error}; it began with {:?}", shown(&body)),
+            reason: format!("{error}; it began with {:?}", shown(body)),
         })
     }
 
-    async fn send_to(&self, address: &Address, call: &Call<'_>) -> Result<Bytes, ClientError> {
+    /// Writes the answer of the first address into `sink`, piece by piece. Answers how many bytes that were.
+    pub(crate) async fn download(&self, path: &str, sink: &mut impl Write) -> Result<u64, ClientError> {
+        let token = self.keyring.field(self).await?;
+        let address = self.addresses.first().ok_or_else(no_address)?;
+        let call = Call { method: Method::GET, path: path.to_owned(), consumer: None, body: Bytes::new() };
+        let unreachable = |reason: String| ClientError::Unreachable { address: address.to_string(), reason };
+        let late =
+            |_| ClientError::Timeout { address: address.to_string(), seconds: CALL_TIME_MAX.as_secs() };
+        let request = self.request(address, &call, token.as_ref())?;
+        let answer = tokio::time::timeout(CALL_TIME_MAX, self.http.request(request)).await.map_err(late)?;
+        let answer = answer.map_err(|error| unreachable(innermost(&error)))?;
+        let (status, mut body) = (answer.status(), answer.into_body());
+        if !status.is_success() {
+            let refusal = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+            let refusal = refusal.map_err(|error| unreachable(format!("its answer broke off: {error}")))?;
+            return read_answer(address, status, refusal.to_bytes()).map(|_| 0);
+        }
+        let mut count = 0;
+        while let Some(frame) = tokio::time::timeout(CALL_TIME_MAX, body.frame()).await.map_err(late)? {
+            let frame = frame.map_err(|error| unreachable(format!("its answer broke off: {error}")))?;
+            let Ok(data) = frame.into_data() else { continue };
+            sink.write_all(&data)
+                .map_err(|error| unreachable(format!("its answer cannot be written: {error}")))?;
+            count += data.len() as u64;
+        }
+        Ok(count)
+    }
+
+    fn request(
+        &self,
+        address: &Address,
+        call: &Call<'_>,
+        token: Option<&HeaderValue>,
+    ) -> Result<Request<Full<Bytes>>, ClientError> {
         let unreachable = |reason: String| ClientError::Unreachable { address: address.to_string(), reason };
         let url =
             address.url(&call.path).ok_or_else(|| unreachable(format!("{:?} is no path", call.path)))?;
@@ -116,8 +206,20 @@ impl Transport {
         if let Some(consumer) = call.consumer {
             request = request.header(CONSUMER_HEADER, consumer);
         }
-        let request =
-            request.body(Full::new(call.body.clone())).map_err(|error| unreachable(error.to_string()))?;
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, token);
+        }
+        request.body(Full::new(call.body.clone())).map_err(|error| unreachable(error.to_string()))
+    }
+
+    async fn send_to(
+        &self,
+        address: &Address,
+        call: &Call<'_>,
+        token: Option<&HeaderValue>,
+    ) -> Result<Bytes, ClientError> {
+        let unreachable = |reason: String| ClientError::Unreachable { address: address.to_string(), reason };
+        let request = self.request(address, call, token)?;
         let exchange = async {
             let answer = self.http.request(request).await.map_err(|error| unreachable(innermost(&error)))?;
             let status = answer.status();
@@ -136,7 +238,7 @@ fn read_answer(address: &Address, status: StatusCode, body: Bytes) -> Result<Byt
     if status.is_success() {
         return Ok(body);
     }
-    match serde_json::from_slice::<ErrorBody>(&body) {
+    match serde_json::from_slice::<ErrorBody>(&body).or_else(|_| mesh_error(&body)) {
         Ok(body) => Err(ClientError::Refused { address: address.to_string(), status: status.as_u16(), body }),
         Err(_) => Err(ClientError::Garbage {
             address: address.to_string(),
@@ -146,12 +248,27 @@ fn read_answer(address: &Address, status: StatusCode, body: Bytes) -> Result<Byt
     }
 }
 
+/// A refusal in the form of `/mesher/v1`.
+fn mesh_error(body: &[u8]) -> serde_json::Result<ErrorBody> {
+    let MeshError { error, detail } = serde_json::from_slice(body)?;
+    Ok(ErrorBody { error_code: error, error_message: String::new(), detail })
+}
+
+fn no_address() -> ClientError {
+    ClientError::Unreachable { address: String::new(), reason: "no address is configured".to_owned() }
+}
+
+const fn is_unauthorized(error: &ClientError) -> bool {
+    matches!(error, ClientError::Refused { status: 401, .. } | ClientError::Garbage { status: 401, .. })
+}
+
 /// A refusal and an unknown path are answers; everything else may be one node's trouble.
 fn is_worth_another_address(error: &ClientError) -> bool {
     match error {
         ClientError::Refused { status, .. } => *status >= 500,
         ClientError::Garbage { .. } => !error.is_unknown_path(),
         ClientError::Unreachable { .. } | ClientError::Timeout { .. } => true,
+        ClientError::Credentials { .. } => false,
     }
 }
 

@@ -19,8 +19,14 @@ pub enum ErrorCode {
     ServiceNotExists,
     /// 400013: the service still has instances and removal was not forced.
     ServiceHasInstances,
+    /// 400016: the service has no such contract, or only its id; clients then upload it.
+    SchemaNotExists,
     /// 400017: no such instance, or its lease ran out; a client registers again.
     InstanceNotExists,
+    /// 400018: the service carries no such tag.
+    TagNotExists,
+    /// 400023: other services depend on the service and removal was not forced.
+    ConsumersDepend,
     /// 400026: the service exists, this version of it does not.
     VersionNotExists,
     /// 400100: a quota is used up.
@@ -29,6 +35,8 @@ pub enum ErrorCode {
     Forbidden,
     /// 500003: a fault of the registry's own.
     Internal,
+    /// 500011: the store behind the registry does not take the change.
+    StoreUnavailable,
 }
 
 impl ErrorCode {
@@ -41,11 +49,15 @@ impl ErrorCode {
             Self::ServiceAlreadyExists => 400_010,
             Self::ServiceNotExists => 400_012,
             Self::ServiceHasInstances => 400_013,
+            Self::SchemaNotExists => 400_016,
             Self::InstanceNotExists => 400_017,
+            Self::TagNotExists => 400_018,
+            Self::ConsumersDepend => 400_023,
             Self::VersionNotExists => 400_026,
             Self::NotEnoughQuota => 400_100,
             Self::Forbidden => 403_001,
             Self::Internal => 500_003,
+            Self::StoreUnavailable => 500_011,
         }
     }
 
@@ -64,11 +76,15 @@ impl ErrorCode {
             Self::ServiceAlreadyExists => "Micro-service already exists",
             Self::ServiceNotExists => "Micro-service does not exist",
             Self::ServiceHasInstances => "Micro-service has deployed instance(s)",
+            Self::SchemaNotExists => "Schema does not exist",
             Self::InstanceNotExists => "Instance does not exist",
+            Self::TagNotExists => "Tag does not exist",
+            Self::ConsumersDepend => "Consumer(s) depends on this micro-service",
             Self::VersionNotExists => "Micro-service version does not exist",
             Self::NotEnoughQuota => "Not enough quota",
             Self::Forbidden => "Forbidden",
             Self::Internal => "Internal server error",
+            Self::StoreUnavailable => "Registry service is unavailable",
         }
     }
 

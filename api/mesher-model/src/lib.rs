@@ -1,6 +1,7 @@
 //! The contract between the planes: registry records, error codes and the shapes of `/mesher/v1`.
 //! It must do no I/O, read no clock and know nothing of HTTP libraries: serde types and their grammar only.
 
+pub mod access;
 pub mod endpoint;
 pub mod error;
 pub mod instance;

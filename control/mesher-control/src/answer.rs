@@ -5,43 +5,66 @@ use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use mesher_access::AccessError;
 use mesher_model::mesh::MeshError;
 use mesher_model::{ErrorBody, ErrorCode};
 use mesher_registry::RegistryError;
 use serde::Serialize;
+
+use crate::keep::NotKept;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=UTF-8");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
 
 /// A refusal of the v4 API.
 #[derive(Debug)]
-pub(crate) struct Refused(ErrorCode, ErrorBody);
+pub(crate) struct Refused(u16, ErrorBody);
 
 impl Refused {
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
-        Self(ErrorCode::InvalidParams, ErrorCode::InvalidParams.body(detail))
+        Self(ErrorCode::InvalidParams.status(), ErrorCode::InvalidParams.body(detail))
     }
 
     pub(crate) fn new(code: ErrorCode, detail: &str) -> Self {
-        Self(code, code.body(detail))
+        Self(code.status(), code.body(detail))
+    }
+
+    pub(crate) fn access(error: &AccessError) -> Self {
+        Self(error.status(), error.body())
     }
 }
 
 impl From<RegistryError> for Refused {
     fn from(error: RegistryError) -> Self {
-        Self(error.code(), error.body())
+        Self(error.code().status(), error.body())
+    }
+}
+
+impl From<NotKept> for Refused {
+    fn from(error: NotKept) -> Self {
+        Self::new(ErrorCode::StoreUnavailable, &error.to_string())
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        json_with(status(self.0.status()), &self.1)
+        json_with(status(self.0), &self.1)
     }
 }
 
 /// A good answer with a body.
 pub(crate) fn json(body: &impl Serialize) -> Response {
     json_with(StatusCode::OK, body)
+}
+
+/// A good answer with a body of about so many bytes: room for it is made once.
+pub(crate) fn json_of_size(size: usize, body: &impl Serialize) -> Response {
+    let mut bytes = Vec::with_capacity(size);
+    match serde_json::to_writer(&mut bytes, body) {
+        Ok(()) => raw_json(bytes),
+        // As below.
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Body::empty()).into_response(),
+    }
 }
 
 /// A body that is serialized already.

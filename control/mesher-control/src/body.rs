@@ -38,17 +38,24 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, BodyError> {
 
 /// Reads JSON as the original does: member names without case, `null` as if absent, unknown members passed over.
 pub(crate) async fn read_lenient<T: DeserializeOwned>(body: Body, limit: usize) -> Result<T, BodyError> {
-    let value: Value = serde_json::from_slice(&read(body, limit).await?)?;
+    parse_lenient(&read(body, limit).await?)
+}
+
+/// As [`read_lenient`], of a body that was read.
+pub(crate) fn parse_lenient<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BodyError> {
+    let value: Value = serde_json::from_slice(bytes)?;
     Ok(serde_json::from_value(tidy(value))?)
 }
 
 /// Every member name that a client may send, wherever it stands. No two differ in case only.
-pub(crate) const NAMES: [&str; 42] = [
+pub(crate) const NAMES: [&str; 49] = [
     "alias",
     "appId",
     "availableZone",
+    "consumer",
     "consumerServiceId",
     "dataCenterInfo",
+    "dependencies",
     "description",
     "endpoints",
     "environment",
@@ -61,6 +68,7 @@ pub(crate) const NAMES: [&str; 42] = [
     "instances",
     "interval",
     "level",
+    "matches",
     "mode",
     "modTimestamp",
     "name",
@@ -69,9 +77,12 @@ pub(crate) const NAMES: [&str; 42] = [
     "port",
     "properties",
     "property",
+    "providers",
     "region",
     "registerBy",
     "rev",
+    "schema",
+    "schemaId",
     "schemas",
     "service",
     "serviceId",
@@ -79,6 +90,7 @@ pub(crate) const NAMES: [&str; 42] = [
     "serviceName",
     "services",
     "status",
+    "summary",
     "tags",
     "times",
     "timestamp",

@@ -2,6 +2,7 @@
 //! It must not outlive its bounds: a head in time, an idle time, an end with the server.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tracing::debug;
@@ -31,14 +33,29 @@ const MAX_HEAD: usize = 32 * 1024;
 const SERVER_NAME: HeaderValue =
     HeaderValue::from_static(concat!("SERVICECENTER/", env!("CARGO_PKG_VERSION")));
 
-pub(crate) async fn serve(stream: TcpStream, router: Router, mut stopped: watch::Receiver<bool>) {
+/// The other end of the connection that a request came on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// Sets what a socket needs before it is served.
+pub(crate) fn prepare(stream: &TcpStream) {
     // An answer is written whole; waiting for more to send would only delay it.
     let _ = stream.set_nodelay(true);
-    bound_writes(&stream);
+    bound_writes(stream);
+}
+
+/// Serves a connection, encrypted or not, whose socket was prepared.
+pub(crate) async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Peer,
+    router: Router,
+    mut stopped: watch::Receiver<bool>,
+) {
     let was_used = AtomicBool::new(false);
     let routes = TowerToHyperService::new(router);
-    let service = service_fn(|request: hyper::Request<Incoming>| {
+    let service = service_fn(|mut request: hyper::Request<Incoming>| {
         was_used.store(true, Ordering::Relaxed);
+        request.extensions_mut().insert(peer);
         let admitted = gate::admit(request).map(|request| routes.call(request));
         async move {
             let mut answer = match admitted {
@@ -51,7 +68,7 @@ pub(crate) async fn serve(stream: TcpStream, router: Router, mut stopped: watch:
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(MAX_IDLE).max_buf_size(MAX_HEAD);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let outcome = tokio::select! {
         outcome = &mut connection => outcome,
         () = told_to_stop(&mut stopped) => {
@@ -79,6 +96,6 @@ fn bound_writes(stream: &TcpStream) {
 }
 
 /// Done once the server ends, or is gone.
-async fn told_to_stop(stopped: &mut watch::Receiver<bool>) {
+pub(crate) async fn told_to_stop(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }

@@ -3,8 +3,12 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
+use mesher_access::RestoreError;
 use mesher_registry::RegistryError;
+use mesher_store::StoreError;
+use mesher_tls::TlsError;
 
 /// A failure of the server itself.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +25,38 @@ pub enum ControlError {
         /// What the system said.
         source: io::Error,
     },
+    /// The store cannot be opened or read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store holds what no registry has written.
+    #[error("the store's record {key} cannot be read: {reason}; restore a backup")]
+    BadRecord {
+        /// Its key.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The registry refuses its own record; a fault of this crate.
     #[error("the registry refuses its own record: {0}")]
     OwnRecord(#[from] RegistryError),
+    /// Access control is on, and `root` has no password or a bad one.
+    #[error("the password of root, which access control needs at the first start: {0}")]
+    RootPassword(String),
+    /// A stored record of access control cannot be read.
+    #[error(transparent)]
+    StoredAccess(#[from] RestoreError),
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes: {0}")]
+    Random(String),
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The audit file cannot be written.
+    #[error("the audit file in {} cannot be written: {source}", folder.display())]
+    Audit {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }

@@ -25,11 +25,15 @@ pub(crate) fn write(changes: &[Change], metrics: &Metrics) {
     }
 }
 
+/// One word for a change.
 const fn name(kind: ChangeKind) -> &'static str {
     match kind {
         ChangeKind::ServiceCreated => "service_created",
         ChangeKind::ServiceChanged => "service_changed",
         ChangeKind::ServiceRemoved => "service_removed",
+        ChangeKind::SchemasChanged => "schemas_changed",
+        ChangeKind::TagsChanged => "tags_changed",
+        ChangeKind::DependenciesChanged => "dependencies_changed",
         ChangeKind::InstanceRegistered => "instance_registered",
         ChangeKind::InstanceChanged => "instance_changed",
         ChangeKind::InstanceUnregistered => "instance_unregistered",

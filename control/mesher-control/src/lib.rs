@@ -1,7 +1,9 @@
 //! The control plane's HTTP face: Service Center v4, `/mesher/v1`, the status page, health and metrics.
 //! It must not decide what a call means for the records; that is `mesher-registry`'s.
 
+mod access;
 mod answer;
+mod audit;
 mod body;
 mod clock;
 mod connection;
@@ -10,6 +12,7 @@ mod error;
 mod gate;
 mod hosts;
 mod journal;
+mod keep;
 mod mesh;
 mod metrics;
 mod own;
@@ -17,14 +20,17 @@ mod page;
 mod proxies;
 mod routes;
 mod rows;
+mod secure;
 mod server;
 mod settings;
 mod v4;
+mod watch;
 
 pub use clock::Clock;
 pub use error::ControlError;
+pub use mesher_tls::CertificateFiles;
 pub use server::Server;
-pub use settings::Settings;
+pub use settings::{AccessSettings, Settings, TlsSettings};
 
 /// Version of the control plane: of every crate of the workspace.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

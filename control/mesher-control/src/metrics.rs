@@ -17,6 +17,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry as Exposition;
 
+use tracing::warn;
+
 use crate::answer;
 use crate::control::Control;
 
@@ -72,6 +74,10 @@ pub(crate) struct Metrics {
     services: Gauge,
     instances: Family<Status, Gauge>,
     lease_expired: Counter,
+    expiry_paused: Gauge,
+    watchers: Gauge,
+    watchers_cut: Counter,
+    not_kept: Counter,
 }
 
 impl Default for Metrics {
@@ -83,13 +89,55 @@ impl Default for Metrics {
         exposition.register("services", "Service versions registered", services.clone());
         exposition.register("instances", "Instances registered, by status", instances.clone());
         exposition.register("lease_expired", "Instances whose lease ran out", lease_expired.clone());
-        Self { exposition, requests, services, instances, lease_expired }
+        let (expiry_paused, watchers, watchers_cut) =
+            (Gauge::default(), Gauge::default(), Counter::default());
+        let help = "1 while leases that ended wait, since nearly all instances are silent";
+        exposition.register("expiry_paused", help, expiry_paused.clone());
+        exposition.register("watchers", "Web sockets that watch, or send heartbeats", watchers.clone());
+        let help = "Watchers cut off because they read too slowly";
+        exposition.register("watchers_cut", help, watchers_cut.clone());
+        let not_kept = Counter::default();
+        let help = "Failures of the store; the changes that it did not keep were taken back";
+        exposition.register("store_failures", help, not_kept.clone());
+        Self {
+            exposition,
+            requests,
+            services,
+            instances,
+            lease_expired,
+            expiry_paused,
+            watchers,
+            watchers_cut,
+            not_kept,
+        }
     }
 }
 
 impl Metrics {
     pub(crate) fn lease_expired(&self) {
         self.lease_expired.inc();
+    }
+
+    /// Keeps and tells whether the end of leases waits.
+    pub(crate) fn expiry_paused(&self, is_paused: bool) {
+        let before = self.expiry_paused.get() != 0;
+        if before == is_paused {
+            return;
+        }
+        self.expiry_paused.set(is_paused.into());
+        if is_paused {
+            warn!("nearly all instances are silent: those whose lease ended are kept for one lease more");
+        } else {
+            warn!("enough instances are heard of again, or gone: leases end as usual");
+        }
+    }
+
+    pub(crate) fn watcher_cut(&self) {
+        self.watchers_cut.inc();
+    }
+
+    pub(crate) fn not_kept(&self) {
+        self.not_kept.inc();
     }
 
     fn take<'a>(&self, records: impl Iterator<Item = &'a ServiceRecord>) {
@@ -122,7 +170,8 @@ pub(crate) async fn count(State(control): State<Arc<Control>>, request: Request,
 
 /// `GET /metrics`.
 pub(crate) async fn show(State(control): State<Arc<Control>>) -> Response {
-    control.with_registry(|registry, _| control.metrics.take(registry.all_services()));
+    control.look(|registry, _| control.metrics.take(registry.all_services()));
+    control.metrics.watchers.set(i64::try_from(control.watchers.count()).unwrap_or(i64::MAX));
     let mut text = String::new();
     match encode(&mut text, &control.metrics.exposition) {
         Ok(()) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),

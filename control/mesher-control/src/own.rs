@@ -12,11 +12,12 @@ const MAX_HOST_NAME: usize = 64;
 
 pub(crate) fn describe(settings: &Settings, address: SocketAddr) -> OwnService {
     let ip = settings.advertise.unwrap_or_else(|| reachable(address.ip()));
+    let secure = if settings.tls.is_some() { "?sslEnabled=true" } else { "" };
     OwnService {
         version: VERSION.to_owned(),
         instance_id: fresh_id(),
         host_name: host_name(),
-        endpoints: vec![format!("rest://{}/", SocketAddr::new(ip, address.port()))],
+        endpoints: vec![format!("rest://{}/{secure}", SocketAddr::new(ip, address.port()))],
     }
 }
 

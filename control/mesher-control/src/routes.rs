@@ -11,22 +11,32 @@ use axum::routing::get;
 use axum::{Router, http::StatusCode};
 
 use crate::control::Control;
-use crate::{answer, mesh, metrics, page, v4};
+use crate::{access, answer, audit, mesh, metrics, page, v4};
 
 pub(crate) fn build(control: Arc<Control>) -> Router {
     let browsers = Router::new().merge(page::routes()).merge(mesh::routes());
     let browsers = browsers.route_layer(middleware::from_fn_with_state(Arc::clone(&control), own_host));
-    Router::new()
+    let all = Router::new()
         .merge(browsers)
         .merge(v4::routes())
         .route("/livez", get(healthy))
         .route("/readyz", get(healthy))
-        .route("/metrics", get(metrics::show))
-        .fallback(not_found)
-        .method_not_allowed_fallback(not_allowed)
+        .route("/metrics", get(metrics::show));
+    guarded(&control, all)
         .layer(middleware::from_fn_with_state(Arc::clone(&control), no_foreign_page))
         .layer(middleware::from_fn_with_state(Arc::clone(&control), metrics::count))
         .with_state(control)
+}
+
+/// What is behind the guard, where access control is on; where it is off, there is neither the guard nor its routes.
+fn guarded(control: &Arc<Control>, all: Router<Arc<Control>>) -> Router<Arc<Control>> {
+    let finish = |all: Router<Arc<Control>>| {
+        let all = all.fallback(not_found).method_not_allowed_fallback(not_allowed);
+        all.layer(middleware::from_fn(audit::attribute))
+    };
+    let Some(gatekeeper) = control.gatekeeper.clone() else { return finish(all) };
+    let state = (Arc::clone(control), gatekeeper);
+    finish(all.merge(access::routes())).layer(middleware::from_fn_with_state(state, access::admit))
 }
 
 async fn healthy() -> StatusCode {

@@ -2,8 +2,11 @@
 //! It must not read the environment: the command does, once.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use mesher_registry::Limits;
+use mesher_tls::CertificateFiles;
 
 use crate::Clock;
 
@@ -18,10 +21,48 @@ pub struct Settings {
     pub extra_hosts: Vec<String>,
     /// Connections served at one time; more wait in the backlog. 10,000 by default.
     pub max_connections: usize,
+    /// Where records, and the audit of their changes, are kept beyond the life of the process; when absent, records are
+    /// in memory only and the audit goes to the log.
+    pub data_directory: Option<PathBuf>,
     /// How much the registry takes.
     pub limits: Limits,
     /// Where it reads the time.
     pub clock: Clock,
+    /// Asks every caller for a token; off when absent.
+    pub access: Option<AccessSettings>,
+    /// Speaks TLS and nothing else; plain HTTP when absent.
+    pub tls: Option<TlsSettings>,
+}
+
+/// Settings of access control.
+#[derive(Clone)]
+pub struct AccessSettings {
+    /// The password that the account `root` gets at the first start.
+    pub root_password: Option<String>,
+}
+
+impl std::fmt::Debug for AccessSettings {
+    /// Without the password.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("AccessSettings").finish_non_exhaustive()
+    }
+}
+
+/// Settings of TLS.
+#[derive(Debug, Clone)]
+pub struct TlsSettings {
+    /// Where certificate and key stand.
+    pub files: CertificateFiles,
+    /// How often the files are looked at again; a minute as [`Self::new`] has it.
+    pub look_every: Duration,
+}
+
+impl TlsSettings {
+    /// TLS with these files.
+    #[must_use]
+    pub const fn new(files: CertificateFiles) -> Self {
+        Self { files, look_every: Duration::from_secs(60) }
+    }
 }
 
 impl Default for Settings {
@@ -31,8 +72,11 @@ impl Default for Settings {
             advertise: None,
             extra_hosts: Vec::new(),
             max_connections: 10_000,
+            data_directory: None,
             limits: Limits::default(),
             clock: Clock::system(),
+            access: None,
+            tls: None,
         }
     }
 }

@@ -3,13 +3,14 @@
 
 use std::collections::HashSet;
 
-use mesher_model::Instance;
 use mesher_model::instance::{HeartbeatAnswer, HeartbeatResult};
 use mesher_model::microservice::{RemoveServices, RemoveServicesAnswer, RemovedService};
 use mesher_model::query::{BatchFind, FindFailed, FindInstance, FindService, InstanceKey};
 use serde::ser::{Serialize, Serializer};
 
-use crate::{FindRequest, Found, FoundInstance, Moment, Registry, RegistryError, ResultRevision, Tenant};
+use crate::{
+    FindRequest, Found, FoundInstance, Moment, ProviderName, Registry, RegistryError, ResultRevision, Tenant,
+};
 
 /// The most look-ups in one batch. Each answers with whole result sets, so the request's size alone is no bound.
 const MAX_LOOK_UPS: usize = 1_000;
@@ -21,6 +22,15 @@ pub struct BatchFound<'a> {
     services: Option<Part<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     instances: Option<Part<'a>>,
+    #[serde(skip)]
+    unrecorded: Vec<ProviderName>,
+}
+
+impl BatchFound<'_> {
+    /// As [`Found::unrecorded`], of all look-ups of a caller that its header names.
+    pub fn take_unrecorded(&mut self) -> Vec<ProviderName> {
+        std::mem::take(&mut self.unrecorded)
+    }
 }
 
 /// What became of one list of look-ups. Indexes are places in that list.
@@ -45,13 +55,13 @@ struct Updated<'a> {
 #[derive(Debug)]
 enum Set<'a> {
     Found(Found<'a>),
-    One(&'a Instance),
+    One(FoundInstance<'a>),
 }
 
 impl Serialize for Set<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Found(found) => serializer.collect_seq(found.instances()),
+            Self::Found(found) => found.list().serialize(serializer),
             Self::One(instance) => serializer.collect_seq([instance]),
         }
     }
@@ -100,6 +110,7 @@ impl Registry {
             ));
         }
         let consumer = if header.is_empty() { &request.consumer_service_id } else { header };
+        let mut unrecorded = Vec::new();
         let services = fold(&request.services, |part, index, FindService { service, rev }| {
             let request = FindRequest {
                 consumer,
@@ -108,15 +119,22 @@ impl Registry {
                 service: &service.service_name,
                 tags: "",
             };
-            let found = self.find(tenant, request).map(|found| (found.revision(), Set::Found(found)));
+            let found = self.find(tenant, request).map(|mut found| {
+                unrecorded.extend(found.take_unrecorded());
+                (found.revision(), Set::Found(found))
+            });
             part.add(index, rev, found);
         });
         let instances = fold(&request.instances, |part, index, FindInstance { instance, rev }| {
             let found = self.instance(tenant, &instance.service_id, &instance.instance_id, consumer);
-            let found = found.map(|FoundInstance { revision, instance }| (revision, Set::One(instance)));
+            let found = found.map(|instance| (instance.revision, Set::One(instance)));
             part.add(index, rev, found);
         });
-        Ok(BatchFound { services, instances })
+        // The original records no dependency of a caller that only the body names (recorded).
+        if header.is_empty() {
+            unrecorded.clear();
+        }
+        Ok(BatchFound { services, instances, unrecorded })
     }
 
     /// Renews many leases at once; duplicates count once.
@@ -150,12 +168,13 @@ impl Registry {
         &mut self,
         tenant: Tenant<'_>,
         request: RemoveServices,
+        now: Moment,
     ) -> Result<RemoveServicesAnswer, RegistryError> {
         if request.service_ids.is_empty() {
             return Err(RegistryError::InvalidRequest("Required serviceIds"));
         }
         let remove = |service_id: String| {
-            let outcome = self.remove_service(tenant, &service_id, request.force);
+            let outcome = self.remove_service(tenant, &service_id, request.force, now);
             RemovedService { service_id, err_message: message(outcome) }
         };
         Ok(RemoveServicesAnswer { services: request.service_ids.into_iter().map(remove).collect() })

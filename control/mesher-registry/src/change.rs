@@ -1,7 +1,12 @@
-//! What changed, told after the fact: the material for logs and, later, for watches.
+//! What changed, told after the fact: the material for logs and watches.
 //! It must not carry heartbeats: they change no record.
 
-use crate::Tenant;
+use std::sync::Arc;
+
+use mesher_model::{Instance, Microservice};
+
+use crate::edit::Place;
+use crate::identity::describe;
 
 /// What kind of change it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +16,12 @@ pub enum ChangeKind {
     ServiceCreated,
     /// The properties of a service were replaced.
     ServiceChanged,
+    /// The contracts of a service are other than before.
+    SchemasChanged,
+    /// The tags of a service are other than before.
+    TagsChanged,
+    /// A service calls other services than before.
+    DependenciesChanged,
     /// A version of a service is gone, with its instances.
     ServiceRemoved,
     /// An instance is new.
@@ -40,29 +51,28 @@ pub struct Change {
     pub service_id: String,
     /// Id of the instance; empty where a service changed.
     pub instance_id: String,
+    /// The service, as it is now or, where it is gone, was.
+    pub record: Arc<Microservice>,
+    /// The instance, as it is now or, where it is gone, was; `None` where a service changed.
+    pub instance: Option<Arc<Instance>>,
 }
 
 impl Change {
-    pub(crate) fn new(
-        kind: ChangeKind,
-        revision: u64,
-        tenant: Tenant<'_>,
-        service: String,
-        id: &str,
-    ) -> Self {
+    pub(crate) fn new(kind: ChangeKind, revision: u64, place: &Place, record: Arc<Microservice>) -> Self {
         Self {
             kind,
             revision,
-            domain: tenant.domain().to_owned(),
-            project: tenant.project().to_owned(),
-            service,
-            service_id: id.to_owned(),
+            domain: (*place.domain).to_owned(),
+            project: (*place.project).to_owned(),
+            service: describe(&record),
+            service_id: (*place.service).to_owned(),
             instance_id: String::new(),
+            record,
+            instance: None,
         }
     }
 
-    pub(crate) fn of_instance(mut self, id: &str) -> Self {
-        id.clone_into(&mut self.instance_id);
-        self
+    pub(crate) fn of_instance(self, instance: Arc<Instance>) -> Self {
+        Self { instance_id: instance.instance_id.clone(), instance: Some(instance), ..self }
     }
 }

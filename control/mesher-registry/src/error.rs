@@ -49,6 +49,15 @@ pub enum RegistryError {
     /// The service still has instances.
     #[error("Can not delete the service deployed instance(s).")]
     ServiceHasInstances,
+    /// Other services call the service.
+    #[error("Can not delete this service, other service rely it.")]
+    ServiceIsNeeded,
+    /// The service has no text of this contract.
+    #[error("schema ref not found.")]
+    SchemaAbsent,
+    /// The service carries no such tag.
+    #[error("Tag {0:?} does not exist, please add one first.")]
+    TagAbsent(String),
     /// No such instance, or its lease ran out.
     #[error("leaseId not exist, instance not exist")]
     InstanceAbsent,
@@ -87,6 +96,9 @@ impl RegistryError {
             | Self::IdentityAbsent(_) => ErrorCode::ServiceNotExists,
             Self::VersionAbsent(_) => ErrorCode::VersionNotExists,
             Self::ServiceHasInstances => ErrorCode::ServiceHasInstances,
+            Self::ServiceIsNeeded => ErrorCode::ConsumersDepend,
+            Self::SchemaAbsent => ErrorCode::SchemaNotExists,
+            Self::TagAbsent(_) => ErrorCode::TagNotExists,
             Self::InstanceAbsent => ErrorCode::InstanceNotExists,
             Self::QuotaUsedUp { .. } => ErrorCode::NotEnoughQuota,
             Self::OwnServiceGuarded => ErrorCode::Forbidden,

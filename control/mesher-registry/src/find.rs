@@ -3,13 +3,13 @@
 
 use std::fmt;
 
-use mesher_model::Instance;
+use mesher_model::{Instance, Microservice};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::identity::{describe, index_key};
 use crate::own::{self, is_shared};
-use crate::record::{InstanceRecord, ServiceRecord};
-use crate::{Registry, RegistryError, Tenant, validate};
+use crate::record::{InstanceRecord, ServiceRecord, may_cross_apps};
+use crate::{ProviderName, Registry, RegistryError, Tenant, validate};
 
 /// Asks for the instances of a service.
 #[derive(Debug, Clone, Copy, Default)]
@@ -56,6 +56,7 @@ impl Serialize for ResultRevision {
 pub struct Found<'a> {
     revision: ResultRevision,
     services: Vec<&'a ServiceRecord>,
+    unrecorded: Option<ProviderName>,
 }
 
 impl<'a> Found<'a> {
@@ -64,13 +65,30 @@ impl<'a> Found<'a> {
         let mixed = services
             .iter()
             .fold(mix(epoch), |so_far, record| mix(mix(so_far ^ record.number).wrapping_add(record.changed)));
-        Self { revision: ResultRevision(mixed), services }
+        Self { revision: ResultRevision(mixed), services, unrecorded: None }
     }
 
     /// Its revision.
     #[must_use]
     pub const fn revision(&self) -> ResultRevision {
         self.revision
+    }
+
+    /// Whom the caller calls by this look-up, where that is not recorded yet: pass it to [`Registry::depend`]. Once a
+    /// caller is known, a look-up only reads.
+    pub fn take_unrecorded(&mut self) -> Option<ProviderName> {
+        self.unrecorded.take()
+    }
+
+    /// How many bytes of JSON to make room for: more than an instance usually has.
+    #[must_use]
+    pub fn size_hint(&self) -> usize {
+        const USUAL_INSTANCE: usize = 512;
+        32 + USUAL_INSTANCE * self.services.iter().map(|record| record.instances.len()).sum::<usize>()
+    }
+
+    pub(crate) const fn list(&self) -> impl Serialize {
+        Instances(self)
     }
 
     /// The instances, of every status.
@@ -91,23 +109,41 @@ struct Instances<'a>(&'a Found<'a>);
 
 impl Serialize for Instances<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.instances())
+        let records = self.0.services.iter().flat_map(|record| record.instances());
+        serializer.collect_seq(records.map(InstanceRecord::json))
     }
 }
 
-/// One instance with the revision of a set that holds only it.
+/// One instance with the revision of a set that holds only it. It serializes as the instance.
 #[derive(Debug)]
 pub struct FoundInstance<'a> {
     /// Its revision.
     pub revision: ResultRevision,
-    /// The instance.
-    pub instance: &'a Instance,
+    record: &'a InstanceRecord,
 }
 
 impl<'a> FoundInstance<'a> {
     pub(crate) fn new(epoch: u64, service: &ServiceRecord, record: &'a InstanceRecord) -> Self {
         let mixed = mix(mix(mix(epoch) ^ service.number).wrapping_add(record.changed));
-        Self { revision: ResultRevision(mixed), instance: &record.instance }
+        Self { revision: ResultRevision(mixed), record }
+    }
+
+    /// What a heartbeat buys it; `None` for the registry's own.
+    #[must_use]
+    pub fn lease_term(&self) -> Option<std::time::Duration> {
+        self.record.lease.map(|lease| lease.term)
+    }
+
+    /// The instance.
+    #[must_use]
+    pub fn instance(&self) -> &'a Instance {
+        self.record.instance()
+    }
+}
+
+impl Serialize for FoundInstance<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.record.json().serialize(serializer)
     }
 }
 
@@ -138,9 +174,10 @@ impl Registry {
         if versions.is_empty() {
             return Err(absent(consumer, &request));
         }
-        // A service carries no tags yet, so whoever asks for one finds nothing.
-        versions.retain(|record| request.tags.is_empty() && may_see(tenant, consumer, record));
-        Ok(Found::new(self.epoch, versions))
+        versions.retain(|record| may_see(tenant, consumer, record));
+        let unrecorded = consumer.and_then(|consumer| unrecorded(tenant, consumer, versions.first()?));
+        versions.retain(|record| record.carries(request.tags));
+        Ok(Found { unrecorded, ..Found::new(self.epoch, versions) })
     }
 
     /// The caller, where it names itself.
@@ -181,19 +218,33 @@ impl Registry {
     }
 }
 
+/// The name that a look-up adds to those that its caller calls. None for shared services (recorded from the original).
+fn unrecorded(
+    tenant: Tenant<'_>,
+    consumer: &ServiceRecord,
+    provider: &ServiceRecord,
+) -> Option<ProviderName> {
+    let service = &*provider.service;
+    let is_known = consumer.calls(service) || is_shared(tenant, &service.app_id, &service.service_name);
+    (!is_known).then(|| ProviderName::of(service))
+}
+
 /// Whether `consumer` may see a service. Nobody in particular sees all.
 pub(crate) fn may_see(
     tenant: Tenant<'_>,
     consumer: Option<&ServiceRecord>,
     provider: &ServiceRecord,
 ) -> bool {
-    let Some(consumer) = consumer else { return true };
-    if is_shared(tenant, &provider.service.app_id, &provider.service.service_name) {
+    consumer.is_none_or(|consumer| is_visible(tenant, &consumer.service, &provider.service))
+}
+
+/// Whether one service may see another.
+pub(crate) fn is_visible(tenant: Tenant<'_>, consumer: &Microservice, provider: &Microservice) -> bool {
+    if is_shared(tenant, &provider.app_id, &provider.service_name) {
         return true;
     }
-    let is_same_app = consumer.service.app_id == provider.service.app_id;
-    let is_same_environment = consumer.service.environment == provider.service.environment;
-    is_same_environment && (is_same_app || provider.may_cross_apps())
+    let is_same_app = consumer.app_id == provider.app_id;
+    consumer.environment == provider.environment && (is_same_app || may_cross_apps(provider))
 }
 
 /// The refusal in the original's words: `Consumer[id][identity] find provider[key] failed, …`.

@@ -2,23 +2,19 @@
 //! It must not look one up by the name of its service; `find` does.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::Arc;
 
 use mesher_model::{HealthCheck, Instance};
 
 use crate::change::ChangeKind;
+use crate::edit::{Key, Place, Stored};
 use crate::find::{Found, FoundInstance, may_see};
-use crate::identity::describe;
-use crate::lease::Holder;
-use crate::record::{InstanceRecord, Lease, ServiceRecord};
+use crate::lease::{DEFAULT_INTERVAL, MIN_TIMES};
+use crate::record::{InstanceRecord, ServiceRecord};
 use crate::{Moment, Registry, RegistryError, Tenant, validate};
 
 /// Seconds between two heartbeats where the client wishes for fewer.
 const MIN_INTERVAL: i64 = 5;
-/// Heartbeats that may be missed where the client wishes for fewer.
-const MIN_TIMES: i64 = 3;
-/// Seconds between two heartbeats where the client states no wish, or one that is not acted on.
-const DEFAULT_INTERVAL: i64 = 30;
 
 impl Registry {
     /// Registers an instance and answers its id. An instance that is alive keeps its content; only its lease is
@@ -46,34 +42,22 @@ impl Registry {
             renew(known, now);
             return Ok(instance.instance_id);
         }
-        complete(&mut instance, &record.service.version, service_id, now);
+        complete(&mut instance, &record.service.version, &record.place.service, now);
         self.require_room_for_instance()?;
         if instance.instance_id.is_empty() {
             instance.instance_id = fresh_id();
         }
         let id = instance.instance_id.clone();
-        self.insert_instance(tenant, instance, now)?;
+        let place = self.record(tenant, service_id)?.place.clone();
+        self.write_instance(ChangeKind::InstanceRegistered, place, instance, now);
         Ok(id)
     }
 
-    fn insert_instance(
-        &mut self,
-        tenant: Tenant<'_>,
-        instance: Instance,
-        now: Moment,
-    ) -> Result<(), RegistryError> {
-        let holder = holder(tenant, &instance.service_id, &instance.instance_id);
-        let term = term(instance.health_check.as_ref());
-        let ends = now.monotonic.saturating_add(term);
-        let lease = Lease { number: self.next_number(), term, ends, queued: ends };
-        let record = self.record_mut(tenant, &holder.service)?;
-        let service = describe(&record.service);
-        let entry = InstanceRecord { instance, changed: 0, lease: Some(lease) };
-        record.instances.insert((*holder.instance).into(), entry);
-        self.count_instances(1);
-        self.enqueue(ends, lease.number, holder.clone());
-        self.instance_changed(ChangeKind::InstanceRegistered, &holder, service);
-        Ok(())
+    fn write_instance(&mut self, kind: ChangeKind, place: Place, instance: Instance, now: Moment) {
+        let id = Arc::from(instance.instance_id.as_str());
+        let value = Some(Stored::Instance(Arc::new(instance)));
+        self.write(Key::Instance(place.clone(), id), value.clone(), now);
+        self.tell_of_instance(kind, &place, value);
     }
 
     /// Renews the lease of an instance.
@@ -93,7 +77,8 @@ impl Registry {
         Ok(())
     }
 
-    /// Every instance of a service, as `consumer` may see them; an empty `consumer` sees all.
+    /// Every instance of a service, as `consumer` may see them; an empty `consumer` sees all. None where the service does
+    /// not carry all of `tags`, keys with commas between.
     ///
     /// # Errors
     /// [`RegistryError::ServiceAbsent`], also where the consumer may not see it, [`RegistryError::ConsumerAbsent`].
@@ -102,8 +87,11 @@ impl Registry {
         tenant: Tenant<'_>,
         service_id: &str,
         consumer: &str,
+        tags: &str,
     ) -> Result<Found<'_>, RegistryError> {
-        Ok(Found::new(self.epoch, vec![self.visible(tenant, service_id, consumer)?]))
+        let record = self.visible(tenant, service_id, consumer)?;
+        let services = if record.carries(tags) { vec![record] } else { Vec::new() };
+        Ok(Found::new(self.epoch, services))
     }
 
     /// One instance, as `consumer` may see it.
@@ -170,15 +158,48 @@ impl Registry {
         edit: impl FnOnce(&mut Instance) -> bool,
     ) -> Result<(), RegistryError> {
         self.require_foreign(service_id)?;
-        let record = self.record_mut(tenant, service_id)?;
-        let entry = record.instances.get_mut(instance_id).ok_or(RegistryError::InstanceAbsent)?;
-        if edit(&mut entry.instance) {
-            entry.instance.mod_timestamp = now.timestamp();
-            let service = describe(&record.service);
-            let holder = holder(tenant, service_id, instance_id);
-            self.instance_changed(ChangeKind::InstanceChanged, &holder, service);
+        let record = self.record(tenant, service_id)?;
+        let entry = record.instances.get(instance_id).ok_or(RegistryError::InstanceAbsent)?;
+        let mut instance = Instance::clone(&entry.instance);
+        if edit(&mut instance) {
+            instance.mod_timestamp = now.timestamp();
+            let place = record.place.clone();
+            self.write_instance(ChangeKind::InstanceChanged, place, instance, now);
         }
         Ok(())
+    }
+
+    /// Sets the status of every instance of the tenant that has all of these properties. Answers how many changed.
+    ///
+    /// # Errors
+    /// No property is named, or a word that names no status.
+    pub fn update_status_of_matching(
+        &mut self,
+        tenant: Tenant<'_>,
+        properties: &BTreeMap<String, String>,
+        status: &str,
+        now: Moment,
+    ) -> Result<usize, RegistryError> {
+        validate::status("UpdateInstanceStatusRequest.Status", status)?;
+        if properties.is_empty() {
+            return Err(RegistryError::InvalidRequest("Required matches with properties"));
+        }
+        let records = self.services(tenant, false);
+        let instances = records.flat_map(|record| record.instances().map(|entry| (&record.place, entry)));
+        let has_all = |instance: &Instance| {
+            properties.iter().all(|(key, value)| instance.properties.get(key) == Some(value))
+        };
+        let changing: Vec<(Place, Instance)> = instances
+            .filter(|(_, entry)| entry.instance.status != status && has_all(&entry.instance))
+            .map(|(place, entry)| (place.clone(), Instance::clone(&entry.instance)))
+            .collect();
+        let count = changing.len();
+        for (place, mut instance) in changing {
+            status.clone_into(&mut instance.status);
+            instance.mod_timestamp = now.timestamp();
+            self.write_instance(ChangeKind::InstanceChanged, place, instance, now);
+        }
+        Ok(count)
     }
 
     /// Takes an instance out at once.
@@ -190,17 +211,14 @@ impl Registry {
         tenant: Tenant<'_>,
         service_id: &str,
         instance_id: &str,
+        now: Moment,
     ) -> Result<(), RegistryError> {
         self.require_foreign(service_id)?;
-        let record = self.record_mut(tenant, service_id)?;
-        let entry = record.instances.remove(instance_id).ok_or(RegistryError::InstanceAbsent)?;
-        let service = describe(&record.service);
-        if let Some(lease) = entry.lease {
-            self.dequeue(lease.queued, lease.number);
-        }
-        self.count_instances(-1);
-        let holder = holder(tenant, service_id, instance_id);
-        self.instance_changed(ChangeKind::InstanceUnregistered, &holder, service);
+        let record = self.record(tenant, service_id)?;
+        let (id, _) = record.instances.get_key_value(instance_id).ok_or(RegistryError::InstanceAbsent)?;
+        let (place, id) = (record.place.clone(), Arc::clone(id));
+        let gone = self.write(Key::Instance(place.clone(), id), None, now);
+        self.tell_of_instance(ChangeKind::InstanceUnregistered, &place, gone);
         Ok(())
     }
 
@@ -213,15 +231,6 @@ impl Registry {
         let caller = self.consumer(tenant, consumer)?;
         let record = self.record(tenant, service_id)?;
         if may_see(tenant, caller, record) { Ok(record) } else { Err(RegistryError::ServiceAbsent) }
-    }
-}
-
-fn holder(tenant: Tenant<'_>, service_id: &str, instance_id: &str) -> Holder {
-    Holder {
-        domain: tenant.domain().into(),
-        project: tenant.project().into(),
-        service: service_id.into(),
-        instance: instance_id.into(),
     }
 }
 
@@ -242,14 +251,6 @@ fn complete(instance: &mut Instance, version: &str, service_id: &str, now: Momen
     } else {
         (check.interval, check.times) = (check.interval.max(MIN_INTERVAL), check.times.max(MIN_TIMES));
     }
-}
-
-/// Source: Service Center v4, lease: `interval × (times + 1)` seconds.
-fn term(check: Option<&HealthCheck>) -> Duration {
-    let (interval, times) =
-        check.map_or((DEFAULT_INTERVAL, MIN_TIMES), |check| (check.interval, check.times));
-    let seconds = interval.saturating_mul(times.saturating_add(1));
-    Duration::from_secs(seconds.unsigned_abs())
 }
 
 fn renew(instance: &mut InstanceRecord, now: Moment) {

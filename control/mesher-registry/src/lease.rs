@@ -1,25 +1,32 @@
-//! The queue of leases, soonest end first.
+//! The queue of leases, soonest end first, and how long a lease lasts.
 //! It must not be touched by a heartbeat: an entry that comes up too early is queued again instead.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Tenant;
+use mesher_model::HealthCheck;
+
+use crate::edit::Place;
+
+/// Heartbeats that may be missed where the client wishes for fewer.
+pub(crate) const MIN_TIMES: i64 = 3;
+/// Seconds between two heartbeats where the client states no wish, or one that is not acted on.
+pub(crate) const DEFAULT_INTERVAL: i64 = 30;
+
+/// Source: Service Center v4, lease: `interval × (times + 1)` seconds.
+pub(crate) fn term(check: Option<&HealthCheck>) -> Duration {
+    let (interval, times) =
+        check.map_or((DEFAULT_INTERVAL, MIN_TIMES), |check| (check.interval, check.times));
+    let seconds = interval.saturating_mul(times.saturating_add(1));
+    Duration::from_secs(seconds.unsigned_abs())
+}
 
 /// Whose lease it is.
 #[derive(Debug, Clone)]
 pub(crate) struct Holder {
-    pub(crate) domain: Arc<str>,
-    pub(crate) project: Arc<str>,
-    pub(crate) service: Arc<str>,
+    pub(crate) place: Place,
     pub(crate) instance: Arc<str>,
-}
-
-impl Holder {
-    pub(crate) fn tenant(&self) -> Tenant<'_> {
-        Tenant::of_record(&self.domain, &self.project)
-    }
 }
 
 /// Leases by the time under which they wait and their number. One entry per instance, so it is bounded as they are.

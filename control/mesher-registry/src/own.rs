@@ -59,6 +59,8 @@ impl Registry {
         self.register_instance(Tenant::DEFAULT, &service_id, instance, String::new, now)?;
         self.end_own_lease(&service_id, &own.instance_id);
         self.own = Some((service_id.into(), own.instance_id.into()));
+        // Each start registers the node anew: a store must not keep it.
+        self.edits.clear();
         Ok(())
     }
 
@@ -66,7 +68,7 @@ impl Registry {
         let Ok(record) = self.record_mut(Tenant::DEFAULT, service_id) else { return };
         let lease = record.instances.get_mut(instance_id).and_then(|instance| instance.lease.take());
         if let Some(lease) = lease {
-            self.dequeue(lease.queued, lease.number);
+            self.leases.remove(lease.queued, lease.number);
         }
     }
 

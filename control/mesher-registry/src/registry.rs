@@ -1,14 +1,18 @@
-//! The registry itself: tenants, counters, revisions and the end of leases.
+//! The registry itself: tenants, counters, revisions, and what it tells of its changes.
 //! It must not say what a call means; `services`, `instances`, `find` and `own` do, each for its part.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use mesher_model::Microservice;
+
 use crate::change::{Change, ChangeKind};
-use crate::identity::describe;
-use crate::lease::{Holder, Leases};
+use crate::edit::{Edit, Key, Place, Stored};
+use crate::expiry::Guard;
+use crate::lease::Leases;
 use crate::record::ServiceRecord;
 use crate::space::Space;
+use crate::store::Domains;
 use crate::{Moment, RegistryError, Tenant};
 
 /// How much the registry takes, over all tenants.
@@ -18,11 +22,13 @@ pub struct Limits {
     pub services: usize,
     /// Instances; 150,000 by default.
     pub instances: usize,
+    /// Bytes of all contracts; 256 MiB by default.
+    pub schema_bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { services: 50_000, instances: 150_000 }
+        Self { services: 50_000, instances: 150_000, schema_bytes: 256 * 1024 * 1024 }
     }
 }
 
@@ -33,12 +39,16 @@ pub struct Registry {
     pub(crate) epoch: u64,
     pub(crate) limits: Limits,
     pub(crate) own: Option<(Arc<str>, Arc<str>)>,
-    revision: u64,
-    numbers: u64,
-    service_count: usize,
-    instance_count: usize,
-    leases: Leases,
-    domains: HashMap<Box<str>, HashMap<Box<str>, Space>>,
+    pub(crate) revision: u64,
+    /// The last number given out: each service and each lease has its own.
+    pub(crate) numbers: u64,
+    pub(crate) service_count: usize,
+    pub(crate) instance_count: usize,
+    pub(crate) schema_bytes: usize,
+    pub(crate) leases: Leases,
+    pub(crate) guard: Guard,
+    pub(crate) domains: Domains,
+    pub(crate) edits: Vec<Edit>,
     changes: Vec<Change>,
 }
 
@@ -55,8 +65,11 @@ impl Registry {
             numbers: 0,
             service_count: 0,
             instance_count: 0,
+            schema_bytes: 0,
             leases: Leases::default(),
+            guard: Guard::default(),
             domains: HashMap::new(),
+            edits: Vec::new(),
             changes: Vec::new(),
         }
     }
@@ -84,36 +97,22 @@ impl Registry {
         spaces.flat_map(Space::services).filter(|record| !self.is_own(&record.service.service_id))
     }
 
+    /// Whether there is something to hand over.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        !self.changes.is_empty() || !self.edits.is_empty()
+    }
+
     /// Hands over what changed since the last call, oldest first. Call it after each call that can change
     /// something: until then the registry keeps the changes.
     pub fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)
     }
 
-    /// Removes every instance whose lease has ended by `now`. Costs one comparison when there is none; call it
-    /// before each other call, so that no answer holds an instance that is gone.
-    pub fn expire(&mut self, now: Moment) {
-        while let Some((number, holder)) = self.leases.pop_due(now.monotonic) {
-            let Some(record) =
-                self.space_mut(holder.tenant()).and_then(|space| space.get_mut(&holder.service))
-            else {
-                continue;
-            };
-            let Some(instance) = record.instances.get_mut(&*holder.instance) else { continue };
-            let Some(lease) = instance.lease.as_mut().filter(|lease| lease.number == number) else {
-                continue;
-            };
-            if lease.ends > now.monotonic {
-                lease.queued = lease.ends;
-                let at = lease.ends;
-                self.leases.push(at, number, holder);
-            } else {
-                record.instances.remove(&*holder.instance);
-                let service = describe(&record.service);
-                self.instance_count -= 1;
-                self.instance_changed(ChangeKind::InstanceExpired, &holder, service);
-            }
-        }
+    /// Hands over which records changed since the last call, oldest first: what a store must keep. Call it where
+    /// [`Self::take_changes`] is called.
+    pub fn take_edits(&mut self) -> Vec<Edit> {
+        std::mem::take(&mut self.edits)
     }
 
     pub(crate) fn is_own(&self, service_id: &str) -> bool {
@@ -122,10 +121,6 @@ impl Registry {
 
     pub(crate) fn space(&self, tenant: Tenant<'_>) -> Option<&Space> {
         self.domains.get(tenant.domain())?.get(tenant.project())
-    }
-
-    pub(crate) fn space_mut(&mut self, tenant: Tenant<'_>) -> Option<&mut Space> {
-        self.domains.get_mut(tenant.domain())?.get_mut(tenant.project())
     }
 
     pub(crate) fn record(
@@ -141,65 +136,40 @@ impl Registry {
         tenant: Tenant<'_>,
         service_id: &str,
     ) -> Result<&mut ServiceRecord, RegistryError> {
-        self.space_mut(tenant).and_then(|space| space.get_mut(service_id)).ok_or(RegistryError::ServiceAbsent)
+        let space = self.domains.get_mut(tenant.domain()).and_then(|space| space.get_mut(tenant.project()));
+        space.and_then(|space| space.get_mut(service_id)).ok_or(RegistryError::ServiceAbsent)
     }
 
-    /// A number that was never given out before.
-    pub(crate) fn next_number(&mut self) -> u64 {
-        self.numbers += 1;
-        self.numbers
+    /// Changes the record of a service, and tells of it.
+    pub(crate) fn write_service(&mut self, place: Place, service: Microservice, now: Moment) {
+        let service = Arc::new(service);
+        let value = Stored::Service(Arc::clone(&service));
+        let before = self.write(Key::Service(place.clone()), Some(value), now);
+        let kind = if before.is_some() { ChangeKind::ServiceChanged } else { ChangeKind::ServiceCreated };
+        self.tell(Change::new(kind, self.revision, &place, service));
     }
 
-    pub(crate) fn insert_record(&mut self, tenant: Tenant<'_>, mut record: ServiceRecord) {
-        let change = self.note(ChangeKind::ServiceCreated, tenant, &record);
-        record.changed = self.revision;
-        self.changes.push(change);
-        self.service_count += 1;
-        let projects = self.domains.entry(tenant.domain().into()).or_default();
-        projects.entry(tenant.project().into()).or_default().insert(record);
-    }
-
-    pub(crate) fn remove_record(&mut self, tenant: Tenant<'_>, service_id: &str) {
-        let Some(record) = self.space_mut(tenant).and_then(|space| space.remove(service_id)) else { return };
-        self.service_count -= 1;
-        self.instance_count -= record.instances.len();
-        for lease in record.instances.values().filter_map(|instance| instance.lease) {
-            self.leases.remove(lease.queued, lease.number);
-        }
-        let change = self.note(ChangeKind::ServiceRemoved, tenant, &record);
-        self.changes.push(change);
-        self.drop_space_if_empty(tenant);
-    }
-
-    pub(crate) fn service_changed(&mut self, tenant: Tenant<'_>, service_id: &str, is_visible: bool) {
-        let Ok(record) = self.record(tenant, service_id) else { return };
-        let change = Change::new(
-            ChangeKind::ServiceChanged,
-            self.revision + 1,
-            tenant,
-            describe(&record.service),
-            service_id,
-        );
-        self.revision += 1;
-        self.changes.push(change);
-        let revision = self.revision;
-        if let Ok(record) = self.record_mut(tenant, service_id)
-            && is_visible
-        {
-            record.changed = revision;
+    /// Changes a record that hangs on a service, and tells of the service.
+    pub(crate) fn write_part(&mut self, kind: ChangeKind, key: Key, value: Option<Stored>, now: Moment) {
+        let place = key.place().clone();
+        let service = self.record(place.tenant(), &place.service).map(|record| Arc::clone(&record.service));
+        let before = self.write(key, value.clone(), now);
+        if let (Ok(service), true) = (service, before != value) {
+            self.revision += 1;
+            self.tell(Change::new(kind, self.revision, &place, service));
         }
     }
 
-    pub(crate) fn enqueue(&mut self, at: std::time::Duration, number: u64, holder: Holder) {
-        self.leases.push(at, number, holder);
+    /// Tells of an instance as it is now or, where it is gone, was.
+    pub(crate) fn tell_of_instance(&mut self, kind: ChangeKind, place: &Place, instance: Option<Stored>) {
+        let Ok(record) = self.record(place.tenant(), &place.service) else { return };
+        let Some(Stored::Instance(instance)) = instance else { return };
+        let change = Change::new(kind, self.revision, place, Arc::clone(&record.service));
+        self.tell(change.of_instance(instance));
     }
 
-    pub(crate) fn dequeue(&mut self, at: std::time::Duration, number: u64) {
-        self.leases.remove(at, number);
-    }
-
-    pub(crate) fn count_instances(&mut self, more: isize) {
-        self.instance_count = self.instance_count.saturating_add_signed(more);
+    pub(crate) fn tell(&mut self, change: Change) {
+        self.changes.push(change);
     }
 
     /// Whether one more service fits.
@@ -219,35 +189,6 @@ impl Registry {
             Ok(())
         } else {
             Err(RegistryError::QuotaUsedUp { kind: "instances", limit })
-        }
-    }
-
-    /// Gives the change of an instance its revision and tells of it.
-    pub(crate) fn instance_changed(&mut self, kind: ChangeKind, holder: &Holder, service: String) {
-        self.revision += 1;
-        let revision = self.revision;
-        let change = Change::new(kind, revision, holder.tenant(), service, &holder.service);
-        self.changes.push(change.of_instance(&holder.instance));
-        if let Ok(record) = self.record_mut(holder.tenant(), &holder.service) {
-            record.changed = revision;
-            if let Some(instance) = record.instances.get_mut(&*holder.instance) {
-                instance.changed = revision;
-            }
-        }
-    }
-
-    fn note(&mut self, kind: ChangeKind, tenant: Tenant<'_>, record: &ServiceRecord) -> Change {
-        self.revision += 1;
-        Change::new(kind, self.revision, tenant, describe(&record.service), &record.service.service_id)
-    }
-
-    fn drop_space_if_empty(&mut self, tenant: Tenant<'_>) {
-        let Some(projects) = self.domains.get_mut(tenant.domain()) else { return };
-        if projects.get(tenant.project()).is_some_and(Space::is_empty) {
-            projects.remove(tenant.project());
-        }
-        if projects.is_empty() {
-            self.domains.remove(tenant.domain());
         }
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use mesher_model::Microservice;
 
+use crate::change::{Change, ChangeKind};
+use crate::edit::{Key, Place, Stored};
 use crate::identity::service_id;
 use crate::record::ServiceRecord;
 use crate::space::Space;
@@ -40,7 +42,7 @@ impl Registry {
         now: Moment,
     ) -> Result<String, RegistryError> {
         set_defaults(&mut service);
-        let version = validate::service(&service)?;
+        validate::service(&service)?;
         if let Some(space) = self.space(tenant)
             && let Some(known) = known_id(space, &service)?
         {
@@ -53,9 +55,7 @@ impl Registry {
         service.timestamp = now.timestamp();
         service.mod_timestamp.clone_from(&service.timestamp);
         let id = service.service_id.clone();
-        let number = self.next_number();
-        let record = ServiceRecord { service, version, number, changed: 0, instances: BTreeMap::new() };
-        self.insert_record(tenant, record);
+        self.write_service(Place::new(tenant, &id), service, now);
         Ok(id)
     }
 
@@ -109,6 +109,24 @@ impl Registry {
         records.filter(move |record| with_shared || !self.is_own(&record.service.service_id))
     }
 
+    /// Every version of the service that a record is one version of, itself among them.
+    #[must_use]
+    pub fn versions(&self, tenant: Tenant<'_>, record: &ServiceRecord) -> Vec<&ServiceRecord> {
+        let Microservice { environment, app_id, service_name, .. } = &*record.service;
+        self.space(tenant).map(|space| space.named(environment, app_id, service_name)).unwrap_or_default()
+    }
+
+    /// Every service of all projects of a tenant's domain, in no order.
+    pub(crate) fn services_of_domain(
+        &self,
+        tenant: Tenant<'_>,
+        with_shared: bool,
+    ) -> impl Iterator<Item = &ServiceRecord> {
+        let spaces = self.domains.get(tenant.domain()).into_iter().flat_map(|projects| projects.values());
+        let records = spaces.flat_map(Space::services);
+        records.filter(move |record| with_shared || !self.is_own(&record.service.service_id))
+    }
+
     /// Replaces all properties of a service.
     ///
     /// # Errors
@@ -121,35 +139,61 @@ impl Registry {
         now: Moment,
     ) -> Result<(), RegistryError> {
         self.require_foreign(service_id)?;
-        let record = self.record_mut(tenant, service_id)?;
-        let could_cross = record.may_cross_apps();
-        record.service.properties = properties;
-        record.service.mod_timestamp = now.timestamp();
-        let is_visible = could_cross != record.may_cross_apps();
-        self.service_changed(tenant, service_id, is_visible);
+        let record = self.record(tenant, service_id)?;
+        let mut service = Microservice::clone(&record.service);
+        service.properties = properties;
+        service.mod_timestamp = now.timestamp();
+        let place = record.place.clone();
+        self.write_service(place, service, now);
         Ok(())
     }
 
-    /// Removes a version of a service; with `force`, its instances go with it.
+    /// Removes a version of a service with all that hangs on it; without `force` only where nobody depends on it and no
+    /// instance is left.
     ///
     /// # Errors
-    /// [`RegistryError::ServiceAbsent`], [`RegistryError::ServiceHasInstances`] without `force`, and an attempt on
-    /// the registry's own.
+    /// [`RegistryError::ServiceAbsent`]; [`RegistryError::ServiceIsNeeded`] and [`RegistryError::ServiceHasInstances`]
+    /// without `force`; an attempt on the registry's own.
     pub fn remove_service(
         &mut self,
         tenant: Tenant<'_>,
         service_id: &str,
         force: bool,
+        now: Moment,
     ) -> Result<(), RegistryError> {
         if self.is_own(service_id) {
             return Err(RegistryError::OwnServiceKept);
         }
         let record = self.record(tenant, service_id)?;
+        let callers = self.space(tenant).map(|space| space.callers(&record.service)).unwrap_or_default();
+        if !force && callers.iter().any(|caller| caller.place.service != record.place.service) {
+            return Err(RegistryError::ServiceIsNeeded);
+        }
         if !force && !record.instances.is_empty() {
             return Err(RegistryError::ServiceHasInstances);
         }
-        self.remove_record(tenant, service_id);
+        let (place, service) = (record.place.clone(), std::sync::Arc::clone(&record.service));
+        self.remove_parts(&place, now);
+        self.write(Key::Service(place.clone()), None, now);
+        self.tell(Change::new(ChangeKind::ServiceRemoved, self.revision, &place, service));
         Ok(())
+    }
+
+    /// Removes what hangs on a service, record by record: whoever watches an instance learns that it is gone, and a
+    /// store drops no record by a rule of its own.
+    fn remove_parts(&mut self, place: &Place, now: Moment) {
+        let Ok(record) = self.record(place.tenant(), &place.service) else { return };
+        let schemas: Vec<_> = record.schemas.keys().cloned().collect();
+        let instances: Vec<_> = record.instances.keys().cloned().collect();
+        for id in instances {
+            let gone: Option<Stored> = self.write(Key::Instance(place.clone(), id), None, now);
+            self.tell_of_instance(ChangeKind::InstanceUnregistered, place, gone);
+        }
+        for id in schemas {
+            self.write(Key::Schema(place.clone(), id), None, now);
+        }
+        self.write(Key::Tags(place.clone()), None, now);
+        self.write(Key::Dependencies(place.clone()), None, now);
     }
 
     pub(crate) fn require_foreign(&self, service_id: &str) -> Result<(), RegistryError> {

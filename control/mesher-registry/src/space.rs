@@ -1,11 +1,13 @@
 //! The records of one tenant and the indexes that find them without a scan.
 //! It must not validate, count quotas or give out revisions.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use mesher_model::Microservice;
 
+use crate::ProviderName;
+use crate::edit::Place;
 use crate::identity::index_key;
 use crate::record::ServiceRecord;
 
@@ -13,14 +15,38 @@ use crate::record::ServiceRecord;
 type Index = HashMap<Box<str>, Vec<Arc<str>>>;
 
 /// The services of one tenant.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Space {
+    domain: Arc<str>,
+    project: Arc<str>,
     services: HashMap<Arc<str>, ServiceRecord>,
     names: Index,
     aliases: Index,
+    /// Ids of the services that call a name or an alias.
+    callers: HashMap<Box<str>, BTreeSet<Arc<str>>>,
 }
 
 impl Space {
+    pub(crate) fn new(place: &Place) -> Self {
+        Self {
+            domain: Arc::clone(&place.domain),
+            project: Arc::clone(&place.project),
+            services: HashMap::new(),
+            names: Index::new(),
+            aliases: Index::new(),
+            callers: HashMap::new(),
+        }
+    }
+
+    /// The place of one of its services. All places of one tenant share the names of the tenant.
+    pub(crate) fn place(&self, service: &Arc<str>) -> Place {
+        Place {
+            domain: Arc::clone(&self.domain),
+            project: Arc::clone(&self.project),
+            service: Arc::clone(service),
+        }
+    }
+
     pub(crate) fn get(&self, id: &str) -> Option<&ServiceRecord> {
         self.services.get(id)
     }
@@ -52,7 +78,7 @@ impl Space {
     }
 
     pub(crate) fn insert(&mut self, record: ServiceRecord) {
-        let id: Arc<str> = record.service.service_id.as_str().into();
+        let id = Arc::clone(&record.place.service);
         let keys = keys(&record.service);
         let version = record.version;
         self.services.insert(Arc::clone(&id), record);
@@ -66,6 +92,7 @@ impl Space {
     }
 
     pub(crate) fn remove(&mut self, id: &str) -> Option<ServiceRecord> {
+        self.set_providers(id, None);
         let record = self.services.remove(id)?;
         let keys = keys(&record.service);
         for (index, key) in [(&mut self.names, Some(keys.0)), (&mut self.aliases, keys.1)] {
@@ -77,6 +104,38 @@ impl Space {
             }
         }
         Some(record)
+    }
+
+    /// Says whom a service calls. Answers what was said before.
+    pub(crate) fn set_providers(
+        &mut self,
+        id: &str,
+        names: Option<Arc<Vec<ProviderName>>>,
+    ) -> Option<Arc<Vec<ProviderName>>> {
+        let record = self.services.get_mut(id)?;
+        let caller = Arc::clone(&record.place.service);
+        let before = std::mem::replace(&mut record.providers, names.clone());
+        for name in before.iter().flat_map(|names| names.iter()) {
+            let key = name.key();
+            let Some(callers) = self.callers.get_mut(&*key) else { continue };
+            callers.remove(&caller);
+            if callers.is_empty() {
+                self.callers.remove(&*key);
+            }
+        }
+        for name in names.iter().flat_map(|names| names.iter()) {
+            let callers = self.callers.entry(name.key().into_boxed_str()).or_default();
+            callers.insert(Arc::clone(&caller));
+        }
+        before
+    }
+
+    /// Every service that calls this one, by its name or its alias. In the order of their ids, each once.
+    pub(crate) fn callers(&self, provider: &Microservice) -> Vec<&ServiceRecord> {
+        let keys = keys(provider);
+        let ids = [Some(keys.0), keys.1].into_iter().flatten().filter_map(|key| self.callers.get(&*key));
+        let ids: BTreeSet<&Arc<str>> = ids.flatten().collect();
+        ids.into_iter().filter_map(|id| self.services.get(id)).collect()
     }
 }
 

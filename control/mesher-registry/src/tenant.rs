@@ -34,6 +34,12 @@ impl<'a> Tenant<'a> {
         Self { domain, project }
     }
 
+    /// Whether a service of this name is visible from every application and environment of the tenant.
+    #[must_use]
+    pub fn shares(self, app: &str, name: &str) -> bool {
+        crate::own::is_shared(self, app, name)
+    }
+
     /// Name of the domain.
     #[must_use]
     pub const fn domain(self) -> &'a str {

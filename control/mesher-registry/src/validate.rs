@@ -1,10 +1,12 @@
 //! The rules of every field that a client may write, as one table per record.
 //! It must not change a record: defaults are set before, by the caller.
 
+use mesher_model::query::ServiceKey;
 use mesher_model::{DataCenterInfo, HealthCheck, Instance, InstanceStatus, Microservice};
 
 use crate::grammar::{self, MAX_SHORT, has_length};
-use crate::{ExistenceRequest, FindRequest, RegistryError, Version};
+use crate::schemas::MAX_SCHEMAS;
+use crate::{ExistenceRequest, FindRequest, NewSchema, RegistryError, Version};
 
 /// The longest application name, in characters.
 const MAX_APP: usize = 160;
@@ -14,10 +16,10 @@ const MAX_NAME: usize = 128;
 const MAX_QUERY_NAME: usize = MAX_APP + 1 + MAX_NAME;
 /// The longest description, in characters.
 const MAX_DESCRIPTION: usize = 256;
-/// The most contracts of one service.
-const MAX_SCHEMAS: usize = 100;
 /// The longest id of a contract, in characters.
 const MAX_SCHEMA_ID: usize = 160;
+/// The longest digest of a contract, in characters.
+const MAX_SUMMARY: usize = 128;
 
 const NAME_RULE: &str =
     "Max: 128 (application 160, framework 64), letters, digits, _-. with a letter or digit at both ends";
@@ -66,11 +68,40 @@ fn service_lists(service: &Microservice) -> Result<(), RegistryError> {
     let count = service.schemas.len();
     require(count <= MAX_SCHEMAS, "MicroService.Schemas", &count.to_string(), "Max: 100 items")?;
     for id in &service.schemas {
-        let is_id = has_length(id, 1, MAX_SCHEMA_ID) && grammar::is_name(id);
-        require(is_id, "MicroService.Schemas", id, "Min: 1, Max: 160, letters, digits, _-.")?;
+        schema_id("MicroService.Schemas", id)?;
     }
     let is_complete = service.paths.iter().all(|path| !path.path.is_empty());
     require(is_complete, "ServicePath.Path", "", "Min: 1")
+}
+
+pub(crate) fn schema_id(field: &'static str, id: &str) -> Result<(), RegistryError> {
+    let is_id = has_length(id, 1, MAX_SCHEMA_ID) && grammar::is_name(id);
+    require(is_id, field, id, "Min: 1, Max: 160, letters, digits, _-.")
+}
+
+/// A contract as a client brings it; `request` names the call.
+pub(crate) fn schema(request: &'static str, schema: &NewSchema) -> Result<(), RegistryError> {
+    let NewSchema { id, schema, summary } = schema;
+    schema_id(request, id)?;
+    require(!schema.is_empty(), request, "", "schema, Min: 1")?;
+    let is_summary =
+        has_length(summary, 0, MAX_SUMMARY) && summary.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    require(is_summary, request, summary, "summary, Max: 128, letters and digits")
+}
+
+/// A key or a value of a tag.
+pub(crate) fn tag(field: &'static str, text: &str) -> Result<(), RegistryError> {
+    let is_tag = has_length(text, 1, MAX_SHORT)
+        && text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && grammar::is_token(text);
+    require(is_tag, field, text, "Max: 64, a letter, then letters, digits, _-.")
+}
+
+/// One end of a dependency.
+pub(crate) fn dependency(key: &ServiceKey) -> Result<(), RegistryError> {
+    environment("MicroServiceKey.Environment", &key.environment)?;
+    app("MicroServiceKey.AppId", &key.app_id)?;
+    query_name("MicroServiceKey.ServiceName", &key.service_name)
 }
 
 /// An instance as `POST …/instances` brings it, defaults set.

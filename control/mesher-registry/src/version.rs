@@ -6,7 +6,7 @@ use crate::{RegistryError, grammar};
 /// A version, ordered number by number; missing numbers are 0.
 ///
 /// Source: Service Center v4, `MicroService.version`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version([u16; 4]);
 
 /// The largest number in a version.

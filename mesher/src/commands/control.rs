@@ -2,37 +2,57 @@
 //! It must refuse what this release cannot do instead of ignoring it.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use mesher_control::{Server, Settings};
+use mesher_control::{AccessSettings, CertificateFiles, ControlError, Server, Settings, TlsSettings};
 
+use super::kept;
 use crate::cli;
 use crate::failure::{Misconfigured, answer};
 use crate::signals;
 
 /// Settings whose feature is not there yet.
-const NOT_BUILT: [(&str, &str); 4] = [
-    ("MESHER_DATA_DIR", "a durable store"),
-    ("MESHER_ETCD", "etcd as a store"),
-    ("MESHER_ROOT_PASSWORD", "access control"),
-    ("SC_INIT_ROOT_PASSWORD", "access control"),
-];
+const NOT_BUILT: [(&str, &str); 1] = [("MESHER_ETCD", "etcd as a store")];
+/// The password of `root` at the first start; the first that is set counts.
+const ROOT_PASSWORDS: [&str; 2] = ["MESHER_ROOT_PASSWORD", "SC_INIT_ROOT_PASSWORD"];
 
-/// Runs a control plane until a signal ends it.
+/// Runs a control plane until a signal ends it, or does what else is asked for.
 pub(crate) fn run(arguments: cli::Control) -> anyhow::Result<ExitCode> {
+    match &arguments.action {
+        Some(cli::ControlAction::Backup { file, data_dir: Some(folder), .. }) => {
+            return kept::backup_folder(file, folder);
+        }
+        Some(cli::ControlAction::Backup { file, control, .. }) => {
+            return kept::backup_running(file, control.as_deref());
+        }
+        Some(cli::ControlAction::Restore { file, data_dir }) => return kept::restore(file, data_dir),
+        None => {}
+    }
     refuse_what_is_not_built()?;
     let listen = address(&arguments)?;
+    let (access, tls) = (access()?, tls(&arguments)?);
+    let data_directory =
+        if arguments.in_memory { None } else { Some(kept::folder(arguments.data_dir.as_ref())?) };
     signals::leave_group_if(arguments.tied)?;
     mesher_net::worker::block_on(async {
-        let settings =
-            |listen| Settings { listen, extra_hosts: arguments.host.clone(), ..Settings::default() };
+        let settings = |listen| Settings {
+            listen,
+            extra_hosts: arguments.host.clone(),
+            access: access.clone(),
+            tls: tls.clone(),
+            data_directory: data_directory.clone(),
+            ..Settings::default()
+        };
         let server = match Server::bind(settings(listen)).await {
-            Err(_) if arguments.any_port => Server::bind(settings(SocketAddr::new(listen.ip(), 0))).await?,
-            server => server?,
+            Err(ControlError::AddressTaken(_)) if arguments.any_port => {
+                Server::bind(settings(SocketAddr::new(listen.ip(), 0))).await?
+            }
+            server => server.map_err(misconfigured)?,
         };
         let shutdown = signals::shutdown()?;
         if arguments.print_addresses {
-            answer(&serde_json::json!({"control": format!("http://{}", server.address())}).to_string());
+            answer(&serde_json::json!({"control": server.url()}).to_string());
         }
         tracing::info!(address = %server.address(), "control plane listening");
         server.serve(shutdown).await?;
@@ -52,16 +72,45 @@ fn address(arguments: &cli::Control) -> anyhow::Result<SocketAddr> {
 }
 
 fn refuse_what_is_not_built() -> Result<(), Misconfigured> {
-    let refused = |name: &str, feature: &str, remedy: &str| {
-        Err(Misconfigured(format!("{name}: this release does not have {feature} yet; {remedy}")))
-    };
-    for (name, feature) in NOT_BUILT {
-        if signals::variable(name).is_some() {
-            return refused(name, feature, "take the setting away");
-        }
-    }
+    let given = NOT_BUILT.iter().find(|(name, _)| signals::variable(name).is_some());
+    let Some((name, feature)) = given else { return Ok(()) };
+    let remedy = "take the setting away";
+    Err(Misconfigured(format!("{name}: this release does not have {feature} yet; {remedy}")))
+}
+
+/// Access control, where it is switched on.
+fn access() -> Result<Option<AccessSettings>, Misconfigured> {
     match signals::variable("MESHER_ACCESS_CONTROL").as_deref() {
-        None | Some("off") => Ok(()),
-        Some(_) => refused("MESHER_ACCESS_CONTROL", "access control", "set it to off"),
+        None | Some("off") => Ok(None),
+        Some("on") => {
+            let root_password = ROOT_PASSWORDS.iter().find_map(|name| signals::variable(name));
+            Ok(Some(AccessSettings { root_password }))
+        }
+        Some(other) => Err(Misconfigured(format!("MESHER_ACCESS_CONTROL: {other:?} is neither on nor off"))),
+    }
+}
+
+/// TLS, where certificate and key are named.
+fn tls(arguments: &cli::Control) -> Result<Option<TlsSettings>, Misconfigured> {
+    let named = |flag: &Option<PathBuf>, variable: &str| {
+        flag.clone().or_else(|| signals::variable(variable).map(PathBuf::from))
+    };
+    let certificate = named(&arguments.tls_cert, "MESHER_CONTROL_TLS_CERT");
+    let key = named(&arguments.tls_key, "MESHER_CONTROL_TLS_KEY");
+    match (certificate, key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some(TlsSettings::new(CertificateFiles { certificate, key }))),
+        (Some(_), None) => Err(Misconfigured("--tls-cert wants --tls-key FILE beside it".to_owned())),
+        (None, Some(_)) => Err(Misconfigured("--tls-key wants --tls-cert FILE beside it".to_owned())),
+    }
+}
+
+/// What a setting is to blame for, with the setting that mends it.
+fn misconfigured(error: ControlError) -> anyhow::Error {
+    match error {
+        ControlError::RootPassword(_) => Misconfigured(format!("MESHER_ROOT_PASSWORD: {error}")).into(),
+        ControlError::Store(_) => Misconfigured(format!("--data-dir: {error}")).into(),
+        ControlError::Tls(_) => Misconfigured(format!("--tls-cert, --tls-key: {error}")).into(),
+        other => other.into(),
     }
 }

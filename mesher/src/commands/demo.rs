@@ -93,6 +93,12 @@ impl Mesh {
         let begun = Instant::now();
         let mut command = children::own_command()?;
         command.args(["control", "--tied", "--any-port", "--print-addresses"]).env("MESHER_LOG", log_level());
+        match &arguments.data_dir {
+            Some(folder) => command.arg("--data-dir").arg(folder),
+            None => command.arg("--in-memory"),
+        };
+        // The demo is for whoever sits here; its parts have no accounts.
+        command.env("MESHER_ACCESS_CONTROL", "off");
         let (child, address) = children::start_announcing::<ControlAddress>(&mut command)
             .await
             .context("the control plane did not start")?;

@@ -3,18 +3,20 @@
 
 use std::process::ExitCode;
 
+use std::path::Path;
+
 use anyhow::Context as _;
-use mesher_client::{Address, ControlClient, Tenancy};
+use mesher_client::{Address, ControlClient, Credentials, Tenancy};
 use mesher_model::mesh::{InstanceRow, ProxyRow, ServiceRow};
 use serde::Serialize;
 
 use crate::cli::{self, Form, Kind};
-use crate::failure::answer;
+use crate::failure::{Misconfigured, answer};
 use crate::{signals, table};
 
 /// Prints one kind of thing.
 pub(crate) fn run(arguments: &cli::Get) -> anyhow::Result<ExitCode> {
-    let client = client(&arguments.output)?;
+    let client = client(arguments.output.control.as_deref())?;
     let form = arguments.output.form;
     let name = arguments.name.as_deref();
     let is_named = |service: &str| name.is_none_or(|name| name == service);
@@ -41,12 +43,35 @@ pub(crate) fn run(arguments: &cli::Get) -> anyhow::Result<ExitCode> {
     })?
 }
 
-fn client(output: &cli::Output) -> anyhow::Result<ControlClient> {
-    let given = output.control.clone().or_else(|| signals::variable("MESHER_CONTROL"));
+/// A client of the control plane at this address, or at the one that the environment names.
+pub(super) fn client(address: Option<&str>) -> anyhow::Result<ControlClient> {
+    let given = address.map(str::to_owned).or_else(|| signals::variable("MESHER_CONTROL"));
     let text = given.unwrap_or_else(|| "http://127.0.0.1:30100".to_owned());
     let address: Address =
         text.parse().context("the address of the control plane (--control, MESHER_CONTROL)")?;
-    Ok(ControlClient::new(vec![address], Tenancy::default()))
+    let authority = signals::variable("MESHER_CONTROL_CA");
+    let client = ControlClient::new(
+        vec![address],
+        Tenancy::default(),
+        credentials()?,
+        authority.as_deref().map(Path::new),
+    );
+    client.map_err(|error| Misconfigured(format!("MESHER_CONTROL_CA: {error}")).into())
+}
+
+/// What the control plane knows the caller by: a token, or an account and a file with its password.
+fn credentials() -> Result<Credentials, Misconfigured> {
+    let variables = ["MESHER_CONTROL_TOKEN", "MESHER_CONTROL_ACCOUNT", "MESHER_CONTROL_PASSWORD_FILE"];
+    match variables.map(signals::variable) {
+        [None, None, None] => Ok(Credentials::None),
+        [Some(token), None, None] => Ok(Credentials::Token(token)),
+        [None, Some(name), Some(file)] => Ok(Credentials::Account { name, password_file: file.into() }),
+        _ => {
+            let rule =
+                "set MESHER_CONTROL_TOKEN alone, or MESHER_CONTROL_ACCOUNT with MESHER_CONTROL_PASSWORD_FILE";
+            Err(Misconfigured(rule.to_owned()))
+        }
+    }
 }
 
 fn print<T: Serialize>(

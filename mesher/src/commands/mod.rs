@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod control;
 pub(crate) mod demo;
 pub(crate) mod get;
+mod kept;
 pub(crate) mod proxy;
 pub(crate) mod run;
 pub(crate) mod sample;

@@ -38,6 +38,12 @@ pub fn leave_terminal_group() -> io::Result<()> {
     Ok(rustix::process::setpgid(None, None)?)
 }
 
+/// Whether this process may do everything.
+#[must_use]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// Asks the child with this id to end (SIGTERM).
 ///
 /// # Errors

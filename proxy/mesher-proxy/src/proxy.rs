@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use mesher_client::{ControlClient, Tenancy};
+use mesher_client::{ControlClient, Credentials, Tenancy, TlsError};
 use mesher_codec::field::MESHER_VIA;
 use mesher_model::mesh::ProxyRow;
 use mesher_net::{BindError, Doorway, worker};
@@ -68,6 +68,9 @@ pub enum ProxyError {
     /// The place of the running proxy cannot be taken, or this one's cannot be offered.
     #[error("MESHER_HANDOVER: {0}")]
     Handover(#[from] HandoverError),
+    /// The registry's certificate cannot be checked.
+    #[error("MESHER_REGISTRY_CA: {0}")]
+    Authority(#[from] TlsError),
     /// The system gave no thread or no event queue.
     #[error("cannot start a worker: {0}")]
     Worker(std::io::Error),
@@ -206,15 +209,14 @@ impl Proxy {
 
     /// Starts everything that takes no connection and tells nobody of this proxy.
     fn start(&self, taken: Option<&Taken>) -> Result<Parts, ProxyError> {
+        // What can fail comes before the threads.
+        let client = self.client()?;
         let (lookups, asked) = mpsc::channel(LOOKUPS_WAITING_MAX);
         let fresh = || uuid::Uuid::new_v4().simple().to_string();
         let instance_id = taken.map_or_else(fresh, |taken| taken.heritage.instance_id.clone());
         let shared = Arc::new(self.shared(&instance_id, lookups));
         let (orders, workers) = threads::start(&shared)?;
         let status = Arc::new(Status::new(&shared, instance_id, self.addresses().clone(), orders));
-        let own = &self.bootstrap.identity;
-        let tenancy = Tenancy { domain: own.domain.clone(), project: own.project.clone() };
-        let client = ControlClient::new(self.bootstrap.registry.clone(), tenancy);
         let (is_up, application) = watch::channel(self.bootstrap.ports.is_empty());
         let (local, local_endpoints) = mpsc::channel(4);
         let (questions, questioned) = mpsc::channel(1);
@@ -236,6 +238,19 @@ impl Proxy {
             is_outdated: false,
         };
         Ok(Parts { shared, status, registration, client, questions, workers })
+    }
+
+    fn client(&self) -> Result<ControlClient, ProxyError> {
+        let Bootstrap { identity, registry, credentials, registry_authority, .. } = &self.bootstrap;
+        let tenancy = Tenancy { domain: identity.domain.clone(), project: identity.project.clone() };
+        let is_open = registry.iter().any(|address| !address.is_secure() && !address.is_loopback());
+        if is_open && *credentials != Credentials::None {
+            tracing::warn!(
+                "passwords and tokens reach the registry without TLS; use https:// in MESHER_REGISTRY"
+            );
+        }
+        let authority = registry_authority.as_deref();
+        Ok(ControlClient::new(registry.clone(), tenancy, credentials.clone(), authority)?)
     }
 
     /// Begins to take connections, and to hear who wants to take over; in the place of the running proxy where there is

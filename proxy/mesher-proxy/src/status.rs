@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use mesher_client::ClientError;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::bootstrap::Bootstrap;
@@ -75,11 +76,20 @@ pub(crate) struct Status {
     state: AtomicU8,
     has_new_state: Notify,
     is_doubted: Notify,
-    registry_trouble: Mutex<Option<(Instant, String)>>,
+    registry_trouble: Mutex<Option<Trouble>>,
     registry_requests: Mutex<BTreeMap<&'static str, u64>>,
     orders: Vec<mpsc::UnboundedSender<Order>>,
     drain: watch::Sender<bool>,
     has_drained: watch::Sender<bool>,
+}
+
+/// Why the registry cannot be asked.
+#[derive(Debug)]
+struct Trouble {
+    since: Instant,
+    reason: String,
+    /// It answers, and refuses this proxy.
+    is_unwelcome: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -147,24 +157,36 @@ impl Status {
         self.is_doubted.notified().await;
     }
 
-    /// The registry does not answer. Told once for each outage.
-    pub(crate) fn registry_is_away(&self, reason: &str) {
+    /// The registry does not answer, or refuses this proxy. Told once for each outage, and again where the one becomes
+    /// the other.
+    pub(crate) fn registry_is_away(&self, error: &ClientError) {
         let mut trouble = lock(&self.registry_trouble);
-        if trouble.is_none() {
-            tracing::warn!(reason, "the registry is away; serving with what is known");
-            *trouble = Some((Instant::now(), reason.to_owned()));
+        let is_unwelcome = error.is_unwelcome();
+        let was = trouble.as_ref().map(|trouble| trouble.is_unwelcome);
+        if was == Some(is_unwelcome) {
+            return;
         }
+        let reason = if is_unwelcome {
+            tracing::error!(%error, "the registry refuses this proxy; check MESHER_REGISTRY_ACCOUNT and its password, or MESHER_REGISTRY_TOKEN_FILE. Serving with what is known");
+            format!("it refuses this proxy: {error}")
+        } else {
+            tracing::warn!(reason = %error, "the registry is away; serving with what is known");
+            error.to_string()
+        };
+        let since = trouble.as_ref().map_or_else(Instant::now, |trouble| trouble.since);
+        *trouble = Some(Trouble { since, reason, is_unwelcome });
     }
 
     pub(crate) fn registry_is_there(&self) {
-        if let Some((since, _)) = lock(&self.registry_trouble).take() {
+        if let Some(Trouble { since, .. }) = lock(&self.registry_trouble).take() {
             tracing::info!(seconds = since.elapsed().as_secs(), "the registry is back");
         }
     }
 
     /// Since when, and why, the registry is away.
     pub(crate) fn registry_trouble(&self) -> Option<(Duration, String)> {
-        lock(&self.registry_trouble).as_ref().map(|(since, reason)| (since.elapsed(), reason.clone()))
+        let trouble = lock(&self.registry_trouble);
+        trouble.as_ref().map(|trouble| (trouble.since.elapsed(), trouble.reason.clone()))
     }
 
     pub(crate) fn count_registry_request(&self, result: &'static str) {

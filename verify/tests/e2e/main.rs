@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failure of the system is a failure of the test")]
 
+mod access;
 mod activation;
 mod call;
 mod command;
@@ -26,5 +27,6 @@ mod start;
 mod stop;
 mod streaming;
 mod tcp;
+mod tls;
 mod transfer;
 mod upgrade;

@@ -87,7 +87,7 @@ fn a_taken_port_is_named_with_its_setting() {
         ended.errors
     );
 
-    let ended = Process::run(&mut binary::command(&["control", "--listen", &address]));
+    let ended = Process::run(&mut binary::command(&["control", "--in-memory", "--listen", &address]));
     assert_eq!(ended.code, Some(1), "{}", ended.errors);
     assert!(ended.errors.contains(&address), "{}", ended.errors);
 }

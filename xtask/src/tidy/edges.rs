@@ -10,7 +10,8 @@ const RULE: &str = "edge";
 /// parser is fuzzed where it stands.
 const EDGES: &[(&str, &[&str])] = &[
     ("mesher-model", &[]),
-    ("mesher-client", &["mesher-model"]),
+    ("mesher-tls", &[]),
+    ("mesher-client", &["mesher-model", "mesher-tls"]),
     ("mesher-codec", &[]),
     ("mesher-traffic", &["mesher-model"]),
     ("mesher-net", &[]),
@@ -18,9 +19,18 @@ const EDGES: &[(&str, &[&str])] = &[
     ("mesher-store", &[]),
     ("mesher-registry", &["mesher-store", "mesher-model"]),
     ("mesher-config", &["mesher-store", "mesher-model"]),
+    ("mesher-access", &["mesher-model"]),
     (
         "mesher-control",
-        &["mesher-registry", "mesher-config", "mesher-store", "mesher-traffic", "mesher-model"],
+        &[
+            "mesher-access",
+            "mesher-registry",
+            "mesher-config",
+            "mesher-store",
+            "mesher-tls",
+            "mesher-traffic",
+            "mesher-model",
+        ],
     ),
     ("mesher-samples", &[]),
     ("xtask", &[]),

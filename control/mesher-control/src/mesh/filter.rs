@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
+use mesher_access::Scope;
 use mesher_model::DOMAIN_HEADER;
 use mesher_registry::Tenant;
 
@@ -30,6 +31,8 @@ pub(crate) struct Filter {
     pub(crate) limit: usize,
     /// The key after which the page begins.
     pub(crate) after: Option<String>,
+    /// What the caller's permission reaches; everything when absent.
+    scope: Option<Scope>,
 }
 
 impl FromRequestParts<Arc<Control>> for Filter {
@@ -50,6 +53,7 @@ impl FromRequestParts<Arc<Control>> for Filter {
             part: get("q").unwrap_or_default().to_lowercase(),
             limit: limit(get("limit"))?,
             after: after(get("next"))?,
+            scope: parts.extensions.get::<Scope>().cloned(),
         };
         Tenant::new(&filter.domain, &filter.project)
             .map_err(|error| MeshRefused(400, "bad_tenant", error.to_string()))?;
@@ -75,6 +79,11 @@ impl Filter {
     pub(crate) fn tenant(&self) -> Tenant<'_> {
         // Checked when the filter was read.
         Tenant::new(&self.domain, &self.project).unwrap_or(Tenant::DEFAULT)
+    }
+
+    /// Whether the caller may see a service.
+    pub(crate) fn sees(&self, env: &str, app: &str, service: &str) -> bool {
+        self.scope.as_ref().is_none_or(|scope| scope.admits(env, app, service))
     }
 
     /// Whether application and environment are asked for.

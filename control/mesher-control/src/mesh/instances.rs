@@ -13,10 +13,11 @@ use crate::{answer, rows};
 
 /// `GET /mesher/v1/instances?service=`
 pub(super) async fn list(State(control): State<Arc<Control>>, filter: Filter) -> Response {
-    let page = control.with_registry(|registry, now| {
+    let page = control.look(|registry, now| {
         let records = registry.services(filter.tenant(), false).filter(|record| {
             let service = record.service();
-            filter.admits_place(&service.app_id, &service.environment)
+            filter.sees(&service.environment, &service.app_id, &service.service_name)
+                && filter.admits_place(&service.app_id, &service.environment)
                 && filter.admits_name(&service.service_name)
                 && filter.admits_version(&service.version)
                 && filter.service.as_ref().is_none_or(|name| *name == service.service_name)

@@ -1,6 +1,7 @@
 //! The API of `/mesher/v1`, for the page, the command and programs: map of its routes.
 //! It must not hold logic.
 
+mod backup;
 mod filter;
 mod instances;
 pub(crate) mod listing;
@@ -17,6 +18,7 @@ use crate::control::Control;
 
 pub(crate) fn routes() -> Router<Arc<Control>> {
     let mesh = Router::new()
+        .route("/backup", get(backup::download))
         .route("/services", get(services::list))
         .route("/services/{app}/{name}", get(services::read_one))
         .route("/instances", get(instances::list))

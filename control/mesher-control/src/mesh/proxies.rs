@@ -25,7 +25,8 @@ const MAX_ANNOUNCEMENT: usize = 8 * 1024;
 pub(super) async fn list(State(control): State<Arc<Control>>, filter: Filter) -> Response {
     let (keyed, now) = control.with_proxies(|proxies, now| {
         let admitted = proxies.recent(now).filter(|(row, _)| {
-            filter.admits_place(&row.app, &row.env)
+            filter.sees(&row.env, &row.app, &row.service)
+                && filter.admits_place(&row.app, &row.env)
                 && filter.admits_name(&row.service)
                 && filter.admits_version(&row.version)
                 && filter.service.as_ref().is_none_or(|name| *name == row.service)
@@ -36,7 +37,7 @@ pub(super) async fn list(State(control): State<Arc<Control>>, filter: Filter) ->
         });
         (keyed.collect(), now)
     });
-    let revision = control.with_registry(|registry, _| registry.revision());
+    let revision = control.look(|registry, _| registry.revision());
     answer::json(&listing::page(keyed, &filter, revision, now))
 }
 

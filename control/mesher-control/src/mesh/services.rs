@@ -15,7 +15,7 @@ use crate::{answer, rows};
 
 /// `GET /mesher/v1/services`
 pub(super) async fn list(State(control): State<Arc<Control>>, filter: Filter) -> Response {
-    let page = control.with_registry(|registry, now| {
+    let page = control.look(|registry, now| {
         let keyed = rows::services(registry.services(filter.tenant(), false)).into_iter();
         let keyed = keyed.filter(|row| admits(&filter, row));
         let keyed = keyed.map(|row| (listing::key(&[&row.app, &row.env, &row.name]), row)).collect();
@@ -25,7 +25,8 @@ pub(super) async fn list(State(control): State<Arc<Control>>, filter: Filter) ->
 }
 
 fn admits(filter: &Filter, row: &ServiceRow) -> bool {
-    filter.admits_place(&row.app, &row.env)
+    filter.sees(&row.env, &row.app, &row.name)
+        && filter.admits_place(&row.app, &row.env)
         && filter.admits_name(&row.name)
         && row.versions.iter().any(|version| filter.admits_version(version))
 }
@@ -36,10 +37,11 @@ pub(super) async fn read_one(
     Place((app, name)): Place<(String, String)>,
     filter: Filter,
 ) -> Response {
-    let detail = control.with_registry(|registry, now| {
+    let detail = control.look(|registry, now| {
         let mut of_name = registry.services(filter.tenant(), false).filter(|record| {
             let service = record.service();
-            service.app_id == app
+            filter.sees(&service.environment, &service.app_id, &service.service_name)
+                && service.app_id == app
                 && service.service_name == name
                 && filter.env.as_ref().is_none_or(|env| *env == service.environment)
         });

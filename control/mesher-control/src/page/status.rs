@@ -21,7 +21,7 @@ const NO_SERVICE: &str = "No service registered yet. Run mesher demo, or start a
 
 /// `GET /`
 pub(super) async fn show(State(control): State<Arc<Control>>) -> Response {
-    let (services, instances, revision) = control.with_registry(|registry, now| {
+    let (services, instances, revision) = control.look(|registry, now| {
         let records = || registry.services(Tenant::DEFAULT, false);
         let services = rows::services(records());
         let instances: Vec<_> = records().flat_map(|record| rows::instances(record, now)).collect();

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
-use mesher_model::{CONSUMER_HEADER, DOMAIN_HEADER};
+use mesher_access::Scope;
+use mesher_model::{CONSUMER_HEADER, DOMAIN_HEADER, Microservice};
 use mesher_registry::{Moment, Registry, RegistryError, Tenant};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -22,6 +23,8 @@ struct Ids {
     project: String,
     service: String,
     instance: String,
+    schema: String,
+    tags: String,
 }
 
 /// One call.
@@ -32,6 +35,8 @@ pub(crate) struct Call {
     consumer: String,
     ids: Ids,
     query: Vec<(String, String)>,
+    /// What of a list the caller's permission reaches; everything when absent.
+    scope: Option<Scope>,
 }
 
 impl FromRequestParts<Arc<Control>> for Call {
@@ -49,6 +54,7 @@ impl FromRequestParts<Arc<Control>> for Call {
             consumer: header(parts, CONSUMER_HEADER)?,
             ids,
             query,
+            scope: parts.extensions.get::<Scope>().cloned(),
         })
     }
 }
@@ -63,12 +69,27 @@ fn header(parts: &Parts, name: &'static str) -> Result<String, Refused> {
 
 impl Call {
     /// Runs `act` on the registry in the name of the call's tenant.
-    pub(crate) fn run<T>(
+    /// Answered once what it changed is kept.
+    pub(crate) async fn run<T>(
         &self,
         act: impl FnOnce(&mut Registry, Tenant<'_>, Moment) -> Result<T, RegistryError>,
     ) -> Result<T, Refused> {
-        let tenant = Tenant::new(&self.domain, &self.ids.project)?;
-        Ok(self.control.with_registry(|registry, now| act(registry, tenant, now))?)
+        let tenant = self.tenant()?;
+        Ok(self.control.with_registry(|registry, now| act(registry, tenant, now)).await??)
+    }
+
+    /// Whether a list for this caller may show a service.
+    pub(crate) fn sees(&self, service: &Microservice) -> bool {
+        let Microservice { environment, app_id, service_name, .. } = service;
+        self.scope.as_ref().is_none_or(|scope| scope.admits(environment, app_id, service_name))
+    }
+
+    /// Renews the lease of the instance in the path. That changes no record, so nobody waits.
+    pub(crate) fn beat(&self) -> Result<(), Refused> {
+        let tenant = self.tenant()?;
+        Ok(self
+            .control
+            .renew(|registry, now| registry.heartbeat(tenant, self.service(), self.instance(), now))?)
     }
 
     /// Id of the service in the path.
@@ -81,6 +102,26 @@ impl Call {
         &self.ids.instance
     }
 
+    /// Id of the contract in the path.
+    pub(crate) fn schema(&self) -> &str {
+        &self.ids.schema
+    }
+
+    /// Keys of tags in the path, with commas between.
+    pub(crate) fn tags(&self) -> &str {
+        &self.ids.tags
+    }
+
+    /// What all calls share.
+    pub(crate) fn control(&self) -> &Arc<Control> {
+        &self.control
+    }
+
+    /// Whose records the call may see.
+    pub(crate) fn tenant(&self) -> Result<Tenant<'_>, Refused> {
+        Ok(Tenant::new(&self.domain, &self.ids.project)?)
+    }
+
     /// Id of the service that calls; empty where it says nothing.
     pub(crate) fn consumer(&self) -> &str {
         &self.consumer
@@ -89,6 +130,11 @@ impl Call {
     /// The first parameter of this name; empty where there is none.
     pub(crate) fn parameter(&self, name: &str) -> &str {
         self.query.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    /// Every parameter of this name.
+    pub(crate) fn parameters<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.query.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// A parameter that is true, false or absent; absent is false.

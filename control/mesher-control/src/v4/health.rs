@@ -32,10 +32,12 @@ struct Version {
 
 /// `GET /health`: the nodes of the registry. Go clients learn the other addresses from it.
 pub(super) async fn health(call: Call) -> Outcome {
-    let body = call.run(|registry, _, _| {
-        let instances: Vec<_> = registry.own_instances().map(|record| record.instance()).collect();
-        Ok((!instances.is_empty()).then(|| serde_json::to_vec(&Nodes { instances })))
-    })?;
+    let body = call
+        .run(|registry, _, _| {
+            let instances: Vec<_> = registry.own_instances().map(|record| record.instance()).collect();
+            Ok((!instances.is_empty()).then(|| serde_json::to_vec(&Nodes { instances })))
+        })
+        .await?;
     match body {
         Some(Ok(body)) => Ok(answer::raw_json(body)),
         Some(Err(error)) => Err(Refused::new(ErrorCode::Internal, &error.to_string())),

@@ -3,10 +3,10 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use mesher_model::REVISION_HEADER;
 use mesher_model::instance::{HeartbeatRequest, InstanceEnvelope, InstanceIdAnswer, PropertiesBody};
-use mesher_model::{Instance, REVISION_HEADER};
-use mesher_registry::{Found, ResultRevision};
-use serde::Serialize;
+use mesher_registry::{Found, FoundInstance, ResultRevision};
+use serde::{Deserialize, Serialize};
 
 use super::Outcome;
 use super::call::{Call, read};
@@ -20,24 +20,35 @@ const MAX_HEARTBEATS: usize = 2 * 1024 * 1024;
 
 #[derive(Serialize)]
 struct One<'a> {
-    instance: &'a Instance,
+    instance: &'a FoundInstance<'a>,
+}
+
+/// Body of `PUT /instances/status`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct StatusOfMatching {
+    matches: PropertiesBody,
+    status: String,
 }
 
 /// `POST /microservices/{service}/instances`
 pub(super) async fn register(call: Call, body: Body) -> Outcome {
     let InstanceEnvelope { instance } = read(body, MAX_INSTANCE).await?;
-    let instance_id = call.run(|registry, tenant, now| {
-        registry.register_instance(tenant, call.service(), instance, own::fresh_id, now)
-    })?;
+    let instance_id = call
+        .run(|registry, tenant, now| {
+            registry.register_instance(tenant, call.service(), instance, own::fresh_id, now)
+        })
+        .await?;
     Ok(answer::json(&InstanceIdAnswer { instance_id }))
 }
 
 /// `GET /microservices/{service}/instances`
 pub(super) async fn list(call: Call) -> Outcome {
     call.run(|registry, tenant, _| {
-        let found = registry.instances(tenant, call.service(), call.consumer())?;
+        let found = registry.instances(tenant, call.service(), call.consumer(), call.parameter("tags"))?;
         Ok(found_or_unchanged(&found, call.parameter("rev")))
     })
+    .await
 }
 
 /// `GET /microservices/{service}/instances/{instance}`
@@ -47,26 +58,30 @@ pub(super) async fn read_one(call: Call) -> Outcome {
         if found.revision.is(call.parameter("rev")) {
             return Ok(unchanged(found.revision));
         }
-        Ok(revised(found.revision, answer::json(&One { instance: found.instance })))
+        Ok(revised(found.revision, answer::json(&One { instance: &found })))
     })
+    .await
 }
 
 /// `DELETE /microservices/{service}/instances/{instance}`
 pub(super) async fn unregister(call: Call) -> Outcome {
-    call.run(|registry, tenant, _| registry.unregister_instance(tenant, call.service(), call.instance()))?;
+    call.run(|registry, tenant, now| {
+        registry.unregister_instance(tenant, call.service(), call.instance(), now)
+    })
+    .await?;
     Ok(answer::empty())
 }
 
 /// `PUT /microservices/{service}/instances/{instance}/heartbeat`
 pub(super) async fn heartbeat(call: Call) -> Outcome {
-    call.run(|registry, tenant, now| registry.heartbeat(tenant, call.service(), call.instance(), now))?;
+    call.beat()?;
     Ok(answer::empty())
 }
 
 /// `PUT /heartbeats`
 pub(super) async fn heartbeats(call: Call, body: Body) -> Outcome {
     let HeartbeatRequest { instances } = read(body, MAX_HEARTBEATS).await?;
-    let beaten = call.run(|registry, tenant, now| registry.heartbeats(tenant, instances, now))?;
+    let beaten = call.run(|registry, tenant, now| registry.heartbeats(tenant, instances, now)).await?;
     Ok(answer::json(&beaten))
 }
 
@@ -75,7 +90,18 @@ pub(super) async fn update_status(call: Call) -> Outcome {
     let status = call.parameter("value");
     call.run(|registry, tenant, now| {
         registry.update_status(tenant, call.service(), call.instance(), status, now)
-    })?;
+    })
+    .await?;
+    Ok(answer::empty())
+}
+
+/// `PUT /instances/status`: of every instance with these properties.
+pub(super) async fn update_status_of_matching(call: Call, body: Body) -> Outcome {
+    let StatusOfMatching { matches, status } = read(body, MAX_INSTANCE).await?;
+    call.run(|registry, tenant, now| {
+        registry.update_status_of_matching(tenant, &matches.properties, &status, now)
+    })
+    .await?;
     Ok(answer::empty())
 }
 
@@ -85,7 +111,8 @@ pub(super) async fn update_properties(call: Call, body: Body) -> Outcome {
     let PropertiesBody { properties } = read(body, MAX_INSTANCE.max(MAX_PROPERTIES)).await?;
     call.run(|registry, tenant, now| {
         registry.update_properties(tenant, call.service(), call.instance(), properties, now)
-    })?;
+    })
+    .await?;
     Ok(answer::empty())
 }
 
@@ -94,7 +121,7 @@ pub(super) fn found_or_unchanged(found: &Found<'_>, known: &str) -> Response {
     if found.revision().is(known) {
         return unchanged(found.revision());
     }
-    revised(found.revision(), answer::json(found))
+    revised(found.revision(), answer::json_of_size(found.size_hint(), found))
 }
 
 fn unchanged(revision: ResultRevision) -> Response {

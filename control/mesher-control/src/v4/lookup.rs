@@ -22,10 +22,16 @@ pub(super) async fn find(call: Call) -> Outcome {
         service: call.parameter("serviceName"),
         tags: call.parameter("tags"),
     };
-    call.run(|registry, tenant, _| {
-        let found = registry.find(tenant, request)?;
-        Ok(found_or_unchanged(&found, call.parameter("rev")))
+    call.run(|registry, tenant, now| {
+        let mut found = registry.find(tenant, request)?;
+        let unrecorded = found.take_unrecorded();
+        let answer = found_or_unchanged(&found, call.parameter("rev"));
+        if let Some(provider) = unrecorded {
+            registry.depend(tenant, call.consumer(), provider, now);
+        }
+        Ok(answer)
     })
+    .await
 }
 
 /// `POST /instances/action?type=query`
@@ -36,8 +42,14 @@ pub(super) async fn batch_find(call: Call, body: Body) -> Outcome {
         return Err(Refused::invalid(format!("Invalid action: {action}")));
     }
     let request: BatchFind = read(body, MAX_BATCH).await?;
-    call.run(|registry, tenant, _| {
-        let found = registry.batch_find(tenant, call.consumer(), &request)?;
-        Ok(answer::json(&found))
+    call.run(|registry, tenant, now| {
+        let mut found = registry.batch_find(tenant, call.consumer(), &request)?;
+        let unrecorded = found.take_unrecorded();
+        let answer = answer::json(&found);
+        for provider in unrecorded {
+            registry.depend(tenant, call.consumer(), provider, now);
+        }
+        Ok(answer)
     })
+    .await
 }

@@ -2,10 +2,15 @@
 //! It must not hold logic, and none of its answers may hold `null`: two SDKs break on it.
 
 mod call;
+mod dependencies;
+mod governance;
 mod health;
 mod instances;
 mod lookup;
+mod schemas;
 mod services;
+mod tags;
+mod watch;
 
 use std::sync::Arc;
 
@@ -43,10 +48,39 @@ pub(crate) fn routes() -> Router<Arc<Control>> {
         .route(path!("/microservices/{service}/properties"), put(services::update_properties))
         .route(path!("/microservices/{service}/instances"), post(instances::register).get(instances::list))
         .route(ONE, get(instances::read_one).delete(instances::unregister))
-        .route(HEARTBEAT, put(instances::heartbeat))
+        .route(HEARTBEAT, put(instances::heartbeat).get(watch::heartbeat))
         .route(STATUS, put(instances::update_status))
         .route(PROPERTIES, put(instances::update_properties))
         .route(path!("/heartbeats"), put(instances::heartbeats))
         .route(path!("/instances"), get(lookup::find))
         .route(path!("/instances/action"), post(lookup::batch_find))
+        .route(path!("/instances/status"), put(instances::update_status_of_matching))
+        .merge(parts())
+        .merge(views())
+}
+
+/// What hangs on a service beside its instances.
+fn parts() -> Router<Arc<Control>> {
+    Router::new()
+        .route(path!("/microservices/{service}/schemas"), get(schemas::list).post(schemas::replace))
+        .route(
+            path!("/microservices/{service}/schemas/{schema}"),
+            get(schemas::read_one).put(schemas::put).delete(schemas::remove),
+        )
+        .route(path!("/microservices/{service}/tags"), get(tags::list).post(tags::replace))
+        .route(path!("/microservices/{service}/tags/{tags}"), put(tags::update).delete(tags::remove))
+        .route(path!("/dependencies"), post(dependencies::add).put(dependencies::replace))
+        .route(path!("/microservices/{service}/providers"), get(dependencies::providers))
+        .route(path!("/microservices/{service}/consumers"), get(dependencies::consumers))
+        .route(path!("/microservices/{service}/watcher"), get(watch::watch))
+}
+
+/// The governance views.
+fn views() -> Router<Arc<Control>> {
+    Router::new()
+        .route("/v4/{project}/govern/microservices", get(governance::list))
+        .route("/v4/{project}/govern/microservices/{service}", get(governance::read_one))
+        .route("/v4/{project}/govern/statistics", get(governance::statistics))
+        .route("/v4/{project}/govern/relations", get(governance::relations))
+        .route("/v4/{project}/govern/apps", get(governance::apps))
 }

@@ -36,7 +36,7 @@ struct Many<'a> {
 pub(super) async fn create(call: Call, body: Body) -> Outcome {
     let body: CreateBody = read(body, MAX_SERVICE).await?;
     let service = body.service.ok_or_else(|| Refused::invalid("Request body is empty"))?;
-    let service_id = call.run(|registry, tenant, now| registry.create_service(tenant, service, now))?;
+    let service_id = call.run(|registry, tenant, now| registry.create_service(tenant, service, now)).await?;
     Ok(answer::json(&ServiceIdAnswer { service_id }))
 }
 
@@ -44,15 +44,17 @@ pub(super) async fn create(call: Call, body: Body) -> Outcome {
 pub(super) async fn list(call: Call) -> Outcome {
     let with_shared = call.flag("withShared")?;
     call.run(|registry, tenant, _| {
-        let services = registry.services(tenant, with_shared).map(ServiceRecord::service).collect();
+        let services = registry.services(tenant, with_shared).map(ServiceRecord::service);
+        let services = services.filter(|service| call.sees(service)).collect();
         Ok(answer::json(&Many { services }))
     })
+    .await
 }
 
 /// `DELETE /microservices`
 pub(super) async fn remove_many(call: Call, body: Body) -> Outcome {
     let request: RemoveServices = read(body, MAX_SERVICE).await?;
-    let removed = call.run(|registry, tenant, _| registry.remove_services(tenant, request))?;
+    let removed = call.run(|registry, tenant, now| registry.remove_services(tenant, request, now)).await?;
     Ok(answer::json(&removed))
 }
 
@@ -62,12 +64,13 @@ pub(super) async fn read_one(call: Call) -> Outcome {
         let record = registry.service(tenant, call.service())?;
         Ok(answer::json(&One { service: record.service() }))
     })
+    .await
 }
 
 /// `DELETE /microservices/{service}`
 pub(super) async fn remove(call: Call) -> Outcome {
     let force = call.flag("force")?;
-    call.run(|registry, tenant, _| registry.remove_service(tenant, call.service(), force))?;
+    call.run(|registry, tenant, now| registry.remove_service(tenant, call.service(), force, now)).await?;
     Ok(answer::empty())
 }
 
@@ -76,15 +79,21 @@ pub(super) async fn update_properties(call: Call, body: Body) -> Outcome {
     let PropertiesBody { properties } = read(body, MAX_PROPERTIES).await?;
     call.run(|registry, tenant, now| {
         registry.update_service_properties(tenant, call.service(), properties, now)
-    })?;
+    })
+    .await?;
     Ok(answer::empty())
 }
 
-/// `GET /existence?type=microservice`
+/// `GET /existence`: of a version of a service, or of a contract.
 pub(super) async fn existence(call: Call) -> Outcome {
-    if call.parameter("type") != "microservice" {
-        return Err(Refused::invalid("Only micro-service can be used as type."));
+    match call.parameter("type") {
+        "microservice" => service_exists(&call).await,
+        "schema" => super::schemas::exists(&call).await,
+        _ => Err(Refused::invalid("Only micro-service and schema can be used as type.")),
     }
+}
+
+async fn service_exists(call: &Call) -> Outcome {
     let request = ExistenceRequest {
         environment: call.parameter("env"),
         app: call.parameter("appId"),
@@ -92,6 +101,6 @@ pub(super) async fn existence(call: Call) -> Outcome {
         version: call.parameter("version"),
     };
     let service_id =
-        call.run(|registry, tenant, _| registry.service_exists(tenant, request).map(str::to_owned))?;
+        call.run(|registry, tenant, _| registry.service_exists(tenant, request).map(str::to_owned)).await?;
     Ok(answer::json(&ServiceIdAnswer { service_id }))
 }

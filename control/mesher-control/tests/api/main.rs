@@ -7,10 +7,16 @@
     reason = "the lints' exception for tests does not reach the helpers of an integration suite"
 )]
 
+mod access;
+mod audit;
 mod bad_input;
 mod connections;
 mod find;
+mod kept;
 mod mesh;
 mod page;
 mod registry;
+mod rows;
 mod support;
+mod tls;
+mod watch;

@@ -97,14 +97,32 @@ impl Plane {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Answer {
+        let (head, body) = self.exchange(method, path, headers, body.into()).await;
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        Answer { status: head.status.as_u16(), headers: head.headers, text }
+    }
+
+    async fn exchange(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> (hyper::http::response::Parts, Bytes) {
         let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let answer = self.client.request(request.body(Full::new(body.into())).unwrap()).await.unwrap();
+        let answer = self.client.request(request.body(Full::new(body)).unwrap()).await.unwrap();
         let (head, body) = answer.into_parts();
-        let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
-        Answer { status: head.status.as_u16(), headers: head.headers, text }
+        (head, body.collect().await.unwrap().to_bytes())
+    }
+
+    /// A good answer that is no text.
+    pub(crate) async fn get_bytes(&self, path: &str) -> Bytes {
+        let (head, body) = self.exchange("GET", path, &[], Bytes::new()).await;
+        assert_eq!(head.status, 200);
+        body
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

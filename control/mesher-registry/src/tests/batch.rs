@@ -92,7 +92,7 @@ fn removals_have_mixed_results() {
     let empty = create(&mut registry, named("conf", "empty", "1.0.0"));
     let mut remove = |ids: &[&str], force| {
         let service_ids = ids.iter().map(|&id| id.to_owned()).collect();
-        registry.remove_services(Tenant::DEFAULT, RemoveServices { service_ids, force })
+        registry.remove_services(Tenant::DEFAULT, RemoveServices { service_ids, force }, at(0))
     };
     let answer = remove(&[&id, "nosuch", &empty], false).unwrap();
     let are_removed: Vec<_> = answer.services.iter().map(|result| result.err_message.is_empty()).collect();

@@ -77,7 +77,7 @@ fn another_application_is_seen_only_when_it_allows_it() {
     let id =
         registry.find(Tenant::DEFAULT, FindRequest { app: "other", service: "closed", ..Default::default() });
     let id = id.unwrap().instances().next().unwrap().service_id.clone();
-    assert_eq!(code(registry.instances(Tenant::DEFAULT, &id, &consumer)), ErrorCode::ServiceNotExists);
+    assert_eq!(code(registry.instances(Tenant::DEFAULT, &id, &consumer, "")), ErrorCode::ServiceNotExists);
     let before = find(&registry, &consumer, "other", "closed").unwrap().1;
     registry
         .update_service_properties(Tenant::DEFAULT, &id, pairs(&[("allowCrossApp", "true")]), at(1))
@@ -147,9 +147,9 @@ fn the_revision_follows_the_set_and_nothing_else() {
             }),
         ),
         ("add", true, Box::new(|it| drop(register(it, &id, "p3", at(1))))),
-        ("remove", true, Box::new(|it| it.unregister_instance(tenant, &id, "p3").unwrap())),
+        ("remove", true, Box::new(|it| it.unregister_instance(tenant, &id, "p3", at(0)).unwrap())),
         ("version", true, Box::new(|it| drop(create(it, named("conf", "prov", "3.0.0"))))),
-        ("force", true, Box::new(|it| it.remove_service(tenant, &id, true).unwrap())),
+        ("force", true, Box::new(|it| it.remove_service(tenant, &id, true, at(0)).unwrap())),
         ("made anew", true, Box::new(|it| drop(create(it, named("conf", "prov", "1.0.0"))))),
         ("expiry", true, Box::new(|it| it.expire(at(120)))),
     ];

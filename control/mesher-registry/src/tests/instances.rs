@@ -25,7 +25,7 @@ fn an_instance_gets_the_defaults_and_the_registrys_own_times() {
     let id =
         registry.register_instance(Tenant::DEFAULT, &service, brought, || "fresh".to_owned(), at(3)).unwrap();
     assert_eq!(id, "fresh");
-    let found = registry.instance(Tenant::DEFAULT, &service, &id, "").unwrap().instance;
+    let found = registry.instance(Tenant::DEFAULT, &service, &id, "").unwrap().instance();
     assert_eq!((found.status.as_str(), found.version.as_str()), ("UP", "1.0.0"));
     assert_eq!((found.timestamp.as_str(), found.mod_timestamp.as_str()), ("1700000003", "1700000003"));
     assert_eq!((&found.service_id, &found.health_check), (&service, &check("push", 30, 3)));
@@ -44,7 +44,7 @@ fn health_checks_are_raised_to_the_least() {
         let instance = Instance { health_check: asked.clone(), ..on_host("h1") };
         registry.register_instance(Tenant::DEFAULT, &service, instance, || "i".to_owned(), at(0)).unwrap();
         let found = registry.instance(Tenant::DEFAULT, &service, "i", "").unwrap();
-        assert_eq!(found.instance.health_check, kept, "{asked:?}");
+        assert_eq!(found.instance().health_check, kept, "{asked:?}");
     }
 }
 
@@ -62,7 +62,7 @@ fn a_living_instance_keeps_its_content() {
         assert_eq!(id, "fixed-id-000001");
     }
     let found = registry.instance(Tenant::DEFAULT, &service, "fixed-id-000001", "").unwrap();
-    assert_eq!(found.instance.endpoints, ["rest://127.0.0.1:8081"]);
+    assert_eq!(found.instance().endpoints, ["rest://127.0.0.1:8081"]);
     assert_eq!(registry.take_changes().len(), 1, "a renewal is no change");
 }
 
@@ -71,7 +71,7 @@ fn an_endpoint_may_be_registered_twice() {
     let (mut registry, service) = with_service();
     register(&mut registry, &service, "h1", at(0));
     register(&mut registry, &service, "h2", at(0));
-    assert_eq!(registry.instances(Tenant::DEFAULT, &service, "").unwrap().instances().count(), 2);
+    assert_eq!(registry.instances(Tenant::DEFAULT, &service, "", "").unwrap().instances().count(), 2);
 }
 
 #[test]
@@ -130,14 +130,14 @@ fn status_and_properties_change_the_record() {
     for status in ["UP", "DOWN", "STARTING", "TESTING", "OUTOFSERVICE"] {
         registry.update_status(Tenant::DEFAULT, &service, "h1", status, at(5)).unwrap();
         let found = registry.instance(Tenant::DEFAULT, &service, "h1", "").unwrap();
-        assert_eq!(found.instance.status, status);
+        assert_eq!(found.instance().status, status);
     }
     for status in ["NO", ""] {
         let refused = registry.update_status(Tenant::DEFAULT, &service, "h1", status, at(5));
         assert_eq!(code(refused), ErrorCode::InvalidParams);
     }
     registry.update_properties(Tenant::DEFAULT, &service, "h1", pairs(&[("p", "q")]), at(6)).unwrap();
-    let found = registry.instance(Tenant::DEFAULT, &service, "h1", "").unwrap().instance;
+    let found = registry.instance(Tenant::DEFAULT, &service, "h1", "").unwrap().instance();
     assert_eq!((&found.properties, found.mod_timestamp.as_str()), (&pairs(&[("p", "q")]), "1700000006"));
     let absent = registry.update_properties(Tenant::DEFAULT, &service, "nosuch", pairs(&[]), at(6));
     assert_eq!(code(absent), ErrorCode::InstanceNotExists);
@@ -147,9 +147,9 @@ fn status_and_properties_change_the_record() {
 fn an_unregistered_instance_is_gone_at_once() {
     let (mut registry, service) = with_service();
     register(&mut registry, &service, "h1", at(0));
-    registry.unregister_instance(Tenant::DEFAULT, &service, "h1").unwrap();
+    registry.unregister_instance(Tenant::DEFAULT, &service, "h1", at(0)).unwrap();
     let absent = ErrorCode::InstanceNotExists;
-    assert_eq!(code(registry.unregister_instance(Tenant::DEFAULT, &service, "h1")), absent);
+    assert_eq!(code(registry.unregister_instance(Tenant::DEFAULT, &service, "h1", at(0))), absent);
     assert_eq!(code(registry.instance(Tenant::DEFAULT, &service, "h1", "")), absent);
     assert_eq!(code(registry.heartbeat(Tenant::DEFAULT, &service, "h1", at(1))), absent);
     let kinds: Vec<_> = registry.take_changes().iter().map(|change| change.kind).collect();
@@ -158,12 +158,12 @@ fn an_unregistered_instance_is_gone_at_once() {
 
 #[test]
 fn the_quota_of_instances_holds() {
-    let mut registry = Registry::new(1, Limits { services: 1, instances: 1 });
+    let mut registry = Registry::new(1, Limits { services: 1, instances: 1, ..Limits::default() });
     let service = create(&mut registry, named("conf", "inst", "1.0.0"));
     register(&mut registry, &service, "h1", at(0));
     let refused =
         registry.register_instance(Tenant::DEFAULT, &service, on_host("h2"), || "i2".to_owned(), at(0));
     assert_eq!(code(refused), ErrorCode::NotEnoughQuota);
-    registry.unregister_instance(Tenant::DEFAULT, &service, "h1").unwrap();
+    registry.unregister_instance(Tenant::DEFAULT, &service, "h1", at(0)).unwrap();
     register(&mut registry, &service, "h2", at(0));
 }

@@ -2,11 +2,15 @@
 //! They must not wait: time is a value, and every expectation is what a client sees.
 
 mod batch;
+mod dependencies;
+mod edits;
 mod find;
 mod instances;
 mod leases;
 mod properties;
+mod schemas;
 mod services;
+mod tags;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -51,7 +51,7 @@ fn make(registry: &mut Registry, call: &Call, now: &mut u64) {
     registry.expire(at(*now));
     match *call {
         Call::Create(version) => drop(create(registry, named("conf", "prov", VERSIONS[version]))),
-        Call::Remove(version, force) => drop(registry.remove_service(tenant, &id(version), force)),
+        Call::Remove(version, force) => drop(registry.remove_service(tenant, &id(version), force, at(0))),
         Call::Register(version, host) => {
             let instance = Instance { instance_id: HOSTS[host].to_owned(), ..on_host(HOSTS[host]) };
             drop(registry.register_instance(tenant, &id(version), instance, String::new, at(*now)));
@@ -72,7 +72,7 @@ fn make(registry: &mut Registry, call: &Call, now: &mut u64) {
             drop(registry.update_service_properties(tenant, &id(version), new, at(*now)));
         }
         Call::Unregister(version, host) => {
-            drop(registry.unregister_instance(tenant, &id(version), HOSTS[host]));
+            drop(registry.unregister_instance(tenant, &id(version), HOSTS[host], at(*now)));
         }
         Call::Wait(seconds) => *now += seconds,
     }

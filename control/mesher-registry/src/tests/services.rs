@@ -183,11 +183,11 @@ fn removal_waits_for_instances_unless_forced() {
     let mut registry = registry();
     let id = create(&mut registry, named("conf", "svc", "1.0.0"));
     register(&mut registry, &id, "h1", at(0));
-    let refused = registry.remove_service(Tenant::DEFAULT, &id, false);
+    let refused = registry.remove_service(Tenant::DEFAULT, &id, false, at(0));
     assert_eq!(code(refused), ErrorCode::ServiceHasInstances);
-    registry.remove_service(Tenant::DEFAULT, &id, true).unwrap();
+    registry.remove_service(Tenant::DEFAULT, &id, true, at(0)).unwrap();
     assert_eq!(registry.instance_count(), 1, "only the registry's own is left");
-    assert_eq!(code(registry.remove_service(Tenant::DEFAULT, &id, true)), ErrorCode::ServiceNotExists);
+    assert_eq!(code(registry.remove_service(Tenant::DEFAULT, &id, true, at(0))), ErrorCode::ServiceNotExists);
     assert_eq!(create(&mut registry, named("conf", "svc", "1.0.0")), id, "the id is stable");
 }
 
@@ -198,11 +198,11 @@ fn the_own_service_is_hidden_from_lists_and_guarded() {
     assert_eq!(own.service_id, "7062417bf9ebd4c646bb23059003cea42180894a", "as the original's");
     assert_eq!(registry.services(Tenant::DEFAULT, false).count(), 0);
     assert_eq!(registry.services(Tenant::DEFAULT, true).count(), 1);
-    let removal = registry.remove_service(Tenant::DEFAULT, &own.service_id, true);
+    let removal = registry.remove_service(Tenant::DEFAULT, &own.service_id, true, at(0));
     assert_eq!(code(removal), ErrorCode::InvalidParams);
     let change = registry.update_service_properties(Tenant::DEFAULT, &own.service_id, pairs(&[]), at(0));
     assert_eq!(code(change), ErrorCode::Forbidden);
-    let removal = registry.unregister_instance(Tenant::DEFAULT, &own.service_id, &own.instance_id);
+    let removal = registry.unregister_instance(Tenant::DEFAULT, &own.service_id, &own.instance_id, at(0));
     assert_eq!(code(removal), ErrorCode::Forbidden);
 }
 
@@ -215,7 +215,7 @@ fn tenants_do_not_see_each_other() {
         let theirs = registry.create_service(tenant, named("conf", "svc", "1.0.0"), at(0)).unwrap();
         assert_ne!(theirs, id);
         assert_eq!(registry.services(tenant, false).count(), 1);
-        registry.remove_service(tenant, &theirs, false).unwrap();
+        registry.remove_service(tenant, &theirs, false, at(0)).unwrap();
     }
     for name in ["a/b", "a b", "a\n", &"d".repeat(129)] {
         assert_eq!(code(Tenant::new(name, "")), ErrorCode::InvalidParams, "{name:?}");
@@ -224,7 +224,7 @@ fn tenants_do_not_see_each_other() {
 
 #[test]
 fn the_quota_of_services_holds_over_all_tenants() {
-    let mut registry = Registry::new(1, Limits { services: 1, instances: 1 });
+    let mut registry = Registry::new(1, Limits { services: 1, instances: 1, ..Limits::default() });
     let id = create(&mut registry, named("conf", "a", "1.0.0"));
     let other = Tenant::new("other", "").unwrap();
     assert_eq!(
@@ -232,7 +232,7 @@ fn the_quota_of_services_holds_over_all_tenants() {
         ErrorCode::NotEnoughQuota
     );
     assert_eq!(create(&mut registry, named("conf", "a", "1.0.0")), id, "a known one needs no room");
-    registry.remove_service(Tenant::DEFAULT, &id, false).unwrap();
+    registry.remove_service(Tenant::DEFAULT, &id, false, at(0)).unwrap();
     registry.create_service(other, named("conf", "b", "1"), at(0)).unwrap();
 }
 

@@ -22,7 +22,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mesher_client::Address;
+use mesher_client::{Address, Credentials};
 use mesher_net::Fallback;
 
 pub use activation::Activation;
@@ -54,6 +54,10 @@ pub struct Bootstrap {
     pub ports: Vec<LocalPort>,
     /// Where the registry is; never empty.
     pub registry: Vec<Address>,
+    /// The authority of the registry's certificate; the system's when absent.
+    pub registry_authority: Option<PathBuf>,
+    /// What the registry knows this proxy by.
+    pub credentials: Credentials,
     /// Where calls of the local application are taken.
     pub outbound_listen: SocketAddr,
     /// Where calls for the local application are taken; derived from the advertised address when absent.
@@ -200,6 +204,8 @@ impl Bootstrap {
             },
             ports: reader.ports("ports"),
             registry: reader.registry("registry"),
+            registry_authority: reader.file("registry_ca"),
+            credentials: reader.credentials(),
             outbound_listen: reader
                 .address("outbound_listen", Some(OUTBOUND_DEFAULT))
                 .unwrap_or(values::UNSET),

@@ -94,7 +94,15 @@ fn every_name_of_a_built_setting_is_read() {
     for setting in SETTINGS {
         for name in std::iter::once(&setting.variable).chain(setting.aliases) {
             let base = [("MESHER_SERVICE", "default-name")];
-            let base: &[_] = if setting.key == "service" { &[] } else { &base };
+            // Half of an account is refused, so each half is tried with the other.
+            let account = [base[0], ("MESHER_REGISTRY_PASSWORD_FILE", "/p")];
+            let password = [base[0], ("MESHER_REGISTRY_ACCOUNT", "a")];
+            let base: &[_] = match setting.key {
+                "service" => &[],
+                "registry_account" => &account,
+                "registry_password_file" => &password,
+                _ => &base,
+            };
             let result = load("", &[base, &[(*name, value(setting.key))]].concat());
             match setting.state {
                 super::table::State::Built => {
@@ -132,7 +140,9 @@ fn bad_values_are_named_with_their_remedy() {
         ("MESHER_PORTS", "smtp:25", "is no protocol; write rest:8080 or tcp:5432"),
         ("SERVICE_PORTS", "rest:8080,grpc:9090", "does not speak grpc yet"),
         ("MESHER_PORTS", "8080,tcp:8080", "named twice"),
-        ("MESHER_REGISTRY", "https://r:1", "does not speak"),
+        ("MESHER_REGISTRY", "ftp://r:1", "no address"),
+        ("MESHER_REGISTRY_ACCOUNT", "a", "PASSWORD_FILE"),
+        ("MESHER_REGISTRY_PASSWORD_FILE", "/p", "REGISTRY_ACCOUNT"),
         ("CSE_REGISTRY_ADDR", "http://r:1/v4", "has a path"),
         ("MESHER_OUTBOUND_LISTEN", "30101", "HOST:PORT"),
         ("MESHER_OUTBOUND_LISTEN", "0.0.0.0:30101", "loopback address only"),

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mesher_client::Address;
+use mesher_client::{Address, Credentials};
 use mesher_net::Fallback;
 
 use super::activation::{self, Activation};
@@ -242,6 +242,35 @@ impl Reader {
             "any-port" => Ok(Fallback::AnyPort),
             _ => Err("one of fail, any-port".to_owned()),
         })
+    }
+
+    pub(super) fn file(&mut self, key: &str) -> Option<PathBuf> {
+        self.read(key, None, |text| Ok(Some(PathBuf::from(text))))
+    }
+
+    /// An account with its password, or a token: not both, and no half.
+    pub(super) fn credentials(&mut self) -> Credentials {
+        let name = self.values.contains_key("registry_account").then(|| self.name("registry_account", ""));
+        let (password_file, token_file) =
+            (self.file("registry_password_file"), self.file("registry_token_file"));
+        match (name, password_file, token_file) {
+            (None, None, None) => Credentials::None,
+            (Some(name), Some(password_file), None) => Credentials::Account { name, password_file },
+            (None, None, Some(file)) => Credentials::TokenFile(file),
+            (_, _, Some(_)) => self.half("registry_token_file", "name a token or an account, not both"),
+            (Some(_), None, None) => self
+                .half("registry_account", "MESHER_REGISTRY_PASSWORD_FILE must name a file with its password"),
+            (None, Some(_), None) => {
+                self.half("registry_password_file", "MESHER_REGISTRY_ACCOUNT must name the account")
+            }
+        }
+    }
+
+    fn half(&mut self, key: &str, message: &str) -> Credentials {
+        if let Some(Given { text, place, excerpt }) = self.values.get(key).cloned() {
+            self.problems.push(Problem { place, message: format!("{text:?}: {message}"), excerpt });
+        }
+        Credentials::None
     }
 
     pub(super) fn socket_path(&mut self, key: &str) -> Option<PathBuf> {

@@ -61,7 +61,7 @@ impl Fleet {
             Ok(answer) => answer,
             Err(error) => {
                 self.pause = (self.pause * 2).min(REFRESH_INTERVAL_MAX);
-                self.status.registry_is_away(&error.to_string());
+                self.status.registry_is_away(&error);
                 return;
             }
         };

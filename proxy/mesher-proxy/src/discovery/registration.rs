@@ -52,7 +52,7 @@ impl Registration {
                     self.keep_alive().await;
                 }
                 Err(error) => {
-                    self.status.registry_is_away(&error.to_string());
+                    self.status.registry_is_away(&error);
                     let jitter = Duration::from_millis(fastrand::u64(
                         0..=u64::try_from(pause.as_millis() / 2).unwrap_or(0),
                     ));
@@ -104,7 +104,7 @@ impl Registration {
                     tracing::info!("the registry does not know this instance any more; registering again");
                     return;
                 }
-                Err(error) => self.status.registry_is_away(&error.to_string()),
+                Err(error) => self.status.registry_is_away(&error),
             }
         }
     }

@@ -198,7 +198,8 @@ impl Engine {
             }
             self.send_due(now);
             // Under a load it never sleeps: a proxy would pay for waking it, and the more the slower it is itself.
-            let timeout = if matches!(self.pace, Pace::Once) { ROUND_MAX.min(end - now) } else { Duration::ZERO };
+            let timeout =
+                if matches!(self.pace, Pace::Once) { ROUND_MAX.min(end - now) } else { Duration::ZERO };
             self.poll.wait(Some(timeout), &mut ready)?;
             for event in ready.drain(..) {
                 self.handle(event)?;

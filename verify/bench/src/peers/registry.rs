@@ -28,7 +28,7 @@ impl Registry {
     /// Starts one, beside clients and backend: it is not what is measured.
     pub(crate) fn start(mesher: &Binary, folder: &Path) -> Result<Self> {
         let mut command = mesher.command();
-        command.args(["control", "--listen", "127.0.0.1:0", "--print-addresses"]);
+        command.args(["control", "--in-memory", "--listen", "127.0.0.1:0", "--print-addresses"]);
         let mut process = Child::start(&mut command, "control", GENERATOR, &folder.join("control.log"))?;
         let line: Value =
             serde_json::from_str(&process.first_line()?).context("the control plane printed no JSON")?;

@@ -1,0 +1,32 @@
+//! One record that changed, of whichever part of the control plane.
+//! It must not know what a record means.
+
+use std::borrow::Cow;
+
+/// Before the keys of the registry's records.
+pub(super) const REGISTRY: &str = "registry/";
+
+/// What a store keeps of a change, and what takes it back.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Edit {
+    Registry(mesher_registry::Edit),
+    Access(mesher_access::Edit),
+}
+
+impl Edit {
+    /// The record's key, without what stands before all keys.
+    pub(crate) fn key(&self) -> Cow<'_, str> {
+        match self {
+            Self::Registry(edit) => format!("{REGISTRY}{}", edit.key.to_path()).into(),
+            Self::Access(edit) => edit.key.as_str().into(),
+        }
+    }
+
+    /// The record as it is now, as JSON; `None`: it is gone. Records are plain data, of which serde can write all.
+    pub(super) fn after(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Registry(edit) => edit.after.as_ref().map(|record| record.to_json().unwrap_or_default()),
+            Self::Access(edit) => edit.after.as_ref().map(|record| record.to_string().into_bytes()),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Brings back what a store has kept.
+//! It must not pass over a record that it cannot read: a registry that forgets is worse than one that does not start.
+
+use mesher_registry::{Key, Moment, Registry, Stored};
+use mesher_store::{KeyRange, Store};
+use serde_json::Value;
+use tracing::{info, warn};
+
+use super::chain::{CHAIN, ROOT};
+use super::edit::REGISTRY;
+use crate::ControlError;
+
+/// What a store had beside the registry's records.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    /// The records of access control.
+    pub(crate) access: Vec<(String, Value)>,
+    /// Number of the last change.
+    pub(crate) last_link: u64,
+}
+
+/// Fills the registry from the store, each instance under one full lease.
+pub(crate) async fn load(
+    store: &Store,
+    registry: &mut Registry,
+    now: Moment,
+) -> Result<Loaded, ControlError> {
+    let (mut loaded, mut records) = (Loaded::default(), Vec::new());
+    for record in store.range(KeyRange::prefix(ROOT), None).await?.records {
+        let key = String::from_utf8_lossy(&record.key);
+        let path = key.strip_prefix(ROOT).unwrap_or_default();
+        if key == CHAIN {
+            let number = std::str::from_utf8(&record.value).ok().and_then(|text| text.parse().ok());
+            loaded.last_link = number.ok_or_else(|| bad(&key, "it is no number"))?;
+        } else if let Some(path) = path.strip_prefix(REGISTRY) {
+            records.push(parse(path, &record.value)?);
+        } else if path.starts_with("access/") {
+            let value =
+                serde_json::from_slice(&record.value).map_err(|error| bad(&key, &error.to_string()))?;
+            loaded.access.push((path.to_owned(), value));
+        } else {
+            return Err(bad(&key, "this release knows no such kind of record"));
+        }
+    }
+    // Services first, as their kind sorts first.
+    records.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let count = records.len();
+    for (key, value) in records {
+        if !registry.restore(&key, Some(value), now) {
+            warn!(key = key.to_path(), "a record without its service; it stays in the store");
+        }
+    }
+    info!(records = count, instances = registry.instance_count(), "the registry is loaded");
+    Ok(loaded)
+}
+
+fn parse(path: &str, value: &[u8]) -> Result<(Key, Stored), ControlError> {
+    let key = Key::parse(path).ok_or_else(|| bad(path, "its key is none of the registry's"))?;
+    let value = Stored::parse(&key, value).map_err(|error| bad(path, &error.to_string()))?;
+    Ok((key, value))
+}
+
+fn bad(key: &str, reason: &str) -> ControlError {
+    ControlError::BadRecord { key: key.to_owned(), reason: reason.to_owned() }
+}

@@ -1,0 +1,103 @@
+//! The way of changes into the store, and back out of memory where the store fails.
+//! It must look at the registry as requests do.
+
+use std::sync::Arc;
+
+use mesher_model::Microservice;
+use mesher_registry::{Moment, Registry, RegistryError, Tenant};
+use mesher_store::{Operation, Store, Transaction};
+
+use super::chain::CHAIN;
+use super::{Keep, NotKept, load, run};
+use crate::control::{Beginning, Control};
+use crate::{Clock, Settings};
+
+const LISTEN: std::net::SocketAddr =
+    std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 30_100);
+
+fn control(store: &Store) -> Arc<Control> {
+    let (keep, steps) = Keep::new(store.clone(), 0);
+    let registry = Registry::new(1, mesher_registry::Limits::default());
+    let beginning = Beginning { registry, access: Vec::new(), keep: Some(Arc::new(keep)) };
+    let control = Arc::new(Control::new(&Settings::default(), LISTEN, beginning).unwrap());
+    tokio::spawn(run(Arc::downgrade(&control), store.clone(), steps, 0));
+    control
+}
+
+fn service(name: &str) -> Microservice {
+    Microservice {
+        app_id: "shop".to_owned(),
+        service_name: name.to_owned(),
+        version: "1.0.0".to_owned(),
+        ..Microservice::default()
+    }
+}
+
+async fn create(control: &Control, name: &str) -> Result<Result<String, RegistryError>, NotKept> {
+    control.with_registry(|registry, now| registry.create_service(Tenant::DEFAULT, service(name), now)).await
+}
+
+fn count(control: &Control) -> usize {
+    control.look(|registry, _| registry.services(Tenant::DEFAULT, false).count())
+}
+
+#[tokio::test]
+async fn what_is_answered_is_in_the_store() {
+    let store = Store::in_memory(mesher_store::Clock::system()).unwrap();
+    let control = control(&store);
+    for name in ["one", "two", "three"] {
+        create(&control, name).await.unwrap().unwrap();
+    }
+    let mut registry = Registry::new(2, mesher_registry::Limits::default());
+    let loaded = load(&store, &mut registry, Moment::default()).await.unwrap();
+    assert_eq!(loaded.last_link, 3);
+    assert_eq!(registry.services(Tenant::DEFAULT, false).count(), 3);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_leaves_no_trace_in_memory() {
+    let store = Store::in_memory(mesher_store::Clock::system()).unwrap();
+    let control = control(&store);
+    create(&control, "one").await.unwrap().unwrap();
+    store.close().await;
+    let futures = ["two", "three", "four"].map(|name| create(&control, name));
+    let [two, three, four] = futures;
+    let outcomes = tokio::join!(two, three, four);
+    for outcome in [outcomes.0, outcomes.1, outcomes.2] {
+        assert!(matches!(outcome, Err(NotKept::TakenBack(_))), "{outcome:?}");
+    }
+    assert_eq!(count(&control), 1, "only what was kept is there");
+}
+
+#[tokio::test]
+async fn nothing_is_written_after_a_change_that_was_not() {
+    let store = Store::in_memory(mesher_store::Clock::system()).unwrap();
+    let control = control(&store);
+    create(&control, "one").await.unwrap().unwrap();
+    // Somebody else wrote: the next link does not fit, and nothing built on it may.
+    let foreign = Transaction::of([Operation::put(CHAIN, "77")]);
+    store.commit(foreign).await.unwrap();
+    let outcomes = tokio::join!(create(&control, "two"), create(&control, "three"));
+    assert!(outcomes.0.is_err() && outcomes.1.is_err(), "{outcomes:?}");
+    assert_eq!(count(&control), 1);
+    // Once the store is as it was left, changes go on.
+    store.commit(Transaction::of([Operation::put(CHAIN, "1")])).await.unwrap();
+    create(&control, "four").await.unwrap().unwrap();
+    assert_eq!(count(&control), 2);
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_stops_the_start() {
+    for (key, value) in [
+        (CHAIN, "no number"),
+        ("/mesher/registry/services/default/default/x", "{"),
+        ("/mesher/registry/nonsense/x", "{}"),
+        ("/mesher/future/x", "{}"),
+    ] {
+        let store = Store::in_memory(mesher_store::Clock::system()).unwrap();
+        store.commit(Transaction::of([Operation::put(key, value)])).await.unwrap();
+        let mut registry = Registry::new(1, mesher_registry::Limits::default());
+        let error = load(&store, &mut registry, Clock::system().now()).await.unwrap_err().to_string();
+        assert!(error.contains("cannot be read") && error.contains("backup"), "{key}: {error}");
+    }
+}

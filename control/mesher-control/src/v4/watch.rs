@@ -1,0 +1,79 @@
+//! Web sockets of the registry, as HTTP: the handshakes of `…/watcher` and `…/heartbeat`.
+//! It must not answer a handshake of a foreign page: whoever reads a watch reads the registry.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use mesher_model::ErrorCode;
+
+use super::Outcome;
+use super::call::Call;
+use crate::answer::{self, Refused};
+use crate::watch;
+
+/// Pings in one lease: one may be lost.
+const PINGS_OF_A_LEASE: u32 = 4;
+/// The shortest time between two pings.
+const MIN_PING: Duration = Duration::from_secs(1);
+/// The longest time between two pings. The original's value.
+const MAX_PING: Duration = Duration::from_secs(30);
+
+type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
+
+/// `GET /microservices/{service}/watcher`: a frame for each change of an instance that the service calls, or may.
+pub(super) async fn watch(call: Call, headers: HeaderMap, upgrade: Upgrade) -> Outcome {
+    let upgrade = open(&headers, upgrade)?;
+    let tenant = call.tenant()?;
+    let control = Arc::clone(call.control());
+    // The subscription begins before the look at the service: nothing is missed in between.
+    let Ok(subscription) = control.watchers.subscribe(tenant, call.service()) else { return Ok(full()) };
+    if call.run(|registry, tenant, _| registry.service(tenant, call.service()).map(|_| ())).await.is_err() {
+        return Ok(upgrade.on_upgrade(async move |socket| {
+            watch::tell_unknown_service(socket).await;
+            drop(subscription);
+        }));
+    }
+    let closing = control.watchers.closing();
+    Ok(upgrade.on_upgrade(async move |socket| {
+        if watch::stream(socket, subscription, closing).await {
+            control.metrics.watcher_cut();
+        }
+    }))
+}
+
+/// `GET /microservices/{service}/instances/{instance}/heartbeat`: each pong is a heartbeat.
+pub(super) async fn heartbeat(call: Call, headers: HeaderMap, upgrade: Upgrade) -> Outcome {
+    let upgrade = open(&headers, upgrade)?;
+    let control = Arc::clone(call.control());
+    let Ok(place) = control.watchers.place() else { return Ok(full()) };
+    let term = call
+        .run(|registry, tenant, _| {
+            registry.instance(tenant, call.service(), call.instance(), "").map(|found| found.lease_term())
+        })
+        .await;
+    let Ok(term) = term else {
+        return Ok(upgrade.on_upgrade(watch::end_unknown_instance));
+    };
+    let pause = term.map_or(MAX_PING, |term| (term / PINGS_OF_A_LEASE).clamp(MIN_PING, MAX_PING));
+    let closing = control.watchers.closing();
+    Ok(upgrade.on_upgrade(async move |socket| {
+        let renew = || call.beat().is_ok();
+        watch::beat(socket, pause, renew, closing).await;
+        drop(place);
+    }))
+}
+
+fn open(headers: &HeaderMap, upgrade: Upgrade) -> Result<WebSocketUpgrade, Refused> {
+    if !watch::is_own_page(headers) {
+        return Err(Refused::new(ErrorCode::Forbidden, "a page of another site may not read here"));
+    }
+    upgrade.map(watch::limit).map_err(|_| Refused::invalid("a WebSocket handshake is wanted here"))
+}
+
+fn full() -> Response {
+    answer::mesh_error(503, "too_many_watchers", "no place is left for another web socket; try again later")
+}

@@ -1,0 +1,13 @@
+//! Web sockets of the registry: events for those who watch, and heartbeats by pong.
+//! It must not hold logic: this is the map of the folder.
+
+mod event;
+mod hub;
+mod queue;
+mod socket;
+
+pub(crate) use hub::Watchers;
+pub(crate) use socket::{beat, end_unknown_instance, is_own_page, limit, stream, tell_unknown_service};
+
+#[cfg(test)]
+mod tests;

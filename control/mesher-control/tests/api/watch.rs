@@ -1,0 +1,255 @@
+//! Web sockets of the registry: who hears of what, how soon, and how each of them ends.
+//! They must not wait for time: it is the test's, or paused.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::Plane;
+
+const SERVICES: &str = "/v4/default/registry/microservices";
+const TEXT: u8 = 1;
+const CLOSE: u8 = 8;
+const PING: u8 = 9;
+const PONG: u8 = 10;
+
+/// A web socket client that reads and writes single frames (RFC 6455, 5.2).
+struct Socket(TcpStream);
+
+impl Socket {
+    /// Makes the handshake; answers the status, too.
+    async fn open(plane: &Plane, path: &str, headers: &str) -> (u16, Self) {
+        let mut stream = TcpStream::connect(plane.address).await.unwrap();
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n",
+            plane.address
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let head = String::from_utf8(head).unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), Self(stream))
+    }
+
+    async fn watch(plane: &Plane, service: &str) -> Self {
+        let (status, socket) = Self::open(plane, &format!("{SERVICES}/{service}/watcher"), "").await;
+        assert_eq!(status, 101);
+        socket
+    }
+
+    /// The next frame; `None` where the connection ends.
+    async fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
+        let opcode = self.0.read_u8().await.ok()? & 15;
+        let mut length = usize::from(self.0.read_u8().await.ok()? & 127);
+        if length == 126 {
+            length = usize::from(self.0.read_u16().await.ok()?);
+        }
+        let mut payload = vec![0; length];
+        self.0.read_exact(&mut payload).await.ok()?;
+        Some((opcode, payload))
+    }
+
+    /// The next event: action and host.
+    async fn event(&mut self) -> (String, String) {
+        let (opcode, payload) = self.frame().await.unwrap();
+        assert_eq!(opcode, TEXT);
+        let event: Value = serde_json::from_slice(&payload).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        (text(&event["action"]), text(&event["instance"]["hostName"]))
+    }
+
+    /// Sends a frame, masked with zeros.
+    async fn send(&mut self, opcode: u8, payload: &[u8]) {
+        let length = u8::try_from(payload.len()).unwrap();
+        let mut frame = vec![0x80 | opcode, 0x80 | length, 0, 0, 0, 0];
+        frame.extend_from_slice(payload);
+        self.0.write_all(&frame).await.unwrap();
+    }
+
+    /// Comes back once the server has read all that was sent before.
+    async fn settle(&mut self) {
+        self.send(PING, b"x").await;
+        while self.frame().await.unwrap().0 != PONG {}
+    }
+
+    /// The code of the close frame that comes next but for text, pings and pongs.
+    async fn close_code(&mut self) -> Option<u16> {
+        loop {
+            match self.frame().await? {
+                (CLOSE, payload) => return payload.first_chunk().map(|code| u16::from_be_bytes(*code)),
+                _ => continue,
+            }
+        }
+    }
+}
+
+/// A consumer that has looked a provider up; the ids of both.
+async fn pair(plane: &Plane) -> (String, String) {
+    let (consumer, provider) = (plane.service("cons", "1.0.0").await, plane.service("prov", "1.0.0").await);
+    find(plane, &consumer).await;
+    (consumer, provider)
+}
+
+async fn find(plane: &Plane, consumer: &str) {
+    let path = "/v4/default/registry/instances?appId=shop&serviceName=prov&version=0%2B";
+    assert_eq!(plane.send("GET", path, &[("x-consumerid", consumer)], "").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_watcher_hears_of_what_it_calls_and_of_nothing_else() {
+    let plane = Plane::start().await;
+    let (consumer, provider) = pair(&plane).await;
+    let other = plane.service("other", "1.0.0").await;
+    let mut socket = Socket::watch(&plane, &consumer).await;
+    plane.instance(&other, "hidden").await;
+    let id = plane.instance(&provider, "h1").await;
+    let instance = format!("{SERVICES}/{provider}/instances/{id}");
+    plane.put(&format!("{instance}/heartbeat"), "").await.assert_empty();
+    plane.put(&format!("{instance}/status?value=DOWN"), "").await.assert_empty();
+    plane.delete(&instance).await.assert_empty();
+    plane.instance(&provider, "h2").await;
+    plane.advance(20);
+    plane.get("/livez").await;
+    plane.get(SERVICES).await;
+    let mut heard = Vec::new();
+    for _ in 0..5 {
+        heard.push(socket.event().await);
+    }
+    let expected = [("CREATE", "h1"), ("UPDATE", "h1"), ("DELETE", "h1"), ("CREATE", "h2"), ("DELETE", "h2")];
+    assert_eq!(heard, expected.map(|(action, host)| (action.to_owned(), host.to_owned())));
+}
+
+#[tokio::test]
+async fn an_unknown_service_is_told_in_the_words_that_clients_look_for() {
+    let plane = Plane::start().await;
+    let mut socket = Socket::watch(&plane, "nosuch").await;
+    assert_eq!(socket.frame().await, Some((TEXT, b"service does not exist".to_vec())));
+    assert_eq!(socket.frame().await, None);
+}
+
+/// ST-10: events reach many watchers soon.
+#[tokio::test]
+async fn st_10_many_watchers_hear_within_a_moment() {
+    let plane = Plane::start().await;
+    let (consumer, provider) = pair(&plane).await;
+    let mut sockets = Vec::new();
+    for _ in 0..400 {
+        sockets.push(Socket::watch(&plane, &consumer).await);
+    }
+    let begun = Instant::now();
+    plane.instance(&provider, "h1").await;
+    for socket in &mut sockets {
+        assert_eq!(socket.event().await, ("CREATE".to_owned(), "h1".to_owned()));
+    }
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_slow_watcher_is_cut_off_and_the_quick_one_misses_nothing() {
+    let plane = Plane::start().await;
+    let (consumer, provider) = pair(&plane).await;
+    let mut slow = Socket::watch(&plane, &consumer).await;
+    let mut quick = Socket::watch(&plane, &consumer).await;
+    let filler = "x".repeat(2_900);
+    for number in 0..100 {
+        let body = json!({"instance": {
+            "hostName": format!("h{number}"), "properties": {"group": "all", "filler": filler},
+        }});
+        let path = format!("{SERVICES}/{provider}/instances");
+        assert_eq!(plane.post(&path, &body.to_string()).await.status, 200);
+        quick.event().await;
+    }
+    for turn in 0..120 {
+        let status = ["DOWN", "UP"][turn % 2];
+        let body = json!({"matches": {"properties": {"group": "all"}}, "status": status}).to_string();
+        plane.put("/v4/default/registry/instances/status", &body).await.assert_empty();
+        for _ in 0..100 {
+            assert_eq!(quick.event().await.0, "UPDATE");
+        }
+    }
+    // On a slow machine it took nothing for so long that it could not be told.
+    let code = slow.close_code().await;
+    assert!(matches!(code, Some(1013) | None), "it is told to connect again: {code:?}");
+    let metrics = plane.get("/metrics").await;
+    assert!(metrics.text.contains("mesher_control_watchers_cut_total 1"), "{}", metrics.text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_watcher_is_asked_and_then_let_go() {
+    let plane = Plane::start().await;
+    let (consumer, _) = pair(&plane).await;
+    let mut socket = Socket::watch(&plane, &consumer).await;
+    for _ in 0..3 {
+        assert_eq!(socket.frame().await, Some((PING, Vec::new())));
+    }
+    assert_eq!(socket.frame().await, None);
+}
+
+#[tokio::test]
+async fn a_client_that_talks_is_let_go() {
+    let plane = Plane::start().await;
+    let (consumer, _) = pair(&plane).await;
+    let mut socket = Socket::watch(&plane, &consumer).await;
+    socket.send(TEXT, &[b'x'; 64]).await;
+    socket.settle().await;
+    socket.send(TEXT, &[b'x'; 65]).await;
+    let ended = async { while socket.frame().await.is_some() {} };
+    tokio::time::timeout(Duration::from_secs(5), ended).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pong_is_a_heartbeat_and_an_unknown_instance_is_told() {
+    let plane = Plane::start().await;
+    let (_, provider) = pair(&plane).await;
+    let id = plane.instance(&provider, "h1").await;
+    let instance = format!("{SERVICES}/{provider}/instances/{id}");
+    let (status, mut socket) = Socket::open(&plane, &format!("{instance}/heartbeat"), "").await;
+    assert_eq!(status, 101);
+    for _ in 0..3 {
+        plane.advance(19);
+        socket.send(PONG, b"").await;
+        socket.settle().await;
+        assert_eq!(plane.get(&instance).await.status, 200);
+    }
+    plane.advance(20);
+    socket.send(PONG, b"").await;
+    assert_eq!(socket.close_code().await, Some(4001));
+    let (_, mut socket) = Socket::open(&plane, &format!("{instance}/heartbeat"), "").await;
+    assert_eq!(socket.close_code().await, Some(4001));
+}
+
+#[tokio::test]
+async fn a_server_that_ends_tells_its_watchers() {
+    let plane = Plane::start().await;
+    let (consumer, _) = pair(&plane).await;
+    let mut socket = Socket::watch(&plane, &consumer).await;
+    socket.settle().await;
+    let ended = plane.stop();
+    assert_eq!(socket.close_code().await, Some(1001));
+    tokio::time::timeout(Duration::from_secs(5), ended).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_is_no_handshake_is_refused() {
+    let plane = Plane::start().await;
+    let (consumer, _) = pair(&plane).await;
+    plane.get(&format!("{SERVICES}/{consumer}/watcher")).await.assert_refused("400001");
+}
+
+/// AD-04: a page of another site opens a socket.
+#[tokio::test]
+async fn ad_04_a_foreign_page_may_not_watch() {
+    let plane = Plane::start().await;
+    let (consumer, _) = pair(&plane).await;
+    let path = format!("{SERVICES}/{consumer}/watcher");
+    assert_eq!(Socket::open(&plane, &path, "Origin: http://evil.test\r\n").await.0, 403);
+    assert_eq!(Socket::open(&plane, &path, "Origin: null\r\n").await.0, 403);
+    let own = format!("Origin: http://{}\r\n", plane.address);
+    assert_eq!(Socket::open(&plane, &path, &own).await.0, 101, "as Java Chassis 2 sends it");
+}
