@@ -78,6 +78,8 @@ pub(crate) struct Metrics {
     watchers: Gauge,
     watchers_cut: Counter,
     not_kept: Counter,
+    store_bytes: Gauge,
+    store_revision: Gauge,
 }
 
 impl Default for Metrics {
@@ -99,6 +101,13 @@ impl Default for Metrics {
         let not_kept = Counter::default();
         let help = "Failures of the store; the changes that it did not keep were taken back";
         exposition.register("store_failures", help, not_kept.clone());
+        let (store_bytes, store_revision) = (Gauge::default(), Gauge::default());
+        exposition.register("store_bytes", "Size of the store's file", store_bytes.clone());
+        exposition.register(
+            "store_revision",
+            "Number of the last change that was kept",
+            store_revision.clone(),
+        );
         Self {
             exposition,
             requests,
@@ -109,6 +118,8 @@ impl Default for Metrics {
             watchers,
             watchers_cut,
             not_kept,
+            store_bytes,
+            store_revision,
         }
     }
 }
@@ -172,6 +183,11 @@ pub(crate) async fn count(State(control): State<Arc<Control>>, request: Request,
 pub(crate) async fn show(State(control): State<Arc<Control>>) -> Response {
     control.look(|registry, _| control.metrics.take(registry.all_services()));
     control.metrics.watchers.set(i64::try_from(control.watchers.count()).unwrap_or(i64::MAX));
+    if let Some(keep) = control.keep() {
+        let status = keep.store().status();
+        control.metrics.store_bytes.set(i64::try_from(status.file_bytes).unwrap_or(i64::MAX));
+        control.metrics.store_revision.set(i64::try_from(status.revision.0).unwrap_or(i64::MAX));
+    }
     let mut text = String::new();
     match encode(&mut text, &control.metrics.exposition) {
         Ok(()) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),

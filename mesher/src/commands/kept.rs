@@ -16,22 +16,27 @@ use crate::signals;
 /// Where root keeps it.
 const OF_ROOT: &str = "/var/lib/mesher";
 
-/// The data directory: as it is given, or the place that the system has for such things.
-pub(super) fn folder(given: Option<&PathBuf>) -> Result<PathBuf, Misconfigured> {
-    let variable = |name: &str| signals::variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+/// The data directory: as it is given, or the place that the system has for such things, which is made.
+pub(super) fn folder(given: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
+    let variable = |name: &str| signals::variable(name).map(PathBuf::from);
     if let Some(folder) = given.cloned().or_else(|| variable("MESHER_DATA_DIR")) {
         return Ok(folder);
     }
-    if let Some(data) = variable("XDG_DATA_HOME") {
-        return Ok(data.join("mesher"));
-    }
-    if mesher_net::process::is_root() {
-        return Ok(PathBuf::from(OF_ROOT));
-    }
-    let home = variable("HOME").map(|home| home.join(".local/share/mesher"));
-    home.ok_or_else(|| {
+    let of_user = || {
+        let data = variable("XDG_DATA_HOME").or_else(|| Some(variable("HOME")?.join(".local/share")))?;
+        Some(data.join("mesher"))
+    };
+    let is_root_without_wish = mesher_net::process::is_root() && variable("XDG_DATA_HOME").is_none();
+    let folder = if is_root_without_wish { Some(PathBuf::from(OF_ROOT)) } else { of_user() };
+    let folder = folder.ok_or_else(|| {
         Misconfigured("no HOME is set: say where to keep things, with --data-dir DIR".to_owned())
-    })
+    })?;
+    if let Some(parent) = folder.parent() {
+        std::fs::create_dir_all(parent).with_context(|| {
+            format!("cannot make {}; --data-dir DIR keeps things elsewhere", parent.display())
+        })?;
+    }
+    Ok(folder)
 }
 
 /// Backs up the store of a control plane that runs.
