@@ -21,6 +21,8 @@ const LEAD: Duration = Duration::from_millis(20);
 const HOLD_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long system calls are counted.
 const COUNTED_SECONDS: f64 = 0.5;
+/// The share of the time that a saturated proxy runs.
+const SATURATED: f64 = 0.95;
 /// How long perf may take beyond that.
 const COUNTED_TIME_MAX: Duration = Duration::from_secs(20);
 const ROUND: Duration = Duration::from_millis(20);
@@ -170,18 +172,24 @@ fn close(window: &mut Window, tally: &Tally, proxy: &Proxy) {
 }
 
 /// perf says how many calls were made for each nanosecond that the proxy ran; the load says how many nanoseconds a
-/// request took meanwhile. So it does not matter when exactly perf began. `None`, with a word, where perf saw nothing.
+/// request took meanwhile. So it does not matter when exactly perf began. `None` where the proxy was not saturated and,
+/// with a word, where perf saw nothing.
 #[expect(clippy::print_stderr, reason = "a missing figure is told where the run is watched")]
 fn count_calls(engine: &mut Engine, proxy: &Proxy, counter: &Counter) -> Result<Option<f64>> {
     engine.tally.clear();
     let mut counting = counter.start(proxy.pid(), COUNTED_SECONDS)?;
     let before = spent(proxy.pid());
-    let limit = Instant::now() + COUNTED_TIME_MAX;
+    let begin = Instant::now();
+    let limit = begin + COUNTED_TIME_MAX;
     while !counting.is_over()? {
         ensure!(Instant::now() < limit, "perf does not end");
         engine.run(ROUND)?;
     }
     let run = (spent(proxy.pid()) - before).run;
+    if (run as f64) < SATURATED * begin.elapsed().as_nanos() as f64 {
+        // It waited now and then, each time with a call of its own.
+        return Ok(None);
+    }
     match (counting.rate(), engine.tally.completed) {
         (Ok(rate), requests @ 1..) => Ok(Some(rate * run as f64 / requests as f64)),
         (Ok(_), _) => Ok(None),
