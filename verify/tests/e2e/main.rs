@@ -15,6 +15,7 @@ mod faults;
 mod fields;
 mod instances;
 mod ipv6;
+mod kept;
 mod loops;
 mod metrics;
 mod names;
