@@ -19,6 +19,8 @@ use tempfile::TempDir;
 const CONTRACT: usize = 200_000;
 /// The store must meet the full disk before so many of them.
 const CONTRACTS_MAX: usize = 400;
+/// Small changes, of which the store takes some: their lines in the audit are longer than what is left of a block.
+const MARKS: usize = 40;
 /// How long the store may go on refusing once there is space.
 const REST_MAX: Duration = Duration::from_secs(5);
 /// The code of a store that cannot write.
@@ -128,6 +130,12 @@ impl Ground {
         answer
     }
 
+    /// A small change, which the store may have space for within its file.
+    fn mark(&self, mark: usize) -> Message {
+        let body = json!({"properties": {"mark": mark.to_string()}}).to_string();
+        self.send("PUT", &self.path("/properties"), &body)
+    }
+
     /// Writes until the disk is full.
     fn write_until_refused(&mut self) -> Message {
         for _ in 0..CONTRACTS_MAX {
@@ -222,6 +230,45 @@ fn st_05_a_crash_on_a_full_disk_loses_nothing() {
         let answer = ground.look(&ground.path(&format!("/schemas/c{number}")));
         assert_eq!(answer.status(), 200, "c{number}: {}", answer.text());
     }
+    ground.wait_writable();
+    ground.serve();
+}
+
+#[test]
+fn st_05_a_full_disk_tears_no_line_of_the_audit() {
+    let Some(disk) = Disk::mount("st_05") else { return };
+    let ground = Ground::start(&disk);
+    disk.fill();
+    for mark in 0..MARKS {
+        ground.mark(mark);
+    }
+    disk.free();
+    until_within(REST_MAX, "a change is taken again", || (ground.mark(MARKS).status() == 200).then_some(()));
+    let errors = ground.control.process.errors();
+    assert!(
+        errors.contains("the audit file cannot be written"),
+        "what is not in the file is in the log: {errors}"
+    );
+    let audit = std::fs::read_to_string(disk.data().join("audit.jsonl")).unwrap();
+    for line in audit.lines() {
+        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
+    }
+    assert!(audit.ends_with('\n') && audit.contains(&format!("\"{MARKS}\"")), "{audit}");
+}
+
+#[test]
+fn st_05_a_control_plane_starts_on_a_full_disk_and_answers() {
+    let Some(disk) = Disk::mount("st_05") else { return };
+    let mut ground = Ground::start(&disk);
+    disk.fill();
+    for mark in 0..MARKS {
+        ground.mark(mark);
+    }
+    assert_refused(&ground.write_until_refused());
+    ground.control.process.crash();
+    ground.control = Control::keeping(&disk.data(), ANY_PORT);
+    ground.serve();
+    disk.free();
     ground.wait_writable();
     ground.serve();
 }
