@@ -2,6 +2,7 @@
 //! It must hand out free ports only, so that suites run beside each other and beside a mesh of the desk.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::patience::{fail, until};
 use crate::process::Process;
 
 /// Lets the system choose a port.
-const ANY_PORT: &str = "127.0.0.1:0";
+pub const ANY_PORT: &str = "127.0.0.1:0";
 /// The question that the sample calculator answers.
 pub const QUESTION: &str = "/bmi?height=1.8&weight=75";
 
@@ -40,6 +41,20 @@ impl Control {
     #[track_caller]
     pub fn listen(address: &str) -> Self {
         Self::of(&mut binary::command(&["control", "--in-memory", "--listen", address, "--print-addresses"]))
+    }
+
+    /// The command of one that keeps what it knows in a directory.
+    pub fn command(directory: &Path, address: &str) -> Command {
+        let mut command =
+            binary::command(&["control", "--listen", address, "--print-addresses", "--data-dir"]);
+        command.arg(directory);
+        command
+    }
+
+    /// Starts one that keeps what it knows in a directory, with what is there already.
+    #[track_caller]
+    pub fn keeping(directory: &Path, address: &str) -> Self {
+        Self::of(&mut Self::command(directory, address))
     }
 
     /// Starts one from a command that prints its address.

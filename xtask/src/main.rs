@@ -26,7 +26,7 @@ cargo xtask COMMAND
   test [ARGUMENTS…]  build the binaries and run every suite; ARGUMENTS go to `cargo test`
   fuzz [TARGET…] [--seconds N]
                      run the fuzz targets, all or these, each for N seconds (60)
-  soak [FILTER…]     the gate suite at full scale against the release build, one row after the other; FILTERs choose rows
+  soak [FILTER…]     the gate and crash suites at full scale against the release build, one row after the other; FILTERs choose rows
   check              formatting, clippy, documentation, house rules, dependencies
   tidy               house rules only
   bench [ARGUMENTS…] what a request costs, beside other proxies; `bench --help` tells the rest

@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: the gate suite at full scale, row after row, against the release build.
+//! `cargo xtask soak`: the gate and the crash suite at full scale, row after row, against the release build.
 //! Must not change what a row demands: only how much of it is done.
 
 use anyhow::{Result, ensure};
@@ -13,6 +13,8 @@ use crate::tally::Tally;
 const SCALE: (&str, &str) = ("MESHER_VERIFY_SCALE", "full");
 /// Tells the suite which program it tests.
 const BINARY: &str = "MESHER_VERIFY_BINARY";
+/// The suites that have rows.
+const SUITES: [&str; 4] = ["--test", "gate", "--test", "crash"];
 /// What the line of a row begins with.
 const ROW: &str = "row ";
 
@@ -25,8 +27,8 @@ pub(crate) fn run(filters: &[String]) -> Result<()> {
     if !steps.has_failed() {
         let binary = target.join("release").join("mesher");
         steps.run("soak", || {
-            let mut command = cargo(["test", "--release", "--package", "mesher-verify", "--test", "gate"]);
-            command.args(["--", "--test-threads=1", "--nocapture"]).args(filters);
+            let mut command = cargo(["test", "--release", "--package", "mesher-verify"]);
+            command.args(SUITES).args(["--", "--test-threads=1", "--nocapture"]).args(filters);
             command.envs([SCALE]).env(BINARY, &binary).env(skips::VARIABLE, report.path());
             let outcome = watch(&mut command, |line| {
                 tally.add_line(line);

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 /// Members that hold a time.
-const TIMES: [&str; 2] = ["timestamp", "modTimestamp"];
+const TIMES: [&str; 4] = ["timestamp", "modTimestamp", "createTime", "updateTime"];
 /// Members whose text is for people: that it is there counts.
 const TEXTS: [&str; 2] = ["errorMessage", "detail"];
 /// A saved value shorter than this is no mark: it would be found everywhere.

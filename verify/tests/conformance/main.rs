@@ -1,7 +1,8 @@
 //! What the original Service Center answered, step by step, asked again of `mesher control`.
 //! It must fail where an answer differs and is not listed, and where a listed one no longer differs.
 //!
-//! `service-center.json` holds exchanges recorded from the original (2.2 line, access control off): 13 scenarios, 225 steps.
+//! `service-center.json` holds exchanges recorded from the original (2.2 line) with access control off, 13 scenarios of 225
+//! steps; `service-center-access.json` with access control on, 4 of 63. Each server keeps what it knows in a directory.
 //! A step is a request with the answer that it got. `save` and `save_header` name values of an answer for later steps, which
 //! hold them as `${name}`. `WATCH` opens a web socket, `EVENTS` waits for its text frames. In an answer `<time>`,
 //! `<instance id>` and `<any>` stand for any value of that form; `loose` lists members that are not compared. The order of
@@ -16,8 +17,9 @@ mod socket;
 
 use std::collections::BTreeMap;
 
-use mesher_verify::mesh::Control;
+use mesher_verify::mesh::{ANY_PORT, Control};
 use replay::Scenario;
+use tempfile::TempDir;
 
 /// Those that build on what the ones before them left behind: the governance views show all of it.
 const ONE_SERVER: [&str; 9] = [
@@ -31,32 +33,53 @@ const ONE_SERVER: [&str; 9] = [
     "lease-expiry",
     "governance-views",
 ];
+/// The password of `root` in the recordings.
+const ROOT: &str = "Pa55word!";
+
+/// Scenario and step, with what differs.
+type Differing = BTreeMap<(String, String), Vec<String>>;
 
 #[test]
 fn the_service_center_is_answered_for() {
-    let scenarios: Vec<Scenario> = serde_json::from_str(include_str!("service-center.json")).unwrap();
-    let steps: usize = scenarios.iter().map(|scenario| scenario.steps.len()).sum();
-    assert_eq!((scenarios.len(), steps), (13, 225), "the recordings are whole");
+    let scenarios = read(include_str!("service-center.json"), (13, 225));
     let (together, alone): (Vec<_>, Vec<_>) =
         scenarios.iter().partition(|scenario| ONE_SERVER.contains(&scenario.scenario.as_str()));
     assert_eq!(together.len(), ONE_SERVER.len());
     let mut groups = vec![together];
     groups.extend(alone.into_iter().map(|scenario| vec![scenario]));
     // Most of the time is spent waiting for leases to end: all groups wait at once.
-    let differing: BTreeMap<(String, String), Vec<String>> = std::thread::scope(|threads| {
-        let runs: Vec<_> = groups.into_iter().map(|group| threads.spawn(move || run(&group))).collect();
+    let differing = std::thread::scope(|threads| {
+        let runs: Vec<_> = groups.into_iter().map(|group| threads.spawn(move || run(&group, &[]))).collect();
         runs.into_iter().flat_map(|run| run.join().unwrap()).collect()
     });
-    deviations::judge(&differing);
+    deviations::judge(&deviations::OPEN, &differing);
+}
+
+/// Each scenario builds on the accounts and the failed logins of those before it.
+#[test]
+fn the_service_center_with_access_control_is_answered_for() {
+    let scenarios = read(include_str!("service-center-access.json"), (4, 63));
+    let all: Vec<_> = scenarios.iter().collect();
+    let settings = [("MESHER_ACCESS_CONTROL", "on"), ("MESHER_ROOT_PASSWORD", ROOT)];
+    deviations::judge(&deviations::GUARDED, &run(&all, &settings));
+}
+
+fn read(recording: &str, size: (usize, usize)) -> Vec<Scenario> {
+    let scenarios: Vec<Scenario> = serde_json::from_str(recording).unwrap();
+    let steps = scenarios.iter().map(|scenario| scenario.steps.len()).sum();
+    assert_eq!((scenarios.len(), steps), size, "the recordings are whole");
+    scenarios
 }
 
 /// Runs scenarios one after the other against one server, fresh and empty.
-fn run(scenarios: &[&Scenario]) -> Vec<((String, String), Vec<String>)> {
-    let control = Control::start();
-    let mut differing = Vec::new();
+fn run(scenarios: &[&Scenario], settings: &[(&str, &str)]) -> Differing {
+    let folder = TempDir::new().unwrap();
+    let mut command = Control::command(&folder.path().join("data"), ANY_PORT);
+    let control = Control::of(command.envs(settings.iter().copied()));
+    let mut differing = Differing::new();
     for scenario in scenarios {
         for (step, differences) in replay::run(control.address, scenario) {
-            differing.push(((scenario.scenario.clone(), step), differences));
+            differing.insert((scenario.scenario.clone(), step), differences);
         }
     }
     differing

@@ -21,6 +21,8 @@ pub(super) struct AuditFile {
     file: File,
     length: u64,
     bytes_max: u64,
+    /// A part of a line stands at the end: a crash or a full disk cut it short.
+    is_torn: bool,
 }
 
 impl AuditFile {
@@ -30,37 +32,49 @@ impl AuditFile {
 
     pub(super) fn open_with(folder: &Path, bytes_max: u64) -> io::Result<Self> {
         let path = folder.join(NAME);
-        let (mut file, mut length) = open(&path)?;
-        // A line that a crash cut short must not swallow the next.
-        if length > 0 && last_byte(&mut file)? != b'\n' {
-            file.write_all(b"\n")?;
-            length += 1;
-        }
-        Ok(Self { path, file, length, bytes_max })
+        let (mut file, length) = open(&path)?;
+        // Nothing is written yet: a full disk must not keep the control plane from its start.
+        let is_torn = length > 0 && last_byte(&mut file)? != b'\n';
+        Ok(Self { path, file, length, bytes_max, is_torn })
     }
 
     pub(super) fn append(&mut self, line: &str) -> io::Result<()> {
-        let bytes = line.len() as u64 + 1;
-        if self.length > 0 && self.length + bytes > self.bytes_max {
+        if self.length > 0 && self.length + line.len() as u64 + 1 > self.bytes_max {
             self.rotate()?;
         }
+        // A line that was cut short must not swallow the next.
+        let before = if self.is_torn { "\n" } else { "" };
         // One call, so that the line is whole for whoever reads along.
-        self.file.write_all(format!("{line}\n").as_bytes())?;
-        self.length += bytes;
+        let text = format!("{before}{line}\n");
+        if let Err(error) = self.file.write_all(text.as_bytes()) {
+            // A full disk takes as much as it has space for.
+            self.is_torn |= self.file.set_len(self.length).is_err();
+            return Err(error);
+        }
+        self.is_torn = false;
+        self.length += text.len() as u64;
         Ok(())
     }
 
     fn rotate(&mut self) -> io::Result<()> {
         self.file.sync_data()?;
+        // It is missing where the last attempt could not make the next file: all others have their names by then.
+        if self.path.try_exists()? {
+            self.rename()?;
+        }
+        (self.file, self.length) = open(&self.path)?;
+        self.is_torn = false;
+        Ok(())
+    }
+
+    fn rename(&self) -> io::Result<()> {
         for number in (1..OLDER_MAX).rev() {
             match fs::rename(self.older(number), self.older(number + 1)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
-        fs::rename(&self.path, self.older(1))?;
-        (self.file, self.length) = open(&self.path)?;
-        Ok(())
+        fs::rename(&self.path, self.older(1))
     }
 
     fn older(&self, number: u32) -> PathBuf {

@@ -93,3 +93,22 @@ fn a_folder_that_cannot_be_written_is_named() {
     let told = Auditor::open(Some("/nowhere/at/all".as_ref()), Clock::system()).unwrap_err().to_string();
     assert!(told.contains("/nowhere/at/all"), "{told}");
 }
+
+#[test]
+fn a_file_that_could_not_be_made_costs_no_older_one() {
+    let folder = TempDir::new().unwrap();
+    let name = |number: u32| folder.path().join(format!("audit.jsonl.{number}"));
+    let mut file = AuditFile::open_with(folder.path(), 8).unwrap();
+    for line in ["first", "second"] {
+        file.append(line).unwrap();
+    }
+    // As it stands after an attempt that had no descriptor or no space left for the next file.
+    fs::rename(name(1), name(2)).unwrap();
+    fs::rename(folder.path().join("audit.jsonl"), name(1)).unwrap();
+    file.append("third").unwrap();
+    for (path, text) in
+        [(folder.path().join("audit.jsonl"), "third\n"), (name(1), "second\n"), (name(2), "first\n")]
+    {
+        assert_eq!(fs::read_to_string(path).unwrap(), text);
+    }
+}

@@ -29,6 +29,7 @@ struct One<'a> {
 
 #[derive(Serialize)]
 struct Many<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     services: Vec<&'a Microservice>,
 }
 
