@@ -59,6 +59,8 @@ fn measure(arguments: &Control, folder: &Path) -> Result<Figures> {
         None => build(arguments.profile.as_deref().unwrap_or(PROFILE))?,
     };
     let files = tempfile::tempdir_in(folder).context("no folder for the files of the run")?;
+    // Before it is pinned: then it could use one processor only.
+    let facts = facts();
     pin_self(GENERATOR)?;
     let mut engine = Engine::new()?;
     let yardstick = Yardstick::start(files.path())?;
@@ -66,7 +68,7 @@ fn measure(arguments: &Control, folder: &Path) -> Result<Figures> {
     let (services, instances) = (arguments.services, arguments.instances);
     let population = Population { address: plane.address, services, instances };
     let mut figures = Figures {
-        facts: facts(),
+        facts,
         versions: vec![mesher.version(), yardstick.version.clone()],
         services,
         instances,
