@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::cost::Window;
 use super::watchers::Told;
 use crate::measure::{Summary, paired, summary};
-use crate::report::{Bound, Target};
+use crate::report::{Bound, Target, short};
 use crate::system::Facts;
 
 pub(super) const STATIC: &str = "nginx, static 200";
@@ -67,7 +67,7 @@ impl Figures {
             let title = format!("processor time: {kind}, over {STATIC}");
             target(title, Bound::AtMost, bounds, "×", self.ratio(kind).map(|ratio| ratio.median))
         };
-        let (services, instances) = (self.services, self.instances);
+        let (services, instances) = (short(self.services as f64), short(self.instances as f64));
         let memory = self.memory.max(self.memory_after_load).max(self.memory_restarted) as f64 / MEGABYTE;
         let held =
             format!("memory with {instances} instances of {services} services, the most of all states");
