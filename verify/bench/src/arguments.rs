@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::instructions::COUNTED_SERVICES;
 use crate::peers::Kind;
@@ -56,10 +56,38 @@ pub(crate) struct Arguments {
 /// A part that runs in a process of its own.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Part {
+    /// Measures the control plane instead
+    Control(Control),
     /// A bare TCP relay, which prints its address
     #[command(hide = true)]
     Relay {
         /// Where it connects to
         upstream: SocketAddr,
     },
+}
+
+/// How the control plane is measured.
+#[derive(Debug, Args)]
+pub(crate) struct Control {
+    /// Service versions that are registered
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) services: usize,
+    /// Instances that are registered, a hundred of them of the first service
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub(crate) instances: usize,
+    /// Windows for each kind of request
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub(crate) repetitions: usize,
+    /// Length of a window
+    #[arg(long, value_name = "S", default_value_t = 1.0)]
+    pub(crate) seconds: f64,
+    /// A mesher that is built already
+    #[arg(long, value_name = "PATH")]
+    pub(crate) mesher: Option<PathBuf>,
+    /// The profile that mesher is built with, or was [default: dist]
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) profile: Option<String>,
+    /// Puts the tables into docs/performance.md
+    #[arg(long)]
+    pub(crate) write_docs: bool,
 }

@@ -13,7 +13,7 @@ use crate::load::Engine;
 use crate::measure::{self, Plan, Results};
 use crate::peers::{Binary, Kind, Place, Registry, SERVICE, build};
 use crate::system::{GENERATOR, facts, pin_self, target};
-use crate::{instructions, relay, report};
+use crate::{control, instructions, relay, report};
 
 const REPETITIONS: usize = 7;
 const REPETITIONS_QUICK: usize = 3;
@@ -25,9 +25,14 @@ const PROFILE_INSTRUCTIONS: &str = "release";
 
 /// Does what the arguments ask for.
 pub(crate) fn run(arguments: Arguments) -> Result<()> {
-    if let Some(Part::Relay { upstream }) = arguments.part {
-        return relay::run(upstream);
+    match &arguments.part {
+        Some(Part::Relay { upstream }) => relay::run(*upstream),
+        Some(Part::Control(arguments)) => control::run(arguments),
+        None => run_proxies(arguments),
     }
+}
+
+fn run_proxies(arguments: Arguments) -> Result<()> {
     let folder = target().join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     if let Some(file) = &arguments.from {

@@ -8,12 +8,14 @@
 //! | `relay` | the bare relay that shows the limit |
 //! | `peers` | the proxies: configurations, starts |
 //! | `measure` | scenarios, windows, statistics, memory |
+//! | `control` | the control plane: population, costs, watchers, restart |
 //! | `instructions` | counts under callgrind, and the figures that are kept |
 //! | `report` | targets, JSON, tables, plot, documentation |
 //! | `system`, `poll`, `sockets` | what the operating system gives |
 
 mod arguments;
 mod bench;
+mod control;
 mod instructions;
 mod load;
 mod measure;

@@ -2,13 +2,16 @@
 //! It must not pass over a record that it cannot read: a registry that forgets is worse than one that does not start.
 
 use mesher_registry::{Key, Moment, Registry, Stored};
-use mesher_store::{KeyRange, Store};
+use mesher_store::{KeyRange, Record, Store};
 use serde_json::Value;
 use tracing::{info, warn};
 
 use super::chain::{CHAIN, ROOT};
 use super::edit::REGISTRY;
 use crate::ControlError;
+
+/// Records that are read at once.
+const PAGE: usize = 1000;
 
 /// What a store had beside the registry's records.
 #[derive(Debug, Default)]
@@ -19,39 +22,61 @@ pub(crate) struct Loaded {
     pub(crate) last_link: u64,
 }
 
-/// Fills the registry from the store, each instance under one full lease.
+/// Fills the registry from the store, each instance under one full lease. Page by page: all records at once, as they are
+/// in the store, would need as much memory again, and the process would keep it.
 pub(crate) async fn load(
     store: &Store,
     registry: &mut Registry,
     now: Moment,
 ) -> Result<Loaded, ControlError> {
-    let (mut loaded, mut records) = (Loaded::default(), Vec::new());
-    for record in store.range(KeyRange::prefix(ROOT), None).await?.records {
-        let key = String::from_utf8_lossy(&record.key);
-        let path = key.strip_prefix(ROOT).unwrap_or_default();
-        if key == CHAIN {
-            let number = std::str::from_utf8(&record.value).ok().and_then(|text| text.parse().ok());
-            loaded.last_link = number.ok_or_else(|| bad(&key, "it is no number"))?;
-        } else if let Some(path) = path.strip_prefix(REGISTRY) {
-            records.push(parse(path, &record.value)?);
-        } else if path.starts_with("access/") {
-            let value =
-                serde_json::from_slice(&record.value).map_err(|error| bad(&key, &error.to_string()))?;
-            loaded.access.push((path.to_owned(), value));
-        } else {
-            return Err(bad(&key, "this release knows no such kind of record"));
-        }
-    }
-    // Services first, as their kind sorts first.
-    records.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let count = records.len();
-    for (key, value) in records {
-        if !registry.restore(&key, Some(value), now) {
-            warn!(key = key.to_path(), "a record without its service; it stays in the store");
+    let (mut loaded, mut count) = (Loaded::default(), 0);
+    for mut rest in services_first() {
+        loop {
+            let page = store.range(rest.clone(), Some(PAGE)).await?.records;
+            let Some(last) = page.last() else { break };
+            rest.start = [&last.key[..], &[0]].concat().into();
+            for record in &page {
+                take(record, &mut loaded, (registry, now))?;
+            }
+            count += page.len();
         }
     }
     info!(records = count, instances = registry.instance_count(), "the registry is loaded");
     Ok(loaded)
+}
+
+/// Everything that is kept, in three ranges: a service has to be there before what hangs on it.
+fn services_first() -> [KeyRange; 3] {
+    let all = KeyRange::prefix(ROOT);
+    let services = KeyRange::prefix(format!("{ROOT}{REGISTRY}services/"));
+    let before = KeyRange { start: all.start, end: Some(services.start.clone()) };
+    // A prefix of text always has an end.
+    let after = KeyRange { start: services.end.clone().unwrap_or_default(), end: all.end };
+    [services, before, after]
+}
+
+fn take(
+    record: &Record,
+    loaded: &mut Loaded,
+    (registry, now): (&mut Registry, Moment),
+) -> Result<(), ControlError> {
+    let key = String::from_utf8_lossy(&record.key);
+    let path = key.strip_prefix(ROOT).unwrap_or_default();
+    if key == CHAIN {
+        let number = std::str::from_utf8(&record.value).ok().and_then(|text| text.parse().ok());
+        loaded.last_link = number.ok_or_else(|| bad(&key, "it is no number"))?;
+    } else if let Some(path) = path.strip_prefix(REGISTRY) {
+        let (key, value) = parse(path, &record.value)?;
+        if !registry.restore(&key, Some(value), now) {
+            warn!(key = key.to_path(), "a record without its service; it stays in the store");
+        }
+    } else if path.starts_with("access/") {
+        let value = serde_json::from_slice(&record.value).map_err(|error| bad(&key, &error.to_string()))?;
+        loaded.access.push((path.to_owned(), value));
+    } else {
+        return Err(bad(&key, "this release knows no such kind of record"));
+    }
+    Ok(())
 }
 
 fn parse(path: &str, value: &[u8]) -> Result<(Key, Stored), ControlError> {
@@ -62,4 +87,31 @@ fn parse(path: &str, value: &[u8]) -> Result<(Key, Stored), ControlError> {
 
 fn bad(key: &str, reason: &str) -> ControlError {
     ControlError::BadRecord { key: key.to_owned(), reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ranges_hold_every_key_once_and_services_first() {
+        let ranges = services_first();
+        let keys = [
+            "access/accounts/a",
+            "chain",
+            "registry/dependencies/a",
+            "registry/instances/a",
+            "registry/schemas/a",
+            "registry/tags/a",
+            "strange",
+        ];
+        for key in keys {
+            let key = format!("{ROOT}{key}");
+            let places: Vec<_> = (0..3).filter(|place| ranges[*place].contains(key.as_bytes())).collect();
+            assert!(matches!(places[..], [1 | 2]), "{key} is in {places:?}");
+        }
+        let key = format!("{ROOT}registry/services/a");
+        assert!(ranges[0].contains(key.as_bytes()) && !ranges[1].contains(key.as_bytes()));
+        assert!(!ranges[2].contains(key.as_bytes()));
+    }
 }

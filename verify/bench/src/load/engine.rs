@@ -133,6 +133,11 @@ impl Engine {
         self.send_idle();
     }
 
+    /// Puts other requests in the place of those that clients send, and gives these back. No client may send meanwhile.
+    pub(crate) fn exchange(&mut self, requests: &mut Requests) {
+        std::mem::swap(&mut self.requests, requests);
+    }
+
     /// Lets only the clients of this group send from now on. Whoever is opened belongs to it.
     pub(crate) fn turn_to(&mut self, group: usize) {
         (self.group, self.is_held) = (group, false);
@@ -328,7 +333,7 @@ impl Client {
         if self.began.is_none() {
             return Err(Fault::Excess);
         }
-        let is_whole = self.answer.take(scratch.get(..count).unwrap_or_default(), reply.length)?;
+        let is_whole = self.answer.take(scratch.get(..count).unwrap_or_default(), reply.wanted)?;
         Ok(if is_whole { self.began.take() } else { None })
     }
 }

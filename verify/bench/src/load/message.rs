@@ -4,12 +4,14 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use super::answer::Wanted;
+
 /// A rendered answer of the backend.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
     pub(crate) bytes: Rc<[u8]>,
-    /// Bytes of its body.
-    pub(crate) length: usize,
+    /// What a client has to get.
+    pub(crate) wanted: Wanted,
     /// Whether the backend closes after it.
     pub(crate) closes: bool,
 }
@@ -25,12 +27,17 @@ impl Reply {
         Self::render(length, "Connection: close\r\n", true)
     }
 
+    /// What another server answers; the backend is not asked for it.
+    pub(crate) fn elsewhere(wanted: Wanted) -> Self {
+        Self { bytes: [].into(), wanted, closes: false }
+    }
+
     fn render(length: usize, more: &str, closes: bool) -> Self {
         let head =
             format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n{more}\r\n");
         let mut bytes = head.into_bytes();
         bytes.resize(bytes.len() + length, b'x');
-        Self { bytes: bytes.into(), length, closes }
+        Self { bytes: bytes.into(), wanted: Wanted::ok(length), closes }
     }
 }
 
@@ -46,6 +53,8 @@ pub(crate) enum Requests {
     Same(Rc<[u8]>),
     /// Each once.
     Each(VecDeque<Rc<[u8]>>),
+    /// Each, and the first again after the last.
+    Round(VecDeque<Rc<[u8]>>),
 }
 
 impl Requests {
@@ -53,6 +62,10 @@ impl Requests {
         match self {
             Self::Same(request) => Some(Rc::clone(request)),
             Self::Each(requests) => requests.pop_front(),
+            Self::Round(requests) => {
+                requests.rotate_left(1.min(requests.len()));
+                requests.back().cloned()
+            }
         }
     }
 }

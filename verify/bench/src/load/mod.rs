@@ -10,7 +10,9 @@ mod schedule;
 mod served;
 mod tally;
 
+pub(crate) use answer::Wanted;
 pub(crate) use engine::{Engine, Load, Pace};
+pub(crate) use histogram::Histogram;
 pub(crate) use message::{Reply, Requests, request};
 pub(crate) use schedule::Schedule;
 pub(crate) use tally::Tally;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::answer::{Answer, Fault};
+use super::answer::{Answer, Fault, Wanted};
 use super::head_end::HeadEnds;
 use super::histogram::Histogram;
 use super::message::{Reply, Requests, request};
@@ -63,23 +63,36 @@ fn an_answer_is_read_however_it_is_cut() {
         let pieces: Vec<_> = reply.bytes.chunks(size).collect();
         for (place, piece) in pieces.iter().enumerate() {
             let is_last = place + 1 == pieces.len();
-            assert_eq!(answer.take(piece, 100), Ok(is_last), "in pieces of {size}, piece {place}");
+            assert_eq!(
+                answer.take(piece, Wanted::ok(100)),
+                Ok(is_last),
+                "in pieces of {size}, piece {place}"
+            );
         }
-        assert_eq!(answer.take(&reply.bytes, 100), Ok(true), "the next one");
+        assert_eq!(answer.take(&reply.bytes, Wanted::ok(100)), Ok(true), "the next one");
     }
 }
 
 #[test]
 fn a_wrong_answer_is_a_fault() {
-    let take = |bytes: &[u8]| Answer::default().take(bytes, 4);
+    let take = |bytes: &[u8]| Answer::default().take(bytes, Wanted::ok(4));
     assert_eq!(take(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcde"), Err(Fault::Excess));
     let shorter = Err(Fault::Length { found: Some(3), wanted: 4 });
     assert_eq!(take(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"), shorter);
     let chunked = Err(Fault::Length { found: None, wanted: 4 });
     assert_eq!(take(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), chunked);
-    let refused = Err(Fault::Status { code: 502, said: "mesher; error=x".to_owned() });
+    let refused = Err(Fault::Status { code: 502, wanted: 200, said: "mesher; error=x".to_owned() });
     assert_eq!(take(b"HTTP/1.1 502 Bad\r\nProxy-Status: mesher; error=x\r\n\r\n"), refused);
     assert_eq!(take(b"nonsense\r\n\r\n"), Err(Fault::Head));
+}
+
+#[test]
+fn an_answer_without_change_needs_no_length() {
+    let take = |bytes: &[u8]| Answer::default().take(bytes, Wanted { status: 304, length: 0 });
+    assert_eq!(take(b"HTTP/1.1 304 Not Modified\r\n\r\n"), Ok(true));
+    assert_eq!(take(b"HTTP/1.1 304 Not Modified\r\n\r\nx"), Err(Fault::Excess));
+    let whole = Err(Fault::Status { code: 200, wanted: 304, said: String::new() });
+    assert_eq!(take(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), whole);
 }
 
 #[test]
@@ -98,6 +111,8 @@ fn a_schedule_does_not_wait_for_answers() {
 fn requests_end_or_go_on() {
     let mut each = Requests::Each([request("a"), request("b")].into());
     assert_eq!([each.next(), each.next(), each.next()].map(|next| next.is_some()), [true, true, false]);
+    let mut round = Requests::Round([request("a"), request("b")].into());
+    assert_eq!([round.next(), round.next(), round.next()], ["a", "b", "a"].map(|host| Some(request(host))));
     assert_eq!(
         Requests::Same(request("a")).next().as_deref(),
         Some(&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..])

@@ -12,7 +12,7 @@ pub(crate) use memory::{learn_services, measure as measure_memory, register_serv
 pub(crate) use results::{Quantile, Results, Window};
 pub(crate) use scenario::{Scenario, find as find_scenario, select};
 pub(crate) use session::{Plan, run};
-pub(crate) use statistics::Summary;
+pub(crate) use statistics::{Summary, paired, summary};
 
 #[cfg(test)]
 mod tests;

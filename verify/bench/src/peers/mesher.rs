@@ -35,7 +35,7 @@ impl Binary {
     }
 
     /// The program in an environment in which no setting of the desk counts.
-    pub(super) fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = command(&self.file);
         clean(&mut command);
         command

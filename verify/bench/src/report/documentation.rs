@@ -12,13 +12,11 @@ use crate::system::root;
 
 const PAGE: &str = "docs/performance.md";
 const PLOT: &str = "docs/performance.svg";
-const BEGIN: &str = "<!-- bench: begin -->\n";
-const END: &str = "<!-- bench: end -->";
+/// The marks around the tables of the proxies.
+pub(super) const PROXIES: (&str, &str) = ("<!-- bench: begin -->\n", "<!-- bench: end -->");
 
 /// Writes both.
 pub(crate) fn write(results: &Results) -> Result<()> {
-    let page = root().join(PAGE);
-    let text = fs::read_to_string(&page).with_context(|| format!("cannot read {PAGE}"))?;
     let mut inner = String::from("\n");
     if let Some(plot) = plot::render(results) {
         put(&root().join(PLOT), &plot)?;
@@ -26,12 +24,19 @@ pub(crate) fn write(results: &Results) -> Result<()> {
     }
     inner.push_str(&tables::render(results));
     inner.push('\n');
-    put(&page, &replace(&text, &inner)?)
+    insert(PROXIES, &inner)
 }
 
-/// The page with everything between its marks replaced.
-pub(super) fn replace(text: &str, inner: &str) -> Result<String> {
-    let (before, rest) = text.split_once(BEGIN).with_context(|| format!("{PAGE} has no line {BEGIN}"))?;
-    let (_, after) = rest.split_once(END).with_context(|| format!("{PAGE} has no line {END}"))?;
-    Ok(format!("{before}{BEGIN}{inner}{END}{after}"))
+/// Puts a text into the page, between two marks.
+pub(crate) fn insert(marks: (&str, &str), inner: &str) -> Result<()> {
+    let page = root().join(PAGE);
+    let text = fs::read_to_string(&page).with_context(|| format!("cannot read {PAGE}"))?;
+    put(&page, &replace(&text, marks, inner)?)
+}
+
+/// The page with everything between two marks replaced.
+pub(super) fn replace(text: &str, (begin, end): (&str, &str), inner: &str) -> Result<String> {
+    let (before, rest) = text.split_once(begin).with_context(|| format!("{PAGE} has no line {begin}"))?;
+    let (_, after) = rest.split_once(end).with_context(|| format!("{PAGE} has no line {end}"))?;
+    Ok(format!("{before}{begin}{inner}{end}{after}"))
 }

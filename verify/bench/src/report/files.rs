@@ -42,6 +42,6 @@ pub(crate) fn kept_counts(folder: &Path) -> Option<Counts> {
     serde_json::from_slice(&fs::read(folder.join(COUNTS)).ok()?).ok()
 }
 
-pub(super) fn put(file: &Path, text: &str) -> Result<()> {
+pub(crate) fn put(file: &Path, text: &str) -> Result<()> {
     fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }

@@ -7,7 +7,7 @@ use crate::measure::Summary;
 pub(super) const ABSENT: &str = "–";
 
 /// Three digits that count, thousands separated.
-pub(super) fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     match value.abs() {
         size if size >= 1000.0 => thousands(value),
         size if size >= 100.0 => format!("{value:.0}"),
@@ -22,7 +22,7 @@ pub(super) fn median(summary: Option<Summary>) -> String {
 }
 
 /// A median with the ends of its values.
-pub(super) fn spread(summary: Option<Summary>) -> String {
+pub(crate) fn spread(summary: Option<Summary>) -> String {
     let show =
         |all: Summary| format!("{} ({}–{})", short(all.median), short(all.minimum), short(all.maximum));
     summary.map_or_else(|| ABSENT.to_owned(), show)

@@ -77,7 +77,8 @@ fn conditions(results: &Results) -> String {
     text
 }
 
-fn target_table(targets: &[Target]) -> String {
+/// Targets beside what was found.
+pub(crate) fn target_table(targets: &[Target]) -> String {
     let mut text = String::from("| target | must hold | goal | measured | holds |\n|---|---|---|---|---|\n");
     for target in targets {
         let sign = if target.bound == Bound::AtMost { '≤' } else { '≥' };

@@ -1,7 +1,7 @@
 //! Numbers, tables, plot and the marks of the page, from windows that were made up.
 //! It must write nothing into the tree.
 
-use super::documentation::replace;
+use super::documentation::{PROXIES, replace};
 use super::number::{median, short, spread};
 use super::{plot, tables};
 use crate::instructions::Counts;
@@ -121,8 +121,8 @@ fn a_plot_has_a_bar_for_each_proxy_and_load() {
 #[test]
 fn only_what_lies_between_the_marks_is_replaced() {
     let page = "before\n<!-- bench: begin -->\nold\n<!-- bench: end -->\nafter\n";
-    let new = replace(page, "new\n").unwrap();
+    let new = replace(page, PROXIES, "new\n").unwrap();
     assert_eq!(new, "before\n<!-- bench: begin -->\nnew\n<!-- bench: end -->\nafter\n");
-    assert_eq!(replace(&new, "new\n").unwrap(), new);
-    assert!(replace("no marks", "new").is_err());
+    assert_eq!(replace(&new, PROXIES, "new\n").unwrap(), new);
+    assert!(replace("no marks", PROXIES, "new").is_err());
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use mesher_verify::machine::descendants;
 use mesher_verify::patience::pause;
 use mesher_verify::process::{Signal, send};
@@ -58,6 +58,17 @@ impl Child {
             bail!("{} ended without a word", self.name);
         }
         Ok(line.trim_end().to_owned())
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn end(mut self, limit: Duration) -> Result<()> {
+        send(self.pid(), Signal::TERM);
+        let limit = Instant::now() + limit;
+        while self.child.try_wait()?.is_none() {
+            ensure!(Instant::now() < limit, "{} does not end", self.name);
+            pause();
+        }
+        Ok(())
     }
 
     /// Fails where it has ended.

@@ -9,7 +9,8 @@ use super::disk::{Backend, Device, Disk};
 use crate::engine::Fault;
 
 /// What redb may keep of the file in memory, in bytes. The control plane reads from its own memory; this serves writes.
-const CACHE_BYTES: usize = 64 << 20;
+/// What it does not hold the system's cache has.
+const CACHE_BYTES: usize = 16 << 20;
 
 pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 

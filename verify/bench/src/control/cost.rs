@@ -1,0 +1,129 @@
+//! Processor time a request: kinds of requests in turns of a tenth of a second, each to its process.
+//! It must count nothing that happened outside of a turn.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::load::{Engine, Load, Pace, Reply, Requests, Wanted};
+use crate::system::spent;
+
+/// Clients of each kind, each on a kept connection.
+const CONNECTIONS: usize = 20;
+const WARM_UP: Duration = Duration::from_millis(300);
+/// How long a turn is counted. The machine's speed changes within tenths of a second.
+const TURN: Duration = Duration::from_millis(100);
+/// What passes before that: all clients send at once first.
+const LEAD: Duration = Duration::from_millis(20);
+/// How long the last answers of a turn may take.
+const HOLD_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// One kind of requests.
+#[derive(Debug)]
+pub(super) struct Kind {
+    pub(super) name: &'static str,
+    pub(super) target: SocketAddr,
+    pub(super) pid: u32,
+    pub(super) requests: Requests,
+    pub(super) wanted: Wanted,
+}
+
+/// The turns of one kind in one repetition.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Window {
+    pub(super) kind: String,
+    pub(super) repetition: usize,
+    pub(super) requests: u64,
+    pub(super) seconds: f64,
+    /// Nanoseconds that the process ran.
+    pub(super) run: u64,
+}
+
+impl Window {
+    /// Microseconds of processor time for each request.
+    pub(super) fn cost(&self) -> f64 {
+        self.run as f64 / 1000.0 / self.requests as f64
+    }
+
+    /// Requests a second.
+    pub(super) fn rate(&self) -> f64 {
+        self.requests as f64 / self.seconds
+    }
+
+    /// The share of the time in which the process ran.
+    pub(super) fn busy(&self) -> f64 {
+        self.run as f64 / 1e9 / self.seconds
+    }
+}
+
+/// Measures all kinds. A wrong answer is an error.
+pub(super) fn measure(
+    engine: &mut Engine,
+    kinds: &mut [Kind],
+    repetitions: usize,
+    duration: Duration,
+) -> Result<Vec<Window>> {
+    for (group, kind) in kinds.iter().enumerate() {
+        open(engine, group, kind)?;
+    }
+    let turns = duration.as_millis().div_ceil(TURN.as_millis());
+    let mut windows = Vec::new();
+    for repetition in 0..repetitions {
+        let empty = |kind: &Kind| Window {
+            kind: kind.name.to_owned(),
+            repetition,
+            requests: 0,
+            seconds: 0.0,
+            run: 0,
+        };
+        let mut own: Vec<_> = kinds.iter().map(empty).collect();
+        for turn in 0..turns {
+            let mut places: Vec<_> = kinds.iter_mut().zip(&mut own).enumerate().collect();
+            // Every other turn backwards.
+            if !turn.is_multiple_of(2) {
+                places.reverse();
+            }
+            for (group, (kind, window)) in places {
+                take_turn(engine, group, kind, window)?;
+            }
+        }
+        windows.append(&mut own);
+    }
+    engine.end()?;
+    Ok(windows)
+}
+
+fn open(engine: &mut Engine, group: usize, kind: &Kind) -> Result<()> {
+    engine.set_reply(Reply::elsewhere(kind.wanted));
+    engine.turn_to(group);
+    let requests = kind.requests.clone();
+    engine.begin(Load { target: kind.target, connections: CONNECTIONS, requests, pace: Pace::Closed })?;
+    engine.run(WARM_UP)?;
+    engine.hold(HOLD_TIME_MAX)?;
+    check(engine, kind)
+}
+
+fn take_turn(engine: &mut Engine, group: usize, kind: &mut Kind, window: &mut Window) -> Result<()> {
+    engine.set_reply(Reply::elsewhere(kind.wanted));
+    engine.exchange(&mut kind.requests);
+    engine.turn_to(group);
+    engine.run(LEAD)?;
+    engine.tally.clear();
+    let (begin, before) = (Instant::now(), spent(kind.pid));
+    engine.run(TURN)?;
+    window.run += (spent(kind.pid) - before).run;
+    window.seconds += begin.elapsed().as_secs_f64();
+    window.requests += engine.tally.completed;
+    engine.hold(HOLD_TIME_MAX)?;
+    engine.exchange(&mut kind.requests);
+    check(engine, kind)
+}
+
+fn check(engine: &Engine, kind: &Kind) -> Result<()> {
+    let tally = &engine.tally;
+    ensure!(tally.faults == 0, "{}: {} faults: {}", kind.name, tally.faults, tally.examples.join("; "));
+    ensure!(tally.completed > 0, "{}: no answer", kind.name);
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! The control plane as a process of its own that keeps its records in a folder.
+//! It must be started as a user starts it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use mesher_verify::http::{Kept, Message};
+use serde_json::Value;
+
+use crate::peers::Binary;
+use crate::system::{Child, PROXY};
+
+/// How long it may take to write all it has and end.
+const END_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// A control plane.
+#[derive(Debug)]
+pub(super) struct Plane {
+    pub(super) address: SocketAddr,
+    process: Child,
+    began: Instant,
+}
+
+impl Plane {
+    /// Starts one on the processor of whatever is measured.
+    pub(super) fn start(mesher: &Binary, folder: &Path) -> Result<Self> {
+        let mut command = mesher.command();
+        command.args(["control", "--listen", "127.0.0.1:0", "--print-addresses", "--data-dir"]);
+        command.arg(folder.join("data"));
+        let began = Instant::now();
+        let mut process = Child::start(&mut command, "control", PROXY, &folder.join("control.log"))?;
+        let line: Value =
+            serde_json::from_str(&process.first_line()?).context("the control plane printed no JSON")?;
+        let url = line.get("control").and_then(Value::as_str).context("it printed no address")?;
+        let address = url.trim_start_matches("http://").parse().context("its address is none")?;
+        Ok(Self { address, process, began })
+    }
+
+    /// One exchange that has to go well.
+    pub(super) fn call(&self, request: &[u8]) -> Result<Message> {
+        let request = std::str::from_utf8(request).context("the request is no text")?;
+        let answer = Kept::to(self.address).call(request).context("the control plane does not answer")?;
+        ensure!(answer.status() == 200, "the control plane says {}: {}", answer.status(), answer.text());
+        Ok(answer)
+    }
+
+    /// Time since just before its start.
+    pub(super) fn age(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Ends it in an orderly way.
+    pub(super) fn end(self) -> Result<()> {
+        self.process.end(END_TIME_MAX)
+    }
+}
