@@ -27,7 +27,7 @@ pub struct BatchFound<'a> {
 }
 
 impl BatchFound<'_> {
-    /// As [`Found::unrecorded`], of all look-ups of a caller that its header names.
+    /// As `Found::unrecorded`, of all look-ups of a caller that its header names.
     pub fn take_unrecorded(&mut self) -> Vec<ProviderName> {
         std::mem::take(&mut self.unrecorded)
     }
