@@ -22,9 +22,20 @@ impl std::error::Error for Misconfigured {}
 
 /// Tells what went wrong. The exit code is 78 for configuration and 1 for the rest.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    tell(&format!("mesher: {error:#}"));
+    tell(&format!("mesher: {}", sentence(error)));
     let is_configuration = error.is::<BootstrapError>() || error.is::<Misconfigured>();
     if is_configuration { ExitCode::from(BAD_CONFIGURATION) } else { ExitCode::FAILURE }
+}
+
+/// All that is known of an error, outermost first. Some errors name their cause themselves: that is said once.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// Writes a line to standard error.

@@ -109,7 +109,9 @@ fn tls(arguments: &cli::Control) -> Result<Option<TlsSettings>, Misconfigured> {
 fn misconfigured(error: ControlError) -> anyhow::Error {
     match error {
         ControlError::RootPassword(_) => Misconfigured(format!("MESHER_ROOT_PASSWORD: {error}")).into(),
-        ControlError::Store(_) => Misconfigured(format!("--data-dir: {error}")).into(),
+        ControlError::Store(_) | ControlError::Audit { .. } => {
+            Misconfigured(format!("--data-dir: {error}")).into()
+        }
         ControlError::Tls(_) => Misconfigured(format!("--tls-cert, --tls-key: {error}")).into(),
         other => other.into(),
     }

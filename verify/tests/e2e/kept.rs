@@ -169,7 +169,9 @@ fn st_17_a_backup_replaces_nothing_and_what_is_cut_is_not_restored() {
     let place = |name: &str| folder.path().join(name);
     let directory = filled(&folder);
     std::fs::write(place("precious"), "mine").unwrap();
-    assert_refused(&backup_stopped(&place("precious"), &directory), &["precious"]);
+    let refused = backup_stopped(&place("precious"), &directory);
+    assert_refused(&refused, &["precious"]);
+    assert_eq!(refused.errors.matches("File exists").count(), 1, "a cause is said once: {}", refused.errors);
     let control = Control::keeping(&directory, ANY_PORT);
     assert_refused(&backup(&place("precious"), &control), &["precious", "replaces no file"]);
     assert_eq!(std::fs::read_to_string(place("precious")).unwrap(), "mine");
@@ -230,6 +232,15 @@ fn st_11_a_directory_that_others_could_change_is_refused() {
     std::fs::rename(&elsewhere, &file).unwrap();
     let control = Control::keeping(&directory, ANY_PORT);
     assert!(service_names(&control).contains(&"orders".to_owned()));
+}
+
+#[test]
+fn st_11_an_audit_that_cannot_be_written_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let directory = filled(&folder);
+    std::fs::remove_file(directory.join("audit.jsonl")).unwrap();
+    std::fs::create_dir(directory.join("audit.jsonl")).unwrap();
+    assert_unusable(&directory, &["audit", "Is a directory"]);
 }
 
 #[test]
