@@ -6,6 +6,13 @@ use std::net::IpAddr;
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, Uri};
 
+use crate::watch;
+
+/// Below this, SDKs use any name for the control plane.
+const ANY_NAME: &str = "/v4/";
+/// Where a browser says what page a request is from (Fetch Metadata); programs send none.
+const FETCH_SITE: &str = "sec-fetch-site";
+
 /// The names beside addresses and `localhost`.
 #[derive(Debug)]
 pub(crate) struct Hosts(Vec<String>);
@@ -34,6 +41,25 @@ impl Hosts {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         let page = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, page)| page);
         page.is_some() && page == host && host.is_some_and(|host| self.is_own(host))
+    }
+
+    /// Whether a read comes from a program, from a page of ours, or from a person who typed the address. Asked of paths
+    /// alone that programs reach by any name.
+    pub(crate) fn admit_read(&self, path: &str, headers: &HeaderMap) -> bool {
+        if !path.starts_with(ANY_NAME) {
+            return true;
+        }
+        let is_own_host = || {
+            let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+            host.is_some_and(|host| self.is_own(host))
+        };
+        let is_near = match headers.get(FETCH_SITE).map(axum::http::HeaderValue::as_bytes) {
+            None | Some(b"none") => true,
+            Some(b"same-origin") => is_own_host(),
+            Some(_) => false,
+        };
+        // One SDK opens its web sockets with its server's own name as origin, whatever that is.
+        is_near && watch::is_own_page(headers)
     }
 
     fn is_own(&self, host: &str) -> bool {

@@ -4,26 +4,29 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{Method, Uri};
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, Method, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, http::StatusCode};
+use mesher_model::ErrorCode;
 
 use crate::control::Control;
 use crate::{access, answer, audit, mesh, metrics, page, v4};
 
 pub(crate) fn build(control: Arc<Control>) -> Router {
-    let browsers = Router::new().merge(page::routes()).merge(mesh::routes());
+    let browsers =
+        Router::new().merge(page::routes()).merge(mesh::routes()).route("/metrics", get(metrics::show));
     let browsers = browsers.route_layer(middleware::from_fn_with_state(Arc::clone(&control), own_host));
     let all = Router::new()
         .merge(browsers)
         .merge(v4::routes())
         .route("/livez", get(healthy))
-        .route("/readyz", get(healthy))
-        .route("/metrics", get(metrics::show));
+        .route("/readyz", get(healthy));
     guarded(&control, all)
         .layer(middleware::from_fn_with_state(Arc::clone(&control), no_foreign_page))
+        .layer(middleware::from_fn(keep_private))
         .layer(middleware::from_fn_with_state(Arc::clone(&control), metrics::count))
         .with_state(control)
 }
@@ -52,12 +55,27 @@ async fn own_host(State(control): State<Arc<Control>>, request: Request, next: N
     answer::mesh_error(403, "foreign_host", detail)
 }
 
-/// Refuses what a page of another site would change.
+/// Refuses what a page of another site would change, and what it would read below `/v4`, where any `Host` is taken.
 async fn no_foreign_page(State(control): State<Arc<Control>>, request: Request, next: Next) -> Response {
-    if request.method().is_safe() || control.hosts.admit_change(request.headers()) {
-        return next.run(request).await;
+    if !request.method().is_safe() {
+        if !control.hosts.admit_change(request.headers()) {
+            let detail = "a page of another site may not change anything here";
+            return answer::mesh_error(403, "foreign_origin", detail);
+        }
+    } else if !control.hosts.admit_read(request.uri().path(), request.headers()) {
+        let detail = "a page of another site may not read here";
+        return answer::Refused::new(ErrorCode::Forbidden, detail).into_response();
     }
-    answer::mesh_error(403, "foreign_origin", "a page of another site may not change anything here")
+    next.run(request).await
+}
+
+/// No browser or proxy on the way keeps an answer, or takes it for anything but what it says it is.
+async fn keep_private(request: Request, next: Next) -> Response {
+    let mut answer = next.run(request).await;
+    let fields = answer.headers_mut();
+    fields.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    fields.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+    answer
 }
 
 /// Also for `/v4`: a client that probes for access control needs 404 from `/v4/token`.

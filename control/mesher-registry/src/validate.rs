@@ -1,6 +1,8 @@
 //! The rules of every field that a client may write, as one table per record.
 //! It must not change a record: defaults are set before, by the caller.
 
+use std::collections::BTreeMap;
+
 use mesher_model::query::ServiceKey;
 use mesher_model::{DataCenterInfo, HealthCheck, Instance, InstanceStatus, Microservice};
 
@@ -20,6 +22,11 @@ const MAX_DESCRIPTION: usize = 256;
 const MAX_SCHEMA_ID: usize = 160;
 /// The longest digest of a contract, in characters.
 const MAX_SUMMARY: usize = 128;
+
+/// The most properties of a service, and of one of its paths, and the most paths.
+const MAX_PAIRS: usize = 1_000;
+/// The longest properties and paths of a service in all, in bytes.
+const MAX_FREE_TEXT: usize = 64 * 1024;
 
 const NAME_RULE: &str =
     "Max: 128 (application 160, framework 64), letters, digits, _-. with a letter or digit at both ends";
@@ -71,7 +78,26 @@ fn service_lists(service: &Microservice) -> Result<(), RegistryError> {
         schema_id("MicroService.Schemas", id)?;
     }
     let is_complete = service.paths.iter().all(|path| !path.path.is_empty());
-    require(is_complete, "ServicePath.Path", "", "Min: 1")
+    require(is_complete, "ServicePath.Path", "", "Min: 1")?;
+    free_text(service)
+}
+
+/// What a service says of itself in words of its own is bounded as a whole: a record stays in memory.
+fn free_text(service: &Microservice) -> Result<(), RegistryError> {
+    let size = |pairs: &BTreeMap<String, String>| -> usize {
+        pairs.iter().map(|(name, value)| name.len() + value.len()).sum()
+    };
+    let Microservice { properties, paths, .. } = service;
+    let is_few = |count: usize| count <= MAX_PAIRS;
+    let count = properties.len();
+    require(is_few(count), "MicroService.Properties", &count.to_string(), "Max: 1000 items")?;
+    let count = paths.len();
+    let are_few = is_few(count) && paths.iter().all(|path| is_few(path.property.len()));
+    require(are_few, "MicroService.Paths", &count.to_string(), "Max: 1000 items of 1000 properties")?;
+    let total =
+        size(properties) + paths.iter().map(|path| path.path.len() + size(&path.property)).sum::<usize>();
+    let rule = "properties and paths, Max: 65536 bytes in all";
+    require(total <= MAX_FREE_TEXT, "MicroService.Properties", &total.to_string(), rule)
 }
 
 pub(crate) fn schema_id(field: &'static str, id: &str) -> Result<(), RegistryError> {

@@ -73,7 +73,7 @@ fn an_account_that_changes_during_a_try_is_not_logged_in() {
 }
 
 #[test]
-fn an_inactive_account_looks_like_an_unknown_one() {
+fn ad_03_an_inactive_account_looks_like_an_unknown_one() {
     let mut access = access();
     create(&mut access, "a", &["developer"]);
     let root = log_in(&mut access, "root", at(0)).unwrap();
@@ -120,7 +120,7 @@ fn fail(access: &mut crate::Access, name: &str, now: u64) -> Result<String, Acce
 }
 
 #[test]
-fn three_failures_lock_an_account_for_one_address_and_a_quarter_of_an_hour() {
+fn ad_03_three_failures_lock_an_account_for_one_address_and_a_quarter_of_an_hour() {
     let mut access = access();
     for _ in 0..3 {
         assert_eq!(fail(&mut access, "root", 0), Err(AccessError::WrongNameOrPassword));
@@ -149,7 +149,7 @@ fn tries_that_were_begun_together_do_not_pass_the_lock() {
 }
 
 #[test]
-fn failures_are_forgotten_and_their_number_is_bounded() {
+fn ad_03_failures_are_forgotten_and_their_number_is_bounded() {
     let mut access = access();
     fail(&mut access, "root", 0).unwrap_err();
     fail(&mut access, "root", 0).unwrap_err();
@@ -180,7 +180,7 @@ fn only_the_right_password_of_a_known_account_is_right() {
 
 /// The hash that stands in for an unknown name must be read, or its comparison would cost nothing.
 #[test]
-fn nobodys_hash_costs_as_much_as_anybodys() {
+fn ad_03_nobodys_hash_costs_as_much_as_anybodys() {
     let own = hash_password("Pa55word!", [1; 16]);
     let cost = |hash: &str| hash.rsplitn(3, '$').nth(2).map(str::to_owned);
     assert_eq!(cost(crate::password::NOBODYS), cost(&own));

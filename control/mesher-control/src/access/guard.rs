@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -28,12 +28,7 @@ pub(crate) async fn admit(
     next: Next,
 ) -> Response {
     match examine(&control, &gatekeeper, request).await {
-        Ok(request) => {
-            let mut answer = next.run(request).await;
-            // What one caller may see is nobody else's to keep.
-            answer.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-            answer
-        }
+        Ok(request) => next.run(request).await,
         Err(refusal) => refusal,
     }
 }

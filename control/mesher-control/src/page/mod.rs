@@ -40,7 +40,7 @@ fn guarded(kind: &'static str, body: impl IntoResponse) -> Response {
         (REFERRER_POLICY, "no-referrer"),
         (X_FRAME_OPTIONS, "DENY"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (CACHE_CONTROL, "no-cache"),
+        (CACHE_CONTROL, "no-store"),
     ];
     let fields = fields.map(|(name, value)| (name, HeaderValue::from_static(value)));
     (HeaderMap::from_iter(fields), body).into_response()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
-use mesher_access::Scope;
+use mesher_access::{Caller, Scope};
 use mesher_model::{CONSUMER_HEADER, DOMAIN_HEADER, Microservice};
 use mesher_registry::{Moment, Registry, RegistryError, Tenant};
 use serde::Deserialize;
@@ -37,6 +37,8 @@ pub(crate) struct Call {
     query: Vec<(String, String)>,
     /// What of a list the caller's permission reaches; everything when absent.
     scope: Option<Scope>,
+    /// Absent where access control is off.
+    caller: Option<Caller>,
 }
 
 impl FromRequestParts<Arc<Control>> for Call {
@@ -55,6 +57,7 @@ impl FromRequestParts<Arc<Control>> for Call {
             ids,
             query,
             scope: parts.extensions.get::<Scope>().cloned(),
+            caller: parts.extensions.get::<Caller>().cloned(),
         })
     }
 }
@@ -90,6 +93,19 @@ impl Call {
         Ok(self
             .control
             .renew(|registry, now| registry.heartbeat(tenant, self.service(), self.instance(), now))?)
+    }
+
+    /// The account that calls; none where access control is off.
+    pub(crate) fn account(&self) -> Option<&str> {
+        self.caller.as_ref().map(|caller| caller.name.as_str())
+    }
+
+    /// Whether the caller's token still counts: for what lasts longer than a request.
+    pub(crate) fn is_admitted(&self) -> bool {
+        let Some((gatekeeper, caller)) = self.control.gatekeeper.as_ref().zip(self.caller.as_ref()) else {
+            return true;
+        };
+        gatekeeper.with(|access, now| access.check(caller, now).is_ok())
     }
 
     /// Id of the service in the path.

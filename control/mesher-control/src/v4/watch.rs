@@ -1,14 +1,12 @@
 //! Web sockets of the registry, as HTTP: the handshakes of `…/watcher` and `…/heartbeat`.
-//! It must not answer a handshake of a foreign page: whoever reads a watch reads the registry.
+//! It must not tell a handshake's page from a program's: what stands before all routes does, for reads of every kind.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::http::HeaderMap;
 use axum::response::Response;
-use mesher_model::ErrorCode;
 
 use super::Outcome;
 use super::call::Call;
@@ -25,12 +23,14 @@ const MAX_PING: Duration = Duration::from_secs(30);
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 /// `GET /microservices/{service}/watcher`: a frame for each change of an instance that the service calls, or may.
-pub(super) async fn watch(call: Call, headers: HeaderMap, upgrade: Upgrade) -> Outcome {
-    let upgrade = open(&headers, upgrade)?;
+pub(super) async fn watch(call: Call, upgrade: Upgrade) -> Outcome {
+    let upgrade = open(upgrade)?;
     let tenant = call.tenant()?;
     let control = Arc::clone(call.control());
     // The subscription begins before the look at the service: nothing is missed in between.
-    let Ok(subscription) = control.watchers.subscribe(tenant, call.service()) else { return Ok(full()) };
+    let Ok(subscription) = control.watchers.subscribe(tenant, call.service(), call.account()) else {
+        return Ok(full());
+    };
     if call.run(|registry, tenant, _| registry.service(tenant, call.service()).map(|_| ())).await.is_err() {
         return Ok(upgrade.on_upgrade(async move |socket| {
             watch::tell_unknown_service(socket).await;
@@ -39,17 +39,17 @@ pub(super) async fn watch(call: Call, headers: HeaderMap, upgrade: Upgrade) -> O
     }
     let closing = control.watchers.closing();
     Ok(upgrade.on_upgrade(async move |socket| {
-        if watch::stream(socket, subscription, closing).await {
+        if watch::stream(socket, subscription, || call.is_admitted(), closing).await {
             control.metrics.watcher_cut();
         }
     }))
 }
 
 /// `GET /microservices/{service}/instances/{instance}/heartbeat`: each pong is a heartbeat.
-pub(super) async fn heartbeat(call: Call, headers: HeaderMap, upgrade: Upgrade) -> Outcome {
-    let upgrade = open(&headers, upgrade)?;
+pub(super) async fn heartbeat(call: Call, upgrade: Upgrade) -> Outcome {
+    let upgrade = open(upgrade)?;
     let control = Arc::clone(call.control());
-    let Ok(place) = control.watchers.place() else { return Ok(full()) };
+    let Ok(place) = control.watchers.place(call.account()) else { return Ok(full()) };
     let term = call
         .run(|registry, tenant, _| {
             registry.instance(tenant, call.service(), call.instance(), "").map(|found| found.lease_term())
@@ -62,15 +62,12 @@ pub(super) async fn heartbeat(call: Call, headers: HeaderMap, upgrade: Upgrade) 
     let closing = control.watchers.closing();
     Ok(upgrade.on_upgrade(async move |socket| {
         let renew = || call.beat().is_ok();
-        watch::beat(socket, pause, renew, closing).await;
+        watch::beat(socket, pause, renew, || call.is_admitted(), closing).await;
         drop(place);
     }))
 }
 
-fn open(headers: &HeaderMap, upgrade: Upgrade) -> Result<WebSocketUpgrade, Refused> {
-    if !watch::is_own_page(headers) {
-        return Err(Refused::new(ErrorCode::Forbidden, "a page of another site may not read here"));
-    }
+fn open(upgrade: Upgrade) -> Result<WebSocketUpgrade, Refused> {
     upgrade.map(watch::limit).map_err(|_| Refused::invalid("a WebSocket handshake is wanted here"))
 }
 

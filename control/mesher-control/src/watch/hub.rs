@@ -18,6 +18,9 @@ const MAX_SOCKETS: usize = 10_000;
 /// The most watchers of one service: no one service takes all places.
 const MAX_OF_ONE_SERVICE: usize = 5_000;
 
+/// The most web sockets of one account: no one token takes all places.
+const MAX_OF_ONE_ACCOUNT: usize = 5_000;
+
 /// No place is left for another socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Full;
@@ -25,10 +28,15 @@ pub(crate) struct Full;
 /// Watchers by the service that they watch for.
 type Groups = HashMap<Box<str>, Vec<Arc<Queue>>>;
 
+/// Sockets by the account that opened them.
+type Holders = HashMap<Box<str>, usize>;
+
 /// All web sockets.
 #[derive(Debug)]
 pub(crate) struct Watchers {
     places: Arc<Semaphore>,
+    /// How many sockets each account has.
+    holders: Arc<Mutex<Holders>>,
     groups: Arc<Mutex<Groups>>,
     waiting: Arc<AtomicUsize>,
     closing: watch::Sender<bool>,
@@ -38,6 +46,7 @@ impl Default for Watchers {
     fn default() -> Self {
         Self {
             places: Arc::new(Semaphore::new(MAX_SOCKETS)),
+            holders: Arc::default(),
             groups: Arc::default(),
             waiting: Arc::default(),
             closing: watch::Sender::new(false),
@@ -85,14 +94,28 @@ impl Watchers {
         self.closing.subscribe()
     }
 
-    /// A place for a socket that watches nothing.
-    pub(crate) fn place(&self) -> Result<OwnedSemaphorePermit, Full> {
-        Arc::clone(&self.places).try_acquire_owned().map_err(|_| Full)
+    /// A place for one socket of this account; nobody's where access control is off.
+    pub(crate) fn place(&self, account: Option<&str>) -> Result<Place, Full> {
+        let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Full)?;
+        if let Some(account) = account {
+            let mut holders = lock(&self.holders);
+            let count = holders.entry(account.into()).or_default();
+            if *count >= MAX_OF_ONE_ACCOUNT {
+                return Err(Full);
+            }
+            *count += 1;
+        }
+        Ok(Place { account: account.map(Into::into), holders: Arc::clone(&self.holders), _permit: permit })
     }
 
     /// Queues, from now on, what a service may hear of.
-    pub(crate) fn subscribe(&self, tenant: Tenant<'_>, service: &str) -> Result<Subscription, Full> {
-        let place = self.place()?;
+    pub(crate) fn subscribe(
+        &self,
+        tenant: Tenant<'_>,
+        service: &str,
+        account: Option<&str>,
+    ) -> Result<Subscription, Full> {
+        let place = self.place(account)?;
         let key = format!("{}/{}/{service}", tenant.domain(), tenant.project()).into_boxed_str();
         let queue = Arc::new(Queue::new(Arc::clone(&self.waiting)));
         let mut groups = lock(&self.groups);
@@ -111,13 +134,33 @@ impl Watchers {
     }
 }
 
+/// Room for one socket, free again once dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    account: Option<Box<str>>,
+    holders: Arc<Mutex<Holders>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some(account) = &self.account else { return };
+        let mut holders = lock(&self.holders);
+        let Some(count) = holders.get_mut(account) else { return };
+        *count -= 1;
+        if *count == 0 {
+            holders.remove(account);
+        }
+    }
+}
+
 /// What one watcher hears of. Dropped, it hears no more and its place is free.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     queue: Arc<Queue>,
     key: Box<str>,
     groups: Arc<Mutex<Groups>>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Subscription {
@@ -138,6 +181,6 @@ impl Drop for Subscription {
     }
 }
 
-fn lock(groups: &Mutex<Groups>) -> MutexGuard<'_, Groups> {
-    groups.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -30,6 +30,8 @@ const MAX_UNSENT: usize = 256 * 1024;
 const GOING_AWAY: u16 = 1001;
 /// The peer should connect again, and look everything up (RFC 6455 registry).
 const TRY_AGAIN_LATER: u16 = 1013;
+/// The peer breaks a rule; here, its token counts no more (RFC 6455, 7.4.1).
+const POLICY: u16 = 1008;
 /// The instance does not exist. Source: Service Center v4, heartbeat by web socket.
 const NO_INSTANCE: u16 = 4001;
 
@@ -66,10 +68,12 @@ enum End {
     Told(u16, &'static str),
 }
 
-/// Sends what a subscription brings until either side ends. Answers whether the watcher was too slow.
+/// Sends what a subscription brings until either side ends, or `is_admitted`, asked with each ping, says no. Answers
+/// whether the watcher was too slow.
 pub(crate) async fn stream(
     mut socket: WebSocket,
     subscription: Subscription,
+    is_admitted: impl Fn() -> bool,
     mut closing: watch::Receiver<bool>,
 ) -> bool {
     let mut peer = Peer::new(PING);
@@ -80,7 +84,7 @@ pub(crate) async fn stream(
                 Err(_) => Err(End::Told(TRY_AGAIN_LATER, "too slow: connect again and look everything up")),
             },
             message = socket.recv() => peer.hear(message),
-            _ = peer.ping.tick() => peer.ask(&mut socket).await,
+            _ = peer.ping.tick() => peer.ask(&mut socket, is_admitted()).await,
             () = told_to_close(&mut closing) => Err(End::Told(GOING_AWAY, "the server ends")),
         };
         if let Err(end) = sent {
@@ -93,11 +97,13 @@ pub(crate) async fn stream(
     is_slow
 }
 
-/// Asks an instance each `pause` whether it is there, and calls `renew` for each answer until it says no.
+/// Asks an instance each `pause` whether it is there, and calls `renew` for each answer until it says no, or
+/// `is_admitted`, asked with each ping, does.
 pub(crate) async fn beat(
     mut socket: WebSocket,
     pause: Duration,
     renew: impl Fn() -> bool,
+    is_admitted: impl Fn() -> bool,
     mut closing: watch::Receiver<bool>,
 ) {
     let mut peer = Peer::new(pause);
@@ -110,7 +116,7 @@ pub(crate) async fn beat(
                     heard => heard,
                 }
             }
-            _ = peer.ping.tick() => peer.ask(&mut socket).await,
+            _ = peer.ping.tick() => peer.ask(&mut socket, is_admitted()).await,
             () = told_to_close(&mut closing) => Err(End::Told(GOING_AWAY, "the server ends")),
         };
         if let Err(end) = sent {
@@ -156,7 +162,10 @@ impl Peer {
         }
     }
 
-    async fn ask(&self, socket: &mut WebSocket) -> Result<(), End> {
+    async fn ask(&self, socket: &mut WebSocket, is_admitted: bool) -> Result<(), End> {
+        if !is_admitted {
+            return Err(End::Told(POLICY, "the token counts no more: log in again"));
+        }
         if self.heard.elapsed() >= MAX_SILENCE {
             return Err(End::Gone);
         }

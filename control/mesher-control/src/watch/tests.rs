@@ -45,9 +45,9 @@ fn register(registry: &mut Registry, watchers: &Watchers, provider: &str, host: 
 async fn watchers_hear_in_order_and_share_the_text() {
     let (mut registry, consumer, provider) = pair();
     let watchers = Watchers::default();
-    let one = watchers.subscribe(Tenant::DEFAULT, &consumer).unwrap();
-    let two = watchers.subscribe(Tenant::DEFAULT, &consumer).unwrap();
-    let stranger = watchers.subscribe(Tenant::DEFAULT, &provider).unwrap();
+    let one = watchers.subscribe(Tenant::DEFAULT, &consumer, None).unwrap();
+    let two = watchers.subscribe(Tenant::DEFAULT, &consumer, None).unwrap();
+    let stranger = watchers.subscribe(Tenant::DEFAULT, &provider, None).unwrap();
     for host in ["h1", "h2"] {
         register(&mut registry, &watchers, &provider, host);
     }
@@ -65,8 +65,8 @@ async fn watchers_hear_in_order_and_share_the_text() {
 async fn a_reader_that_does_not_keep_up_is_cut_off_and_delays_nobody() {
     let (mut registry, consumer, provider) = pair();
     let watchers = Watchers::default();
-    let slow = watchers.subscribe(Tenant::DEFAULT, &consumer).unwrap();
-    let quick = watchers.subscribe(Tenant::DEFAULT, &consumer).unwrap();
+    let slow = watchers.subscribe(Tenant::DEFAULT, &consumer, None).unwrap();
+    let quick = watchers.subscribe(Tenant::DEFAULT, &consumer, None).unwrap();
     for number in 0..4_097 {
         register(&mut registry, &watchers, &provider, &format!("h{number}"));
         quick.next().await.unwrap();
@@ -80,16 +80,30 @@ async fn a_reader_that_does_not_keep_up_is_cut_off_and_delays_nobody() {
 #[test]
 fn places_are_bounded_for_one_service_and_in_all() {
     let watchers = Watchers::default();
-    let of_one: Vec<_> = (0..5_000).map(|_| watchers.subscribe(Tenant::DEFAULT, "one").unwrap()).collect();
-    assert_eq!(watchers.subscribe(Tenant::DEFAULT, "one").unwrap_err(), Full);
+    let of_one: Vec<_> =
+        (0..5_000).map(|_| watchers.subscribe(Tenant::DEFAULT, "one", None).unwrap()).collect();
+    assert_eq!(watchers.subscribe(Tenant::DEFAULT, "one", None).unwrap_err(), Full);
     let mut others: Vec<_> =
-        (0..5_000).map(|_| watchers.subscribe(Tenant::DEFAULT, "other").unwrap()).collect();
-    assert_eq!(watchers.subscribe(Tenant::DEFAULT, "third").unwrap_err(), Full);
+        (0..5_000).map(|_| watchers.subscribe(Tenant::DEFAULT, "other", None).unwrap()).collect();
+    assert_eq!(watchers.subscribe(Tenant::DEFAULT, "third", None).unwrap_err(), Full);
     assert_eq!(watchers.count(), 10_000);
     others.pop();
-    watchers.subscribe(Tenant::DEFAULT, "third").unwrap();
+    watchers.subscribe(Tenant::DEFAULT, "third", None).unwrap();
     drop((of_one, others));
     assert_eq!(watchers.count(), 0);
+}
+
+/// AD-17: many sockets with one token.
+#[test]
+fn ad_17_one_account_takes_no_more_than_its_share() {
+    let watchers = Watchers::default();
+    let mut held: Vec<_> = (0..5_000).map(|_| watchers.place(Some("one")).unwrap()).collect();
+    assert_eq!(watchers.place(Some("one")).unwrap_err(), Full);
+    assert_eq!(watchers.subscribe(Tenant::DEFAULT, "cons", Some("one")).unwrap_err(), Full);
+    assert_eq!(watchers.count(), 5_000, "a refusal keeps no place");
+    watchers.place(Some("other")).unwrap();
+    held.pop();
+    watchers.place(Some("one")).unwrap();
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Plane};
 
-const ROOT: &str = "Pa55word!";
+pub(crate) const ROOT: &str = "Pa55word!";
 /// Routes that answer without a token: what tells whether the service works, and the login.
 const OPEN: [&str; 6] = [
     "/livez",
@@ -26,18 +26,18 @@ const SOURCES: [&str; 5] = [
 ];
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "DELETE", "PATCH"];
 
-async fn guarded() -> Plane {
+pub(crate) async fn guarded() -> Plane {
     let access = AccessSettings { root_password: Some(ROOT.to_owned()) };
     Plane::start_with(Settings { access: Some(access), ..Settings::default() }).await
 }
 
-async fn token(plane: &Plane, name: &str, password: &str) -> String {
+pub(crate) async fn token(plane: &Plane, name: &str, password: &str) -> String {
     let body = json!({"name": name, "password": password}).to_string();
     let answer = plane.post("/v4/token", &body).await;
     answer.json()["token"].as_str().unwrap_or_else(|| panic!("{answer:?}")).to_owned()
 }
 
-async fn send(plane: &Plane, token: &str, method: &str, path: &str, body: &Value) -> Answer {
+pub(crate) async fn send(plane: &Plane, token: &str, method: &str, path: &str, body: &Value) -> Answer {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     send_text(plane, token, method, path, &body).await
 }
@@ -57,7 +57,7 @@ async fn account(plane: &Plane, name: &str, perms: Value) -> String {
 }
 
 /// Every template that stands in the sources, as the router has it.
-fn templates() -> Vec<String> {
+pub(crate) fn templates() -> Vec<String> {
     let mut templates: Vec<String> = Vec::new();
     for source in SOURCES {
         for (place, _) in source.match_indices('"') {
@@ -87,7 +87,7 @@ fn templates() -> Vec<String> {
 }
 
 /// A path of a template. No part of it is registered.
-fn path_of(template: &str) -> String {
+pub(crate) fn path_of(template: &str) -> String {
     let mut path = String::new();
     for part in template.split('/').skip(1) {
         path.push('/');
@@ -112,7 +112,7 @@ fn the_routes_are_found_in_the_sources() {
 }
 
 #[tokio::test]
-async fn no_route_answers_without_a_good_token_but_those_that_say_so() {
+async fn ad_01_no_route_answers_without_a_good_token_but_those_that_say_so() {
     let plane = guarded().await;
     let reader = account(&plane, "nobody", json!([])).await;
     let root = token(&plane, "root", ROOT).await;

@@ -66,7 +66,7 @@ async fn a_target_is_bounded() {
 }
 
 #[tokio::test]
-async fn metrics_have_no_label_of_a_callers_choosing() {
+async fn ad_19_metrics_have_no_label_of_a_callers_choosing() {
     let plane = Plane::start().await;
     for path in ["/nosuch-a", "/nosuch-b", "/v4/a/registry/microservices/c"] {
         plane.get(path).await;

@@ -8,9 +8,12 @@
 )]
 
 mod access;
+mod any_request;
 mod audit;
 mod bad_input;
+mod browsers;
 mod connections;
+mod exposure;
 mod find;
 mod kept;
 mod mesh;

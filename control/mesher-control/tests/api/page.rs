@@ -49,7 +49,7 @@ async fn the_page_is_fenced_in_and_runs_nothing() {
 }
 
 #[tokio::test]
-async fn foreign_text_stays_text() {
+async fn ad_05_foreign_text_stays_text() {
     let plane = Plane::start().await;
     let markup = "<img src=x onerror=alert(1)>";
     let body = json!({"service": {"serviceName": markup}}).to_string();
@@ -69,7 +69,7 @@ async fn foreign_text_stays_text() {
 }
 
 #[tokio::test]
-async fn a_foreign_host_is_refused() {
+async fn ad_08_a_foreign_host_is_refused() {
     let extra_hosts = vec!["Mesh.example".to_owned()];
     let plane = Plane::start_with(Settings { extra_hosts, ..Settings::default() }).await;
     let table = [
@@ -86,7 +86,7 @@ async fn a_foreign_host_is_refused() {
         ("evil.test@127.0.0.1", 403),
         ("", 403),
     ];
-    for path in ["/", "/ui/status.css", "/mesher/v1/services"] {
+    for path in ["/", "/ui/status.css", "/metrics", "/mesher/v1/services"] {
         for (host, status) in table {
             let answer = plane.send("GET", path, &[("host", host)], "").await;
             assert_eq!(answer.status, status, "{host:?} {path}");

@@ -1,5 +1,16 @@
 //! Bad inputs and faults that any management API meets, one test for each, called by the id of its row.
-//! They must demand the outcome that the row demands; those of web sockets stand in `watch`.
+//! They must demand the outcome that the row demands; `access`, `browsers`, `exposure`, `any_request` and `watch` hold more.
+//!
+//! Rows that cannot be asked of this API yet:
+//!
+//! | row | why |
+//! |---|---|
+//! | AD-09 | `/drain` and `/config_dump` are a proxy's; nothing here is for callers of this machine only |
+//! | AD-13, the part of `If-Match` | no record is changed in parts, and none has an `ETag` |
+//! | AD-14, the part of the schema | there is no OpenAPI text to hold answers to |
+//! | AD-15 | no session and no cookie: a browser carries nothing that another page could use |
+//! | AD-05, the part of CSV | nothing is written as CSV |
+//! | AD-19, the part of gzip | metrics are not compressed |
 
 use serde_json::json;
 

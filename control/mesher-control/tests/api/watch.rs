@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::access::{self, ROOT};
 use crate::support::Plane;
 
 const SERVICES: &str = "/v4/default/registry/microservices";
@@ -252,4 +253,28 @@ async fn ad_04_a_foreign_page_may_not_watch() {
     assert_eq!(Socket::open(&plane, &path, "Origin: null\r\n").await.0, 403);
     let own = format!("Origin: http://{}\r\n", plane.address);
     assert_eq!(Socket::open(&plane, &path, &own).await.0, 101, "as Java Chassis 2 sends it");
+}
+
+/// AD-17: a token that counts no more ends what was opened with it.
+#[tokio::test]
+async fn ad_17_a_watch_ends_with_its_token() {
+    let plane = access::guarded().await;
+    let root = access::token(&plane, "root", ROOT).await;
+    let new = json!({"name": "worker", "password": "Acc0unt-pass!", "roles": ["developer"]});
+    access::send(&plane, &root, "POST", "/v4/accounts", &new).await.assert_empty();
+    let worker = access::token(&plane, "worker", "Acc0unt-pass!").await;
+    let body = json!({"service": {"appId": "shop", "serviceName": "cons", "version": "1.0.0"}});
+    let made = access::send(&plane, &worker, "POST", SERVICES, &body).await.json();
+    let path = format!("{SERVICES}/{}/watcher", made["serviceId"].as_str().unwrap());
+    assert_eq!(Socket::open(&plane, &path, "").await.0, 401);
+    let (status, mut revoked) =
+        Socket::open(&plane, &path, &format!("Authorization: Bearer {worker}\r\n")).await;
+    assert_eq!(status, 101);
+    let (_, mut kept) = Socket::open(&plane, &path, &format!("Authorization: Bearer {root}\r\n")).await;
+    access::send(&plane, &root, "DELETE", "/v4/accounts/worker", &Value::Null).await.assert_empty();
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    assert_eq!(revoked.close_code().await, Some(1008));
+    assert!(begun.elapsed() <= Duration::from_secs(60), "{:?}", begun.elapsed());
+    assert_eq!(kept.frame().await, Some((PING, Vec::new())));
 }

@@ -87,7 +87,15 @@ fn fields_are_held_to_their_bounds() {
     };
     let framework = |name: String| Some(Framework { name, version: "1".to_owned() });
     let schemas = |count: usize| (0..count).map(|number| format!("s{number}")).collect::<Vec<_>>();
+    let pairs = |count: usize| (0..count).map(|number| (number.to_string(), String::new())).collect();
+    let path = |length: usize| ServicePath { path: "p".repeat(length), ..ServicePath::default() };
     let table: Vec<(&str, Microservice, bool)> = vec![
+        ("1000 properties", with(&|it| it.properties = pairs(1_000)), true),
+        ("1001 properties", with(&|it| it.properties = pairs(1_001)), false),
+        ("1000 paths", with(&|it| it.paths = vec![path(1); 1_000]), true),
+        ("1001 paths", with(&|it| it.paths = vec![path(1); 1_001]), false),
+        ("64 KiB of paths", with(&|it| it.paths = vec![path(32_768); 2]), true),
+        ("a byte more", with(&|it| it.paths = vec![path(32_768), path(32_769)]), false),
         ("name 0", with(&|it| it.service_name = String::new()), false),
         ("name 1", with(&|it| it.service_name = "n".to_owned()), true),
         ("name 128", with(&|it| it.service_name = "n".repeat(128)), true),
