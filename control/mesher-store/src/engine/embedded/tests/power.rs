@@ -8,7 +8,7 @@ const RUNS: u64 = 150;
 const WRITES: u32 = 12;
 
 #[test]
-fn power_cut_at_any_step_keeps_what_was_acknowledged() {
+fn st_02_power_cut_at_any_step_keeps_what_was_acknowledged() {
     for seed in 0..RUNS {
         let mut random = fastrand::Rng::with_seed(seed);
         let (platter, clock) = (Platter::with_store(), TestClock::default());
