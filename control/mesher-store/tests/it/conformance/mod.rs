@@ -57,6 +57,6 @@ on_every_engine! {
         st_08_slow_watcher_is_told_that_it_fell_behind,
         compaction_has_bounds,
         st_14_history_outlives_a_restart,
-        history_is_bounded_by_itself,
+        st_09_history_is_bounded_by_itself,
         watch_ends_with_the_store;
 }

@@ -91,7 +91,7 @@ pub(super) async fn st_14_history_outlives_a_restart(mut bed: Bed) {
     assert_eq!(bed.events(KeyRange::all(), Revision(1)), before);
 }
 
-pub(super) async fn history_is_bounded_by_itself(mut bed: Bed) {
+pub(super) async fn st_09_history_is_bounded_by_itself(mut bed: Bed) {
     let value = bytes::Bytes::from(vec![0; 1 << 20]);
     for _ in 0..40 {
         bed.store.commit(Transaction::of([Operation::put("a", value.clone())])).await.unwrap();
