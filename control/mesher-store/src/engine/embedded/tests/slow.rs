@@ -19,10 +19,7 @@ async fn st_07_a_slow_sync_holds_up_writes_alone() {
 
     platter.state().is_busy = true;
     let steps = platter.state().steps;
-    let waiting = tokio::spawn({
-        let pending = put("slow");
-        async move { pending.await }
-    });
+    let waiting = tokio::spawn(put("slow"));
     // The writer is at work on it.
     while platter.state().steps == steps {
         tokio::task::yield_now().await;
