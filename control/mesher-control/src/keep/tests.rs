@@ -2,8 +2,10 @@
 //! It must look at the registry as requests do.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use mesher_model::Microservice;
+use mesher_model::{Instance, Microservice};
 use mesher_registry::{Moment, Registry, RegistryError, Tenant};
 use mesher_store::{Operation, Store, Transaction};
 
@@ -100,4 +102,59 @@ async fn a_record_that_cannot_be_read_stops_the_start() {
         let error = load(&store, &mut registry, Clock::system().now()).await.unwrap_err().to_string();
         assert!(error.contains("cannot be read") && error.contains("backup"), "{key}: {error}");
     }
+}
+
+/// A store whose writer stands still while the disk is busy.
+fn slow_store() -> (Store, Arc<AtomicBool>) {
+    let is_busy = Arc::new(AtomicBool::new(false));
+    let disk = Arc::clone(&is_busy);
+    let clock = mesher_store::Clock::from_fn(move || {
+        // The writer reads the clock before each write.
+        while std::thread::current().name() == Some("store-writer") && disk.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        Duration::ZERO
+    });
+    (Store::in_memory(clock).unwrap(), is_busy)
+}
+
+/// ST-07: a disk that takes its time holds up changes, and neither heartbeats nor look-ups.
+#[tokio::test]
+async fn st_07_a_slow_disk_holds_up_changes_alone_and_their_outcome_is_unknown() {
+    let (store, is_busy) = slow_store();
+    let control = control(&store);
+    let one = create(&control, "one").await.unwrap().unwrap();
+    let instance = Instance { host_name: "h1".to_owned(), ..Instance::default() };
+    let registered = control.with_registry(|registry, now| {
+        registry.register_instance(Tenant::DEFAULT, &one, instance, || "i1".to_owned(), now).map(drop)
+    });
+    registered.await.unwrap().unwrap();
+
+    is_busy.store(true, Ordering::SeqCst);
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    let waiting = tokio::spawn({
+        let control = Arc::clone(&control);
+        async move { create(&control, "two").await }
+    });
+    tokio::task::yield_now().await;
+    for _ in 0..100 {
+        control.renew(|registry, now| registry.heartbeat(Tenant::DEFAULT, &one, "i1", now)).unwrap();
+        assert!(control.look(|registry, _| registry.instance(Tenant::DEFAULT, &one, "i1", "").is_ok()));
+    }
+    assert_eq!(began.elapsed(), Duration::ZERO, "none of them waited");
+    assert!(!waiting.is_finished(), "what is not kept is not answered");
+
+    let outcome = waiting.await.unwrap();
+    assert_eq!(outcome, Err(NotKept::Unknown));
+    assert_eq!(began.elapsed().as_secs(), 10);
+    assert!(NotKept::Unknown.to_string().contains("may still be kept"));
+
+    // The disk comes back: the change was kept after all, and so is what follows.
+    tokio::time::resume();
+    is_busy.store(false, Ordering::SeqCst);
+    create(&control, "three").await.unwrap().unwrap();
+    let mut registry = Registry::new(2, mesher_registry::Limits::default());
+    load(&store, &mut registry, Moment::default()).await.unwrap();
+    assert_eq!(registry.services(Tenant::DEFAULT, false).count(), 3);
 }

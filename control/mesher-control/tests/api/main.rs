@@ -19,6 +19,7 @@ mod kept;
 mod mesh;
 mod page;
 mod registry;
+mod registry_rows;
 mod rows;
 mod support;
 mod tls;

@@ -10,7 +10,7 @@ use mesher_store::{KeyRange, Operation, Revision, Store, StoreError, Transaction
 use crate::bed::{Bed, Engine, system_settings};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn backup_of_a_busy_store_is_one_state() {
+async fn st_17_backup_of_a_busy_store_is_one_state() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&system_settings(folder.path().join("data"))).unwrap();
     let is_over = Arc::new(AtomicBool::new(false));
@@ -57,7 +57,7 @@ async fn check_restored(folder: &std::path::Path, file: &std::path::Path, number
 }
 
 #[tokio::test]
-async fn restored_store_goes_on_in_a_new_epoch() {
+async fn st_17_restored_store_goes_on_in_a_new_epoch() {
     for engine in [Engine::Memory, Engine::Embedded] {
         let folder = tempfile::tempdir().unwrap();
         let bed = Bed::new(engine);
@@ -89,7 +89,7 @@ async fn restored_store_goes_on_in_a_new_epoch() {
 }
 
 #[tokio::test]
-async fn damaged_backup_is_refused_before_anything_is_made() {
+async fn st_17_damaged_backup_is_refused_before_anything_is_made() {
     let folder = tempfile::tempdir().unwrap();
     let bed = Bed::new(Engine::Memory);
     for number in 0..20 {

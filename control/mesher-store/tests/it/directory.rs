@@ -35,7 +35,7 @@ async fn directory_and_files_are_the_owners_alone() {
 }
 
 #[tokio::test]
-async fn second_opening_is_refused_and_names_the_holder() {
+async fn st_11_second_opening_is_refused_and_names_the_holder() {
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join("data");
     let store = open(&directory).unwrap();
@@ -47,7 +47,7 @@ async fn second_opening_is_refused_and_names_the_holder() {
 }
 
 #[tokio::test]
-async fn what_others_could_change_is_refused_with_the_remedy() {
+async fn st_11_what_others_could_change_is_refused_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join("data");
     make(&directory).await;

@@ -11,7 +11,7 @@ const ROUNDS: usize = 90;
 const VALUE: usize = 2_000;
 
 #[tokio::test]
-async fn file_does_not_grow_with_churn() {
+async fn st_09_file_does_not_grow_with_churn() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&system_settings(folder.path().join("data"))).unwrap();
     let mut sizes = Vec::new();

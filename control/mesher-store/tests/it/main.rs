@@ -11,6 +11,8 @@ mod backup;
 mod bed;
 mod conformance;
 mod directory;
+mod format;
 mod growth;
+mod linear;
 mod model;
 mod speed;

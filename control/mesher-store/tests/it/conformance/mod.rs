@@ -29,7 +29,7 @@ on_every_engine! {
         transaction_has_one_revision,
         transaction_without_effect_makes_no_revision,
         conditions_choose_the_branch,
-        one_of_two_with_the_same_base_wins,
+        st_15_one_of_two_with_the_same_base_wins,
         ranges_are_in_order_and_bounded,
         order_of_submission_is_order_of_revisions,
         concurrent_clients_lose_nothing,
@@ -50,13 +50,13 @@ on_every_engine! {
         large_value_comes_back,
         queue_is_bounded;
     watches:
-        watch_is_complete_from_any_revision,
-        watch_waits_for_what_comes,
-        transaction_is_seen_whole_and_filtered,
-        compacted_watch_says_so,
-        slow_watcher_is_told_that_it_fell_behind,
+        st_14_watch_is_complete_from_any_revision,
+        st_14_watch_waits_for_what_comes,
+        st_14_transaction_is_seen_whole_and_filtered,
+        st_08_compacted_watch_says_so,
+        st_08_slow_watcher_is_told_that_it_fell_behind,
         compaction_has_bounds,
-        history_outlives_a_restart,
-        history_is_bounded_by_itself,
+        st_14_history_outlives_a_restart,
+        st_09_history_is_bounded_by_itself,
         watch_ends_with_the_store;
 }

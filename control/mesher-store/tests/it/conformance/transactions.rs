@@ -72,7 +72,7 @@ pub(super) async fn conditions_choose_the_branch(bed: Bed) {
     }
 }
 
-pub(super) async fn one_of_two_with_the_same_base_wins(bed: Bed) {
+pub(super) async fn st_15_one_of_two_with_the_same_base_wins(bed: Bed) {
     let base = bed.put("config", "0").await;
     let edit = |value: &'static str| {
         let change = Transaction::of([Operation::put("config", value)]);

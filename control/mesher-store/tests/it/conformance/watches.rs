@@ -5,7 +5,7 @@ use mesher_store::{KeyRange, Operation, Revision, StoreError, Transaction, Watch
 
 use crate::bed::{Bed, describe};
 
-pub(super) async fn watch_is_complete_from_any_revision(bed: Bed) {
+pub(super) async fn st_14_watch_is_complete_from_any_revision(bed: Bed) {
     bed.put("a", "1").await;
     bed.put("b", "1").await;
     bed.put("a", "2").await;
@@ -18,7 +18,7 @@ pub(super) async fn watch_is_complete_from_any_revision(bed: Bed) {
     assert_eq!(bed.events(KeyRange::one("b"), Revision(1)), ["3 put b=1"]);
 }
 
-pub(super) async fn watch_waits_for_what_comes(bed: Bed) {
+pub(super) async fn st_14_watch_waits_for_what_comes(bed: Bed) {
     let mut watch = bed.store.watch(KeyRange::prefix("a/"), Revision(3));
     let store = bed.store.clone();
     let writer = tokio::spawn(async move {
@@ -38,7 +38,7 @@ pub(super) async fn watch_waits_for_what_comes(bed: Bed) {
     assert_eq!(watch.take(), Ok(None));
 }
 
-pub(super) async fn transaction_is_seen_whole_and_filtered(bed: Bed) {
+pub(super) async fn st_14_transaction_is_seen_whole_and_filtered(bed: Bed) {
     bed.put("a/3", "1").await;
     let operations = [Operation::put("a/1", "1"), Operation::put("b", "1"), Operation::delete("a/3")];
     bed.store.commit(Transaction::of(operations)).await.unwrap();
@@ -48,7 +48,7 @@ pub(super) async fn transaction_is_seen_whole_and_filtered(bed: Bed) {
     assert_eq!(events, ["3 put a/1=1", "3 delete a/3"]);
 }
 
-pub(super) async fn compacted_watch_says_so(mut bed: Bed) {
+pub(super) async fn st_08_compacted_watch_says_so(mut bed: Bed) {
     for number in 0..10 {
         bed.put("a", &number.to_string()).await;
     }
@@ -63,7 +63,7 @@ pub(super) async fn compacted_watch_says_so(mut bed: Bed) {
     }
 }
 
-pub(super) async fn slow_watcher_is_told_that_it_fell_behind(bed: Bed) {
+pub(super) async fn st_08_slow_watcher_is_told_that_it_fell_behind(bed: Bed) {
     bed.put("a", "1").await;
     let mut watch = bed.store.watch(KeyRange::all(), Revision(2));
     assert!(watch.take().unwrap().is_some());
@@ -83,7 +83,7 @@ pub(super) async fn compaction_has_bounds(bed: Bed) {
     assert_eq!(bed.store.status().compacted, last);
 }
 
-pub(super) async fn history_outlives_a_restart(mut bed: Bed) {
+pub(super) async fn st_14_history_outlives_a_restart(mut bed: Bed) {
     bed.put("a", "1").await;
     bed.delete("a").await;
     let before = bed.events(KeyRange::all(), Revision(1));
@@ -91,7 +91,7 @@ pub(super) async fn history_outlives_a_restart(mut bed: Bed) {
     assert_eq!(bed.events(KeyRange::all(), Revision(1)), before);
 }
 
-pub(super) async fn history_is_bounded_by_itself(mut bed: Bed) {
+pub(super) async fn st_09_history_is_bounded_by_itself(mut bed: Bed) {
     let value = bytes::Bytes::from(vec![0; 1 << 20]);
     for _ in 0..40 {
         bed.store.commit(Transaction::of([Operation::put("a", value.clone())])).await.unwrap();

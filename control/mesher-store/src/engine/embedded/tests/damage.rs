@@ -64,7 +64,7 @@ fn examine(image: Vec<u8>, expected: &Content, what: &str) -> bool {
 }
 
 #[test]
-fn flipped_bit_is_found_or_harmless() {
+fn st_04_flipped_bit_is_found_or_harmless() {
     let mut random = fastrand::Rng::with_seed(4);
     for (image, expected) in images() {
         let mut found = 0;
@@ -80,7 +80,7 @@ fn flipped_bit_is_found_or_harmless() {
 }
 
 #[test]
-fn file_that_is_cut_off_is_refused() {
+fn st_03_file_that_is_cut_off_is_refused() {
     let mut random = fastrand::Rng::with_seed(5);
     for (image, expected) in images() {
         for cut in (0..20).chain(std::iter::repeat_with(|| random.usize(..image.len())).take(CUTS)) {
@@ -91,7 +91,7 @@ fn file_that_is_cut_off_is_refused() {
 }
 
 #[test]
-fn file_of_noise_is_refused() {
+fn st_04_file_of_noise_is_refused() {
     let mut random = fastrand::Rng::with_seed(6);
     for length in [1, 511, 4096, 100_000] {
         let noise: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(length).collect();

@@ -20,7 +20,7 @@ async fn value(store: &Store, key: &str) -> Option<String> {
 
 /// A sync that fails, at each of the syncs of a commit, with the bytes lost or written.
 #[tokio::test]
-async fn failed_sync_takes_the_batch_back_and_the_store_goes_on() {
+async fn st_06_failed_sync_takes_the_batch_back_and_the_store_goes_on() {
     for fault in [SyncFault::Lost, SyncFault::Written] {
         for syncs_before in 0..2 {
             let (platter, clock) = (Platter::with_store(), TestClock::default());
@@ -65,7 +65,7 @@ async fn failed_sync_takes_the_batch_back_and_the_store_goes_on() {
 }
 
 #[tokio::test]
-async fn full_disk_refuses_writes_keeps_reads_and_heals() {
+async fn st_05_full_disk_refuses_writes_keeps_reads_and_heals() {
     let (platter, clock) = (Platter::with_store(), TestClock::default());
     let store = platter.open_store(&clock).unwrap();
     let length = platter.image().len();
@@ -100,7 +100,7 @@ async fn full_disk_refuses_writes_keeps_reads_and_heals() {
 }
 
 #[tokio::test]
-async fn storage_that_is_away_is_tried_again_without_a_caller() {
+async fn st_06_storage_that_is_away_is_tried_again_without_a_caller() {
     let (platter, clock) = (Platter::with_store(), TestClock::default());
     let store = platter.open_store(&clock).unwrap();
     let before = put(&store, "kept", "1").await.unwrap();
@@ -168,7 +168,7 @@ async fn file_is_made_shorter_when_most_of_it_is_gone() {
 
 /// What an older version does with the store of a newer one.
 #[tokio::test]
-async fn newer_format_is_refused_with_both_numbers() {
+async fn st_12_newer_format_is_refused_with_both_numbers() {
     let (platter, clock) = (Platter::with_store(), TestClock::default());
     let embedded = Embedded::open_device(Arc::new(platter.clone()), clock.clock(), None).unwrap();
     embedded.write(|tables| meta::write_format(tables, 7)).unwrap();
@@ -180,7 +180,7 @@ async fn newer_format_is_refused_with_both_numbers() {
 
 /// An older file under a running store: its writes are missing, and nothing is acknowledged on top of that.
 #[tokio::test]
-async fn acknowledged_write_that_is_gone_is_never_passed_over() {
+async fn st_11_acknowledged_write_that_is_gone_is_never_passed_over() {
     let (platter, clock) = (Platter::with_store(), TestClock::default());
     let old = platter.image();
     let embedded = Embedded::open_device(Arc::new(platter.clone()), clock.clock(), None).unwrap();

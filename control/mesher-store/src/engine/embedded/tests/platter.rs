@@ -36,6 +36,8 @@ pub(super) struct Surface {
     /// Syncs that pass before the fault.
     pub(super) syncs_before: u32,
     pub(super) refuses_to_open: bool,
+    /// No sync begins while it is set.
+    pub(super) is_busy: bool,
     /// Writes and syncs that still happen before the power is gone.
     pub(super) steps_to_cut: Option<u32>,
     pub(super) steps: u32,
@@ -166,6 +168,9 @@ impl Disk for Platter {
     }
 
     fn sync(&self) -> io::Result<()> {
+        while self.state().is_busy {
+            std::thread::yield_now();
+        }
         let mut state = self.state();
         state.step()?;
         let fault = match state.syncs_before {
