@@ -15,6 +15,7 @@ mod browsers;
 mod connections;
 mod exposure;
 mod find;
+mod java_chassis_3;
 mod kept;
 mod mesh;
 mod page;
