@@ -12,6 +12,8 @@ use tokio::process::{Child, Command};
 
 /// How long a child may take to say where it listens.
 const ANNOUNCE_TIME_MAX: Duration = Duration::from_secs(10);
+/// How often it is looked whether a child is left.
+const CHECK_INTERVAL: Duration = Duration::from_millis(2);
 
 /// What a service manager says to us. No child is the service, and none has the sockets that it passes.
 const MANAGER_VARIABLES: [&str; 4] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET"];
@@ -78,6 +80,18 @@ pub(crate) async fn end(child: &mut Child, limit: Duration) -> std::io::Result<E
             child.start_kill()?;
             child.wait().await
         }
+    }
+}
+
+/// Waits until no child is left: one whose start was given up is killed, and ends on its own time.
+pub(crate) async fn all_ended(limit: Duration) {
+    let ended = async {
+        while mesher_net::process::has_children() {
+            tokio::time::sleep(CHECK_INTERVAL).await;
+        }
+    };
+    if tokio::time::timeout(limit, ended).await.is_err() {
+        tracing::warn!("a child process does not end");
     }
 }
 

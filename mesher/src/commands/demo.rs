@@ -243,6 +243,7 @@ impl Mesh {
         {
             tracing::warn!(%error, "the control plane did not end well");
         }
+        children::all_ended(CONTROL_TIME_MAX).await;
     }
 
     fn tell(&self, arguments: &cli::Demo, elapsed: Duration) {
