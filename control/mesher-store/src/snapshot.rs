@@ -38,7 +38,7 @@ pub struct SnapshotSummary {
 
 /// Writes a backup into a new file.
 pub(crate) fn backup(medium: &Medium, path: &Path) -> Result<SnapshotSummary, StoreError> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = embedded::folder_of(path);
     let file = tempfile::NamedTempFile::new_in(folder).map_err(StoreError::system("write in", folder))?;
     let mut sink = BufWriter::new(file);
     let summary = write(medium, &mut sink, path)?;
@@ -100,6 +100,8 @@ pub fn restore(backup: &Path, directory: &Path) -> Result<SnapshotSummary, Store
             let (table, key, value) = read_row(&mut source).map_err(unreadable)?;
             tables.put(table, &key, &value)?;
         }
+        // Once more: the file may have changed since it was verified.
+        source.check_end().map_err(unreadable)?;
         meta::write(tables, identity, state)
     })?;
     Ok(SnapshotSummary { epoch: identity.epoch, ..found })

@@ -33,18 +33,8 @@ pub(super) fn open(device: &dyn Device) -> Result<Database, Fault> {
     build(disk)
 }
 
-/// Makes a database, with all tables, on an empty disk.
-pub(super) fn create(disk: Box<dyn Disk>) -> Result<Database, Fault> {
-    let database = build(disk)?;
-    let transaction = begin(&database)?;
-    for definition in DEFINITIONS {
-        transaction.open_table(definition).map_err(fault)?;
-    }
-    transaction.commit().map_err(fault)?;
-    Ok(database)
-}
-
-fn build(disk: Box<dyn Disk>) -> Result<Database, Fault> {
+/// Opens a database, or makes one on an empty disk; its first write makes the tables.
+pub(super) fn build(disk: Box<dyn Disk>) -> Result<Database, Fault> {
     contain(|| {
         Builder::new()
             .set_cache_size(CACHE_BYTES)

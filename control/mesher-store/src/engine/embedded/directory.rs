@@ -47,7 +47,12 @@ impl Directory {
         if path.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
             return Err(StoreError::NotEmpty(path.to_owned()));
         }
-        Self::take(path)
+        let directory = Self::take(path)?;
+        // Another process may have made one between the look and the lock.
+        match directory.database().exists() {
+            true => Err(StoreError::NotEmpty(path.to_owned())),
+            false => Ok(directory),
+        }
     }
 
     pub(super) fn database(&self) -> PathBuf {
@@ -89,6 +94,11 @@ impl Directory {
     }
 }
 
+/// What holds a path.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 pub(crate) fn sync_directory(path: &Path) -> Result<(), StoreError> {
     File::open(path)
         .and_then(|directory| directory.sync_all())
@@ -97,10 +107,7 @@ pub(crate) fn sync_directory(path: &Path) -> Result<(), StoreError> {
 
 fn make(path: &Path) -> Result<(), StoreError> {
     match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
-        Ok(()) => match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            Some(parent) => sync_directory(parent),
-            None => sync_directory(Path::new(".")),
-        },
+        Ok(()) => sync_directory(folder_of(path)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(StoreError::system("make the directory", path)(error)),
     }

@@ -12,7 +12,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use directory::sync_directory;
+pub(crate) use directory::{folder_of, sync_directory};
 pub(crate) use guard::Embedded;
 pub(crate) use open::{explain, open, restore};
 pub use settings::EmbeddedSettings;

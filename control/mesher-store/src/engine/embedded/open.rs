@@ -49,7 +49,7 @@ fn make(
 ) -> Result<(), StoreError> {
     let file = directory.begin()?;
     let filled = contain(|| {
-        let database = database::create(Box::new(FileDisk(file)))?;
+        let database = database::build(Box::new(FileDisk(file)))?;
         write_first(&database, fill)?;
         database.close().map_err(fault)
     });

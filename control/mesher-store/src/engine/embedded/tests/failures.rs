@@ -69,7 +69,7 @@ async fn st_05_full_disk_refuses_writes_keeps_reads_and_heals() {
     let (platter, clock) = (Platter::with_store(), TestClock::default());
     let store = platter.open_store(&clock).unwrap();
     let length = platter.image().len();
-    platter.state().capacity = Some(length + (256 << 10));
+    platter.state().capacity = Some(length + (1 << 20));
     let filler = "x".repeat(20_000);
     let mut written = Vec::new();
     let error = loop {

@@ -51,7 +51,7 @@ impl Platter {
     /// A disk with an empty store on it.
     pub(super) fn with_store() -> Self {
         let platter = Self::default();
-        let database = database::create(Box::new(platter.clone())).unwrap();
+        let database = database::build(Box::new(platter.clone())).unwrap();
         write_first(&database, |tables| meta::write(tables, Identity::random(), State::NEW)).unwrap();
         database::release(database);
         platter
