@@ -61,19 +61,22 @@ impl ClientError {
     /// Whether the path does not exist there: an original registry, asked for something of Mesher's own.
     #[must_use]
     pub const fn is_unknown_path(&self) -> bool {
-        matches!(self, Self::Garbage { status: 404 | 405, .. } | Self::Refused { status: 404 | 405, .. })
+        matches!(self.status(), Some(404 | 405))
     }
 
     /// Whether it is about who asks: no token, a bad one, an account that is refused or may not do this. A person must
     /// act.
     #[must_use]
     pub const fn is_unwelcome(&self) -> bool {
-        matches!(
-            self,
-            Self::Credentials { .. }
-                | Self::Garbage { status: 401 | 403, .. }
-                | Self::Refused { status: 401 | 403, .. }
-        )
+        matches!(self, Self::Credentials { .. }) || matches!(self.status(), Some(401 | 403))
+    }
+
+    /// The HTTP status of an answer, whatever its body was.
+    pub(crate) const fn status(&self) -> Option<u16> {
+        match self {
+            Self::Garbage { status, .. } | Self::Refused { status, .. } => Some(*status),
+            _ => None,
+        }
     }
 
     /// One word for metrics.

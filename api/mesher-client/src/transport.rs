@@ -115,7 +115,10 @@ impl Transport {
     pub(crate) async fn send(&self, call: Call<'_>) -> Result<Bytes, ClientError> {
         let token = self.keyring.field(self).await?;
         let answer = self.send_with(&call, token.as_ref()).await;
-        let Some(used) = token.filter(|_| answer.as_ref().is_err_and(is_unauthorized)) else { return answer };
+        let Some(used) = token.filter(|_| answer.as_ref().is_err_and(|error| error.status() == Some(401)))
+        else {
+            return answer;
+        };
         if !self.keyring.refused(&used).await {
             return answer;
         }
@@ -165,8 +168,8 @@ impl Transport {
     pub(crate) async fn download(&self, path: &str, sink: &mut impl Write) -> Result<u64, ClientError> {
         let token = self.keyring.field(self).await?;
         let address = self.addresses.first().ok_or_else(no_address)?;
-        let call = Call { method: Method::GET, path: path.to_owned(), consumer: None, body: Bytes::new() };
-        let unreachable = |reason: String| ClientError::Unreachable { address: address.to_string(), reason };
+        let call = call(Method::GET, path.to_owned());
+        let unreachable = |reason| unreachable(address, reason);
         let late =
             |_| ClientError::Timeout { address: address.to_string(), seconds: CALL_TIME_MAX.as_secs() };
         let request = self.request(address, &call, token.as_ref())?;
@@ -195,7 +198,7 @@ impl Transport {
         call: &Call<'_>,
         token: Option<&HeaderValue>,
     ) -> Result<Request<Full<Bytes>>, ClientError> {
-        let unreachable = |reason: String| ClientError::Unreachable { address: address.to_string(), reason };
+        let unreachable = |reason| unreachable(address, reason);
         let url =
             address.url(&call.path).ok_or_else(|| unreachable(format!("{:?} is no path", call.path)))?;
         let mut request = Request::builder()
@@ -218,7 +221,7 @@ impl Transport {
         call: &Call<'_>,
         token: Option<&HeaderValue>,
     ) -> Result<Bytes, ClientError> {
-        let unreachable = |reason: String| ClientError::Unreachable { address: address.to_string(), reason };
+        let unreachable = |reason| unreachable(address, reason);
         let request = self.request(address, call, token)?;
         let exchange = async {
             let answer = self.http.request(request).await.map_err(|error| unreachable(innermost(&error)))?;
@@ -254,12 +257,12 @@ fn mesh_error(body: &[u8]) -> serde_json::Result<ErrorBody> {
     Ok(ErrorBody { error_code: error, error_message: String::new(), detail })
 }
 
-fn no_address() -> ClientError {
-    ClientError::Unreachable { address: String::new(), reason: "no address is configured".to_owned() }
+fn unreachable(address: &Address, reason: String) -> ClientError {
+    ClientError::Unreachable { address: address.to_string(), reason }
 }
 
-const fn is_unauthorized(error: &ClientError) -> bool {
-    matches!(error, ClientError::Refused { status: 401, .. } | ClientError::Garbage { status: 401, .. })
+fn no_address() -> ClientError {
+    ClientError::Unreachable { address: String::new(), reason: "no address is configured".to_owned() }
 }
 
 /// A refusal and an unknown path are answers; everything else may be one node's trouble.
