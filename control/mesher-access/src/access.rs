@@ -21,8 +21,6 @@ use crate::{ADMIN, AccessError, DEVELOPER, ROOT};
 /// What is made where it is not there yet, at the first start.
 #[derive(Debug)]
 pub struct Beginnings {
-    /// Signs the tokens.
-    pub secret: Secret,
     /// Ids for two roles and an account, 32 hexadecimal digits each.
     pub ids: [String; 3],
     /// The hash of the password of [`ROOT`]; `None` where the account must be there already.
@@ -46,11 +44,13 @@ pub struct Access {
     pub(crate) roles: BTreeMap<String, Role>,
     pub(crate) lockout: Lockout,
     signer: Signer,
+    /// The secret that no store has yet.
+    fresh: Option<Secret>,
     edits: Vec<Edit>,
 }
 
 impl Access {
-    /// Nothing yet but a secret, which [`Self::restore`] may replace. [`Self::complete`] makes it usable.
+    /// Nothing yet but a secret, for where [`Self::restore`] brings none. [`Self::complete`] makes it usable.
     #[must_use]
     pub fn new(secret: Secret) -> Self {
         Self {
@@ -58,6 +58,7 @@ impl Access {
             roles: BTreeMap::new(),
             lockout: Lockout::default(),
             signer: Signer::new(&secret),
+            fresh: Some(secret),
             edits: Vec::new(),
         }
     }
@@ -81,6 +82,7 @@ impl Access {
                 reason: "no 128 hexadecimal digits".to_owned(),
             })?;
             self.signer = Signer::new(&secret);
+            self.fresh = None;
             Ok(())
         } else {
             Err(RestoreError { key: key.to_owned(), reason: "no such kind of record".to_owned() })
@@ -88,11 +90,10 @@ impl Access {
     }
 
     /// Makes what no store had: the secret, both built-in roles, the account [`ROOT`]. Says whether that account is
-    /// there. `has_secret` says whether the store had one.
-    pub fn complete(&mut self, beginnings: Beginnings, has_secret: bool, now: Duration) -> bool {
-        if !has_secret {
-            let after = Some(json!({"secret": beginnings.secret.to_text()}));
-            self.signer = Signer::new(&beginnings.secret);
+    /// there.
+    pub fn complete(&mut self, beginnings: Beginnings, now: Duration) -> bool {
+        if let Some(secret) = self.fresh.take() {
+            let after = Some(json!({"secret": secret.to_text()}));
             self.edits.push(Edit { key: edit::SECRET.to_owned(), before: None, after });
         }
         let seconds = now.as_secs();
@@ -131,7 +132,7 @@ impl Access {
     /// # Errors
     /// Those with a number of 401…: the token is none of ours, its time is over, its account is gone or is another now.
     pub fn recognise(&self, token: &str, now: Duration) -> Result<Caller, AccessError> {
-        let claims = self.signer.read(token, now)?;
+        let claims = self.signer.read(token)?;
         let caller = Caller {
             name: claims.account,
             id: claims.sub,

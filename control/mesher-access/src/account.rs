@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::AccessError;
 
 /// Most characters of a name. The original's value.
-const NAME_CHARACTERS_MAX: usize = 64;
+pub(crate) const NAME_CHARACTERS_MAX: usize = 64;
 /// Most roles of one account. The original's value.
 const ROLES_MAX: usize = 5;
 /// The words for an account that may log in, and for one that may not.

@@ -141,7 +141,7 @@ impl Access {
     /// # Errors
     /// [`AccessError::RoleMissing`]
     pub fn role(&self, name: &str) -> Result<Role, AccessError> {
-        self.roles.get(name).cloned().ok_or(AccessError::RoleMissing)
+        self.known_role(name).cloned()
     }
 
     /// Makes a role.
@@ -174,8 +174,9 @@ impl Access {
     /// What is wrong with the change.
     pub fn update_role(&mut self, name: &str, new: NewRole, now: Duration) -> Result<(), AccessError> {
         check_not_built_in_role(name)?;
-        let role = self.role(name)?;
-        NewRole { name: name.to_owned(), perms: new.perms.clone() }.check()?;
+        let role = self.known_role(name)?.clone();
+        let new = NewRole { name: name.to_owned(), ..new };
+        new.check()?;
         let role = Role { perms: new.perms, update_time: now.as_secs().to_string(), ..role };
         self.put_role(name, Some(role));
         Ok(())
@@ -187,7 +188,7 @@ impl Access {
     /// What stands against it.
     pub fn remove_role(&mut self, name: &str) -> Result<(), AccessError> {
         check_not_built_in_role(name)?;
-        self.role(name)?;
+        self.known_role(name)?;
         if self.accounts.values().any(|account| account.roles.iter().any(|role| role == name)) {
             return Err(AccessError::RoleInUse);
         }
@@ -200,6 +201,10 @@ impl Access {
     pub fn is_admin(&self, caller: &Caller) -> bool {
         let account = self.accounts.get(&caller.name);
         account.is_some_and(|account| account.roles.iter().any(|role| role == ADMIN))
+    }
+
+    fn known_role(&self, name: &str) -> Result<&Role, AccessError> {
+        self.roles.get(name).ok_or(AccessError::RoleMissing)
     }
 
     pub(crate) fn known_account(&self, name: &str) -> Result<&Account, AccessError> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::account::NAME_CHARACTERS_MAX;
 use serde::Serialize;
 
 /// Failures after which an account is blocked for an address. As the original counts.
@@ -15,8 +16,6 @@ const BLOCK_TIME: Duration = Duration::from_secs(15 * 60);
 const MEMORY_TIME: Duration = Duration::from_secs(20 * 60);
 /// Pairs that are remembered.
 const PAIRS_MAX: usize = 10_000;
-/// Characters of a name that count: no account has more.
-const NAME_CHARACTERS_MAX: usize = 64;
 
 /// Whether a pair is only watched or refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -65,9 +64,11 @@ impl Lockout {
     }
 
     pub(crate) fn fail(&mut self, name: &str, from: IpAddr, now: Duration) {
-        self.make_room(now);
-        let failures =
-            self.pairs.entry(pair(name, from)).or_insert(Failures { count: 0, release_at: Duration::ZERO });
+        let pair = pair(name, from);
+        if !self.pairs.contains_key(&pair) {
+            self.make_room(now);
+        }
+        let failures = self.pairs.entry(pair).or_insert(Failures { count: 0, release_at: Duration::ZERO });
         if now >= failures.release_at {
             failures.count = 0;
         }
@@ -102,6 +103,7 @@ impl Lockout {
     }
 }
 
+/// Of a name no more counts than an account's can have.
 fn pair(name: &str, from: IpAddr) -> (String, IpAddr) {
     (name.chars().take(NAME_CHARACTERS_MAX).collect(), from.to_canonical())
 }

@@ -9,7 +9,7 @@ use mesher_registry::{Moment, Registry};
 use serde_json::Value;
 
 use crate::access::Gatekeeper;
-use crate::audit::{Auditor, Origin, Record};
+use crate::audit::{Auditor, Origin};
 use crate::hosts::Hosts;
 use crate::keep::{Cause, Edit, Keep, NotKept, Receipt};
 use crate::metrics::Metrics;
@@ -65,7 +65,6 @@ impl Control {
         let now = clock.now();
         registry.register_own(own::describe(settings, address), now)?;
         registry.take_changes();
-        registry.take_edits();
         let auditor = Arc::new(Auditor::open(settings.data_directory.as_deref(), clock.clone())?);
         let open = |settings| {
             Gatekeeper::open(settings, access, clock.clone(), (Arc::clone(&auditor), keep.clone()))
@@ -97,10 +96,7 @@ impl Control {
                 if state.registry.has_news() { self.hand_over(state, now, Origin::current()) } else { None };
             (outcome, receipt)
         };
-        match receipt {
-            None => Ok(outcome),
-            Some(receipt) => receipt.wait().await.map(|()| outcome),
-        }
+        Receipt::settle(receipt).await.map(|()| outcome)
     }
 
     /// Runs `act`, which changes leases and no record.
@@ -163,9 +159,7 @@ impl Control {
         self.watchers.publish(&state.registry, changes);
         drop(state);
         journal::write(changes, &self.metrics);
-        for edit in edits {
-            self.auditor.take(&Record::of(edit, origin.clone()));
-        }
+        self.auditor.tell(edits, origin);
     }
 
     /// Takes back edits, oldest first, that the store does not have. Nothing may be handed over meanwhile.

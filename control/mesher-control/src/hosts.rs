@@ -4,9 +4,7 @@
 use std::net::IpAddr;
 
 use axum::http::header::{HOST, ORIGIN};
-use axum::http::{HeaderMap, Uri};
-
-use crate::watch;
+use axum::http::{HeaderMap, HeaderValue, Uri};
 
 /// Below this, SDKs use any name for the control plane.
 const ANY_NAME: &str = "/v4/";
@@ -38,9 +36,8 @@ impl Hosts {
     /// origin in every such request; programs name none.
     pub(crate) fn admit_change(&self, headers: &HeaderMap) -> bool {
         let Some(origin) = headers.get(ORIGIN) else { return true };
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-        let page = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, page)| page);
-        page.is_some() && page == host && host.is_some_and(|host| self.is_own(host))
+        let host = host(headers).filter(|host| self.is_own(host));
+        page(origin).zip(host).is_some_and(|((_, page), host)| page == host)
     }
 
     /// Whether a read comes from a program, from a page of ours, or from a person who typed the address. Asked of paths
@@ -49,17 +46,13 @@ impl Hosts {
         if !path.starts_with(ANY_NAME) {
             return true;
         }
-        let is_own_host = || {
-            let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-            host.is_some_and(|host| self.is_own(host))
-        };
-        let is_near = match headers.get(FETCH_SITE).map(axum::http::HeaderValue::as_bytes) {
+        let is_near = match headers.get(FETCH_SITE).map(HeaderValue::as_bytes) {
             None | Some(b"none") => true,
-            Some(b"same-origin") => is_own_host(),
+            Some(b"same-origin") => host(headers).is_some_and(|host| self.is_own(host)),
             Some(_) => false,
         };
         // One SDK opens its web sockets with its server's own name as origin, whatever that is.
-        is_near && watch::is_own_page(headers)
+        is_near && is_own_page(headers)
     }
 
     fn is_own(&self, host: &str) -> bool {
@@ -69,6 +62,26 @@ impl Hosts {
             || name.eq_ignore_ascii_case("localhost")
             || self.0.iter().any(|own| own.eq_ignore_ascii_case(name))
     }
+}
+
+/// Whether a read comes from a program, or from a page of this server: any page can open a web socket to any server and
+/// read from it, and only `Origin` tells. One SDK sends its server's own.
+pub(crate) fn is_own_page(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(ORIGIN) else { return true };
+    page(origin).zip(host(headers)).is_some_and(|((scheme, page), host)| {
+        let usual = if scheme == "https" { ":443" } else { ":80" };
+        let bare = |name: &str| name.strip_suffix(usual).unwrap_or(name).to_ascii_lowercase();
+        bare(page) == bare(host)
+    })
+}
+
+fn host(headers: &HeaderMap) -> Option<&str> {
+    headers.get(HOST).and_then(|host| host.to_str().ok())
+}
+
+/// Scheme and authority of an origin.
+fn page(origin: &HeaderValue) -> Option<(&str, &str)> {
+    origin.to_str().ok().and_then(|origin| origin.split_once("://"))
 }
 
 fn without_port(host: &str) -> &str {

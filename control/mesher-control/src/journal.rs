@@ -1,7 +1,7 @@
 //! Writes what changed in the registry to the log and to the metrics.
 //! It must not let foreign text forge a line: every value is written with its control characters escaped.
 
-use mesher_registry::{Change, ChangeKind};
+use mesher_registry::{Change, ChangeKind, Place};
 use tracing::info;
 
 use crate::metrics::Metrics;
@@ -11,15 +11,15 @@ pub(crate) fn write(changes: &[Change], metrics: &Metrics) {
         if change.kind == ChangeKind::InstanceExpired {
             metrics.lease_expired();
         }
-        let Change { revision, domain, project, service, service_id, instance_id, .. } = change;
+        let Place { domain, project, service: service_id } = &change.place;
         info!(
             event = name(change.kind),
-            revision,
+            revision = change.revision,
             ?domain,
             ?project,
-            ?service,
+            service = ?change.service(),
             ?service_id,
-            ?instance_id,
+            instance_id = ?change.instance_id(),
             "registry changed"
         );
     }

@@ -8,7 +8,7 @@ use mesher_model::mesh::ProxyRow;
 use mesher_registry::Moment;
 
 use crate::gate::{self, BadTarget};
-use crate::hosts::Hosts;
+use crate::hosts::{Hosts, is_own_page};
 use crate::mesh::listing::{cursor, read_cursor};
 use crate::page::html::Escaped;
 use crate::proxies::{Proxies, ProxyError};
@@ -104,4 +104,23 @@ fn the_number_of_proxies_is_bounded_and_silence_makes_room() {
     proxies.announce("p7".to_owned(), row(), at(30)).unwrap();
     proxies.announce("one-more".to_owned(), row(), at(31)).unwrap();
     assert_eq!(proxies.recent(at(31)).count(), 2);
+}
+
+#[test]
+fn only_programs_and_own_pages_open_sockets() {
+    let admitted = |origin: Option<&'static str>, host: &'static str| {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", HeaderValue::from_static(host));
+        if let Some(origin) = origin {
+            headers.insert("origin", HeaderValue::from_static(origin));
+        }
+        is_own_page(&headers)
+    };
+    assert!(admitted(None, "registry:30100"));
+    assert!(admitted(Some("http://registry:30100"), "registry:30100"));
+    assert!(admitted(Some("http://registry:80"), "registry"));
+    assert!(admitted(Some("https://REGISTRY"), "registry:443"));
+    for origin in ["http://evil.test", "http://registry:30101", "null", "", "registry:30100"] {
+        assert!(!admitted(Some(origin), "registry:30100"), "{origin}");
+    }
 }

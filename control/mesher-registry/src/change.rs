@@ -41,16 +41,8 @@ pub struct Change {
     pub kind: ChangeKind,
     /// The registry's revision with this change in it.
     pub revision: u64,
-    /// Domain of the tenant.
-    pub domain: String,
-    /// Project of the tenant.
-    pub project: String,
-    /// `environment/application/name/version` of the service.
-    pub service: String,
-    /// Id of the service.
-    pub service_id: String,
-    /// Id of the instance; empty where a service changed.
-    pub instance_id: String,
+    /// The tenant and the id of the service.
+    pub place: Place,
     /// The service, as it is now or, where it is gone, was.
     pub record: Arc<Microservice>,
     /// The instance, as it is now or, where it is gone, was; `None` where a service changed.
@@ -59,20 +51,22 @@ pub struct Change {
 
 impl Change {
     pub(crate) fn new(kind: ChangeKind, revision: u64, place: &Place, record: Arc<Microservice>) -> Self {
-        Self {
-            kind,
-            revision,
-            domain: (*place.domain).to_owned(),
-            project: (*place.project).to_owned(),
-            service: describe(&record),
-            service_id: (*place.service).to_owned(),
-            instance_id: String::new(),
-            record,
-            instance: None,
-        }
+        Self { kind, revision, place: place.clone(), record, instance: None }
     }
 
     pub(crate) fn of_instance(self, instance: Arc<Instance>) -> Self {
-        Self { instance_id: instance.instance_id.clone(), instance: Some(instance), ..self }
+        Self { instance: Some(instance), ..self }
+    }
+
+    /// `environment/application/name/version` of the service.
+    #[must_use]
+    pub fn service(&self) -> String {
+        describe(&self.record)
+    }
+
+    /// Id of the instance; empty where a service changed.
+    #[must_use]
+    pub fn instance_id(&self) -> &str {
+        self.instance.as_ref().map_or("", |instance| &instance.instance_id)
     }
 }

@@ -1,7 +1,7 @@
 //! Who calls whom: told by clients, or learned from their look-ups; and both views of it.
 //! It must not name a version: a caller depends on all versions of a name, as releases since 2.1 do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mesher_model::Microservice;
@@ -70,18 +70,34 @@ impl ServiceRecord {
 }
 
 impl Registry {
-    /// Records that a service calls another; what a look-up found out about its caller.
-    pub fn depend(&mut self, tenant: Tenant<'_>, consumer: &str, provider: ProviderName, now: Moment) {
-        let Ok(record) = self.record(tenant, consumer) else { return };
-        let place = record.place.clone();
-        let mut names: Vec<_> = record.providers.as_deref().cloned().unwrap_or_default();
-        if let Err(at) = names.binary_search(&provider)
-            && names.len() < MAX_PROVIDERS
-        {
-            names.insert(at, provider);
-            let value = Stored::Dependencies(Arc::new(names));
-            self.write_part(ChangeKind::DependenciesChanged, Key::Dependencies(place), Some(value), now);
+    /// Records that a service calls others; what a look-up found out about its caller.
+    pub fn depend(
+        &mut self,
+        tenant: Tenant<'_>,
+        consumer: &str,
+        providers: impl IntoIterator<Item = ProviderName>,
+        now: Moment,
+    ) {
+        if self.is_own(consumer) {
+            return;
         }
+        let Ok(record) = self.record(tenant, consumer) else { return };
+        let known = record.providers.as_ref().map_or(&[][..], |names| names);
+        // Copied with the first that is new: most callers name none.
+        let mut more: Option<Vec<ProviderName>> = None;
+        for provider in providers {
+            let names = more.as_deref().unwrap_or(known);
+            if names.len() >= MAX_PROVIDERS {
+                break;
+            }
+            if let Err(at) = names.binary_search(&provider) {
+                more.get_or_insert_with(|| known.to_vec()).insert(at, provider);
+            }
+        }
+        let Some(names) = more else { return };
+        let key = Key::Dependencies(record.place.clone());
+        let value = Stored::Dependencies(Arc::new(names));
+        self.write_part(ChangeKind::DependenciesChanged, key, Some(value), now);
     }
 
     /// Sets whom services call, all or nothing: with `replace` these only, else these also.
@@ -103,11 +119,21 @@ impl Registry {
             let field = "CreateDependenciesRequest.Dependencies";
             return Err(RegistryError::invalid(field, &count, "Min: 1, Max: 100"));
         }
-        let mut all = Vec::with_capacity(requests.len());
+        // A caller that stands there twice adds both times, and replaces with the last.
+        let mut all: BTreeMap<Key, BTreeSet<ProviderName>> = BTreeMap::new();
         for request in requests {
-            all.push(self.dependency(tenant, request, replace)?);
+            let (key, mut names) = self.dependency(tenant, request, replace)?;
+            if let Some(earlier) = all.get_mut(&key).filter(|_| !replace) {
+                names.append(earlier);
+            }
+            if names.len() > MAX_PROVIDERS {
+                let kind = "providers of a service";
+                return Err(RegistryError::QuotaUsedUp { kind, limit: MAX_PROVIDERS });
+            }
+            all.insert(key, names);
         }
         for (key, names) in all {
+            let names: Vec<_> = names.into_iter().collect();
             let value = (!names.is_empty()).then(|| Stored::Dependencies(Arc::new(names)));
             self.write_part(ChangeKind::DependenciesChanged, key, value, now);
         }
@@ -119,12 +145,13 @@ impl Registry {
         tenant: Tenant<'_>,
         request: &DependencyRequest,
         replace: bool,
-    ) -> Result<(Key, Vec<ProviderName>), RegistryError> {
+    ) -> Result<(Key, BTreeSet<ProviderName>), RegistryError> {
         let caller = &request.consumer;
         validate::dependency(caller)?;
         let versions = self.resolve(tenant, &caller.environment, &caller.app_id, &caller.service_name);
         let consumer = versions.into_iter().find(|record| record.service.version == caller.version);
         let consumer = consumer.ok_or(RegistryError::ServiceAbsent)?;
+        self.require_foreign(&consumer.place.service)?;
         let mut names: BTreeSet<ProviderName> = BTreeSet::new();
         for provider in &request.providers {
             validate::dependency(provider)?;
@@ -143,10 +170,7 @@ impl Registry {
         if !replace {
             names.extend(consumer.providers.iter().flat_map(|names| names.iter().cloned()));
         }
-        if names.len() > MAX_PROVIDERS {
-            return Err(RegistryError::QuotaUsedUp { kind: "providers of a service", limit: MAX_PROVIDERS });
-        }
-        Ok((Key::Dependencies(consumer.place.clone()), names.into_iter().collect()))
+        Ok((Key::Dependencies(consumer.place.clone()), names))
     }
 
     /// Every version of every service that a service calls.
@@ -176,18 +200,20 @@ impl Registry {
         service_id: &str,
     ) -> Result<Vec<&ServiceRecord>, RegistryError> {
         let provider = self.record(tenant, service_id)?;
-        Ok(self.space(tenant).map(|space| space.callers(&provider.service)).unwrap_or_default())
+        Ok(self.callers(tenant, &provider.service))
+    }
+
+    /// Every service that calls this one, by its name or its alias.
+    pub(crate) fn callers(&self, tenant: Tenant<'_>, provider: &Microservice) -> Vec<&ServiceRecord> {
+        self.space(tenant).map(|space| space.callers(provider)).unwrap_or_default()
     }
 
     /// The ids of the services that call the one that a change is of, and may see it: who wants to hear of the change.
     pub fn audience(&self, change: &Change) -> impl Iterator<Item = &str> {
-        let tenant = Tenant::of_record(&change.domain, &change.project);
-        let callers = self.domains.get(&*change.domain).and_then(|projects| projects.get(&*change.project));
-        let callers = callers.map(|space| space.callers(&change.record)).unwrap_or_default();
-        let visible = callers
-            .into_iter()
+        let tenant = change.place.tenant();
+        let callers = self.callers(tenant, &change.record).into_iter();
+        callers
             .filter(move |caller| is_visible(tenant, &caller.service, &change.record))
-            .map(|caller| &*caller.place.service);
-        visible.collect::<Vec<_>>().into_iter()
+            .map(|caller| &*caller.place.service)
     }
 }

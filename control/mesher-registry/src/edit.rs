@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use mesher_model::{Instance, Microservice};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{ProviderName, Tenant};
 
@@ -136,13 +136,7 @@ impl Stored {
     /// # Errors
     /// None of the records can fail to serialize; the type says so only because serde's does.
     pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
-        match self {
-            Self::Service(record) => serde_json::to_vec(&**record),
-            Self::Tags(record) => serde_json::to_vec(&**record),
-            Self::Dependencies(record) => serde_json::to_vec(&**record),
-            Self::Schema(record) => serde_json::to_vec(&**record),
-            Self::Instance(record) => serde_json::to_vec(&**record),
-        }
+        serde_json::to_vec(self)
     }
 
     /// Reads what [`Self::to_json`] wrote of the record under `key`.
@@ -157,6 +151,19 @@ impl Stored {
             Key::Schema(..) => Self::Schema(serde_json::from_slice(json).map(Arc::new)?),
             Key::Instance(..) => Self::Instance(serde_json::from_slice(json).map(Arc::new)?),
         })
+    }
+}
+
+impl Serialize for Stored {
+    /// As the record itself: what it is, its key says.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Service(record) => record.as_ref().serialize(serializer),
+            Self::Tags(record) => record.as_ref().serialize(serializer),
+            Self::Dependencies(record) => record.as_ref().serialize(serializer),
+            Self::Schema(record) => record.as_ref().serialize(serializer),
+            Self::Instance(record) => record.as_ref().serialize(serializer),
+        }
     }
 }
 

@@ -8,7 +8,6 @@ use crate::change::ChangeKind;
 use crate::edit::Key;
 use crate::lease::Holder;
 use crate::record::{InstanceRecord, Lease, ServiceRecord};
-use crate::space::Space;
 use crate::store::record_in;
 use crate::{Moment, Registry};
 
@@ -95,8 +94,7 @@ impl Registry {
     }
 
     fn count_silent(&self, now: Duration) -> (usize, usize) {
-        let spaces = self.domains.values().flat_map(|projects| projects.values());
-        let instances = spaces.flat_map(Space::services).flat_map(ServiceRecord::instances);
+        let instances = self.all_services().flat_map(ServiceRecord::instances);
         let leases = instances.filter_map(|instance: &InstanceRecord| instance.lease);
         leases.fold((0, 0), |(silent, all), lease| {
             let is_silent = lease.ends.saturating_sub(now) < lease.term / 2;

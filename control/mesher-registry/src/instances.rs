@@ -184,22 +184,20 @@ impl Registry {
         if properties.is_empty() {
             return Err(RegistryError::InvalidRequest("Required matches with properties"));
         }
-        let records = self.services(tenant, false);
-        let instances = records.flat_map(|record| record.instances().map(|entry| (&record.place, entry)));
         let has_all = |instance: &Instance| {
             properties.iter().all(|(key, value)| instance.properties.get(key) == Some(value))
         };
-        let changing: Vec<(Place, Instance)> = instances
-            .filter(|(_, entry)| entry.instance.status != status && has_all(&entry.instance))
-            .map(|(place, entry)| (place.clone(), Instance::clone(&entry.instance)))
+        let instances = self.services(tenant, false).flat_map(|record| {
+            record.instances.iter().map(move |(id, entry)| (&record.place.service, id, &entry.instance))
+        });
+        let changing: Vec<(Arc<str>, Arc<str>)> = instances
+            .filter(|(_, _, instance)| instance.status != status && has_all(instance))
+            .map(|(service, id, _)| (Arc::clone(service), Arc::clone(id)))
             .collect();
-        let count = changing.len();
-        for (place, mut instance) in changing {
-            status.clone_into(&mut instance.status);
-            instance.mod_timestamp = now.timestamp();
-            self.write_instance(ChangeKind::InstanceChanged, place, instance, now);
+        for (service, id) in &changing {
+            self.update_status(tenant, service, id, status, now)?;
         }
-        Ok(count)
+        Ok(changing.len())
     }
 
     /// Takes an instance out at once.

@@ -58,7 +58,7 @@ impl Registry {
         };
         self.register_instance(Tenant::DEFAULT, &service_id, instance, String::new, now)?;
         self.end_own_lease(&service_id, &own.instance_id);
-        self.own = Some((service_id.into(), own.instance_id.into()));
+        self.own = Some(service_id.into());
         // Each start registers the node anew: a store must not keep it.
         self.edits.clear();
         Ok(())
@@ -74,7 +74,7 @@ impl Registry {
 
     /// The registry's own instances; none before [`Self::register_own`].
     pub fn own_instances(&self) -> impl Iterator<Item = &InstanceRecord> {
-        let record = self.own.as_ref().and_then(|(service, _)| self.record(Tenant::DEFAULT, service).ok());
+        let record = self.own.as_ref().and_then(|service| self.record(Tenant::DEFAULT, service).ok());
         record.into_iter().flat_map(|record| record.instances())
     }
 }

@@ -38,7 +38,8 @@ pub struct Registry {
     /// Sets the revisions of one life of the registry apart from those of any other.
     pub(crate) epoch: u64,
     pub(crate) limits: Limits,
-    pub(crate) own: Option<(Arc<str>, Arc<str>)>,
+    /// Id of the registry's own service.
+    pub(crate) own: Option<Arc<str>>,
     pub(crate) revision: u64,
     /// The last number given out: each service and each lease has its own.
     pub(crate) numbers: u64,
@@ -116,7 +117,7 @@ impl Registry {
     }
 
     pub(crate) fn is_own(&self, service_id: &str) -> bool {
-        self.own.as_ref().is_some_and(|(service, _)| **service == *service_id)
+        self.own.as_deref() == Some(service_id)
     }
 
     pub(crate) fn space(&self, tenant: Tenant<'_>) -> Option<&Space> {
@@ -153,8 +154,9 @@ impl Registry {
     pub(crate) fn write_part(&mut self, kind: ChangeKind, key: Key, value: Option<Stored>, now: Moment) {
         let place = key.place().clone();
         let service = self.record(place.tenant(), &place.service).map(|record| Arc::clone(&record.service));
-        let before = self.write(key, value.clone(), now);
-        if let (Ok(service), true) = (service, before != value) {
+        let told = self.edits.len();
+        self.write(key, value, now);
+        if let (Ok(service), true) = (service, self.edits.len() > told) {
             self.revision += 1;
             self.tell(Change::new(kind, self.revision, &place, service));
         }

@@ -165,8 +165,8 @@ impl Registry {
             return Err(RegistryError::OwnServiceKept);
         }
         let record = self.record(tenant, service_id)?;
-        let callers = self.space(tenant).map(|space| space.callers(&record.service)).unwrap_or_default();
-        if !force && callers.iter().any(|caller| caller.place.service != record.place.service) {
+        let is_other = |caller: &&ServiceRecord| caller.place.service != record.place.service;
+        if !force && self.callers(tenant, &record.service).iter().any(is_other) {
             return Err(RegistryError::ServiceIsNeeded);
         }
         if !force && !record.instances.is_empty() {

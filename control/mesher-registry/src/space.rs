@@ -115,16 +115,22 @@ impl Space {
         let record = self.services.get_mut(id)?;
         let caller = Arc::clone(&record.place.service);
         let before = std::mem::replace(&mut record.providers, names.clone());
-        for name in before.iter().flat_map(|names| names.iter()) {
-            let key = name.key();
+        // What stands in both lists stays in the index; both are ordered.
+        let others = |of: &Option<Arc<Vec<ProviderName>>>, than: &Option<Arc<Vec<ProviderName>>>| {
+            let is_in =
+                |name: &ProviderName| than.as_ref().is_some_and(|than| than.binary_search(name).is_ok());
+            let of = of.iter().flat_map(|names| names.iter());
+            of.filter(|name| !is_in(name)).map(ProviderName::key).collect::<Vec<_>>()
+        };
+        for key in others(&before, &names) {
             let Some(callers) = self.callers.get_mut(&*key) else { continue };
             callers.remove(&caller);
             if callers.is_empty() {
                 self.callers.remove(&*key);
             }
         }
-        for name in names.iter().flat_map(|names| names.iter()) {
-            let callers = self.callers.entry(name.key().into_boxed_str()).or_default();
+        for key in others(&names, &before) {
+            let callers = self.callers.entry(key.into_boxed_str()).or_default();
             callers.insert(Arc::clone(&caller));
         }
         before

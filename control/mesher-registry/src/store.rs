@@ -106,8 +106,7 @@ impl Registry {
         let revision = self.revision;
         let known = record_in(&mut self.domains, place);
         match (service, known) {
-            (None, None) => None,
-            (None, Some(_)) => self.take_service(place),
+            (None, _) => self.take_service(place),
             (Some(service), Some(record)) if is_same(&record.service, &service) => {
                 let could_cross = record.may_cross_apps();
                 let before = std::mem::replace(&mut record.service, service);
@@ -116,8 +115,8 @@ impl Registry {
                 }
                 Some(before)
             }
-            (Some(service), known) => {
-                let before = known.is_some().then(|| self.take_service(place)).flatten();
+            (Some(service), _) => {
+                let before = self.take_service(place);
                 self.add_service(place, service);
                 before
             }
@@ -230,10 +229,10 @@ pub(crate) fn record_in<'a>(domains: &'a mut Domains, place: &Place) -> Option<&
 
 /// Whether two records are of one identity: indexes hang on it.
 fn is_same(one: &Microservice, other: &Microservice) -> bool {
-    let identity = |service: &Microservice| {
+    const fn identity(service: &Microservice) -> [&String; 5] {
         let Microservice { environment, app_id, service_name, alias, version, .. } = service;
-        [environment, app_id, service_name, alias, version].map(Clone::clone)
-    };
+        [environment, app_id, service_name, alias, version]
+    }
     identity(one) == identity(other)
 }
 

@@ -36,22 +36,21 @@ fn require(holds: bool, field: &'static str, value: &str, rule: &'static str) ->
 }
 
 /// A service as `POST …/microservices` brings it, defaults set.
-pub(crate) fn service(service: &Microservice) -> Result<Version, RegistryError> {
+pub(crate) fn service(service: &Microservice) -> Result<(), RegistryError> {
     let Microservice { service_id, app_id, service_name, alias, description, .. } = service;
     let has_id = has_length(service_id, 0, MAX_SHORT) && grammar::has_no_space(service_id);
     require(has_id, "MicroService.ServiceId", service_id, "Max: 64, no white space")?;
     app("MicroService.AppId", app_id)?;
     let has_name = has_length(service_name, 1, MAX_NAME) && grammar::is_name(service_name);
     require(has_name, "MicroService.ServiceName", service_name, NAME_RULE)?;
-    let version = Version::parse(&service.version)?;
+    Version::parse(&service.version)?;
     environment("MicroService.Environment", &service.environment)?;
     let has_alias = has_length(alias, 0, MAX_NAME) && grammar::is_alias(alias);
     require(has_alias, "MicroService.Alias", alias, "Max: 128, letters, digits, _-.:")?;
     let has_description = has_length(description, 0, MAX_DESCRIPTION);
     require(has_description, "MicroService.Description", description, "Max: 256")?;
     service_words(service)?;
-    service_lists(service)?;
-    Ok(version)
+    service_lists(service)
 }
 
 fn service_words(service: &Microservice) -> Result<(), RegistryError> {
@@ -147,8 +146,9 @@ pub(crate) fn instance(instance: &Instance) -> Result<(), RegistryError> {
 }
 
 /// A status word that names a status.
-pub(crate) fn status(field: &'static str, word: &str) -> Result<InstanceStatus, RegistryError> {
+pub(crate) fn status(field: &'static str, word: &str) -> Result<(), RegistryError> {
     InstanceStatus::parse(word)
+        .map(drop)
         .ok_or_else(|| RegistryError::invalid(field, word, "UP|DOWN|STARTING|TESTING|OUTOFSERVICE"))
 }
 

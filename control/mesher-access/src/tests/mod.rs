@@ -18,18 +18,14 @@ fn at(seconds: u64) -> Duration {
     Duration::from_secs(1_000_000 + seconds)
 }
 
-fn beginnings(secret: u8) -> Beginnings {
-    Beginnings {
-        secret: Secret::new([secret; 64]),
-        ids: ["1", "2", "3"].map(str::to_owned),
-        root_hash: Some("root".to_owned()),
-    }
+fn beginnings() -> Beginnings {
+    Beginnings { ids: ["1", "2", "3"].map(str::to_owned), root_hash: Some("root".to_owned()) }
 }
 
 /// With `root`, and no password verified in earnest: a try is right where a test says so.
 fn access() -> Access {
     let mut access = Access::new(Secret::new([7; 64]));
-    assert!(access.complete(beginnings(7), false, at(0)));
+    assert!(access.complete(beginnings(), at(0)));
     access
 }
 

@@ -35,7 +35,7 @@ fn stored_records_make_the_same_state_and_keep_tokens_good() {
     assert_eq!((again.accounts(), again.roles()), (access.accounts(), access.roles()));
     let token = token(&mut access, "a", at(3)).unwrap();
     assert!(again.recognise(&token, at(3)).is_ok(), "the secret is among the records");
-    assert!(again.complete(beginnings(9), true, at(4)));
+    assert!(again.complete(beginnings(), at(4)));
     assert!(again.take_edits().is_empty(), "nothing is made twice");
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tracing::info;
 
 use super::passwords::Passwords;
-use crate::audit::{Auditor, Origin, Record};
+use crate::audit::{Auditor, Origin};
 use crate::keep::{Cause, Edit, Keep, NotKept, Receipt};
 use crate::settings::AccessSettings;
 use crate::{Clock, ControlError, own};
@@ -50,12 +50,8 @@ impl Gatekeeper {
             }
             _ => None,
         };
-        let beginnings = Beginnings {
-            secret: fresh_secret()?,
-            ids: [own::fresh_id(), own::fresh_id(), own::fresh_id()],
-            root_hash,
-        };
-        if !access.complete(beginnings, !is_new, clock.now().unix) {
+        let beginnings = Beginnings { ids: [own::fresh_id(), own::fresh_id(), own::fresh_id()], root_hash };
+        if !access.complete(beginnings, clock.now().unix) {
             return Err(ControlError::RootPassword("it is not set".to_owned()));
         }
         let gatekeeper =
@@ -79,10 +75,7 @@ impl Gatekeeper {
             let outcome = act(&mut access, self.clock.now().unix);
             (outcome, self.hand_over(access))
         };
-        match receipt {
-            None => Ok(outcome),
-            Some(receipt) => receipt.wait().await.map(|()| outcome),
-        }
+        Receipt::settle(receipt).await.map(|()| outcome)
     }
 
     /// Takes back edits, oldest first, that the store does not have.
@@ -97,9 +90,7 @@ impl Gatekeeper {
         }
         let Some(keep) = &self.keep else {
             drop(access);
-            for edit in &edits {
-                self.auditor.take(&Record::of(edit, Origin::current()));
-            }
+            self.auditor.tell(&edits, &Origin::current());
             return None;
         };
         let cause = Cause { changes: Vec::new(), origin: Origin::current() };

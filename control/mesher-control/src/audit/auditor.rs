@@ -7,7 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use tracing::{error, info};
 
 use super::file::AuditFile;
-use super::record::Record;
+use super::{Origin, Record};
+use crate::keep::Edit;
 use crate::{Clock, ControlError};
 
 /// Where records go.
@@ -28,6 +29,13 @@ impl Auditor {
                 .map_err(|source| ControlError::Audit { folder: folder.to_owned(), source })
         });
         Ok(Self { file: file.transpose()?.map(Mutex::new), clock })
+    }
+
+    /// Writes down what was edited, and by whom.
+    pub(crate) fn tell(&self, edits: &[Edit], origin: &Origin) {
+        for edit in edits {
+            self.take(&Record::of(edit, origin.clone()));
+        }
     }
 
     /// Writes a record down, before the request that caused it is answered.

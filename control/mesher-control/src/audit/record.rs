@@ -74,7 +74,7 @@ impl Record {
 
 /// Records are plain data, of which serde can write all.
 fn value(record: &Stored) -> Value {
-    record.to_json().ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
+    serde_json::to_value(record).unwrap_or_default()
 }
 
 fn bounded(state: Value) -> Value {

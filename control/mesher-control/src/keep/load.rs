@@ -46,7 +46,7 @@ pub(crate) async fn load(
 }
 
 /// Everything that is kept, in three ranges: a service has to be there before what hangs on it.
-fn services_first() -> [KeyRange; 3] {
+pub(super) fn services_first() -> [KeyRange; 3] {
     let all = KeyRange::prefix(ROOT);
     let services = KeyRange::prefix(format!("{ROOT}{REGISTRY}services/"));
     let before = KeyRange { start: all.start, end: Some(services.start.clone()) };
@@ -87,31 +87,4 @@ fn parse(path: &str, value: &[u8]) -> Result<(Key, Stored), ControlError> {
 
 fn bad(key: &str, reason: &str) -> ControlError {
     ControlError::BadRecord { key: key.to_owned(), reason: reason.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_ranges_hold_every_key_once_and_services_first() {
-        let ranges = services_first();
-        let keys = [
-            "access/accounts/a",
-            "chain",
-            "registry/dependencies/a",
-            "registry/instances/a",
-            "registry/schemas/a",
-            "registry/tags/a",
-            "strange",
-        ];
-        for key in keys {
-            let key = format!("{ROOT}{key}");
-            let places: Vec<_> = (0..3).filter(|place| ranges[*place].contains(key.as_bytes())).collect();
-            assert!(matches!(places[..], [1 | 2]), "{key} is in {places:?}");
-        }
-        let key = format!("{ROOT}registry/services/a");
-        assert!(ranges[0].contains(key.as_bytes()) && !ranges[1].contains(key.as_bytes()));
-        assert!(!ranges[2].contains(key.as_bytes()));
-    }
 }

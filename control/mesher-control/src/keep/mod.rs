@@ -109,8 +109,15 @@ impl Receipt {
         Self(None)
     }
 
-    /// Waits until the change is kept, or is not.
-    pub(crate) async fn wait(self) -> Result<(), NotKept> {
+    /// Waits until the change is kept, or is not. Without a receipt there is nothing to wait for.
+    pub(crate) async fn settle(receipt: Option<Self>) -> Result<(), NotKept> {
+        match receipt {
+            None => Ok(()),
+            Some(receipt) => receipt.wait().await,
+        }
+    }
+
+    async fn wait(self) -> Result<(), NotKept> {
         let taken_back = |reason: &str| Err(NotKept::TakenBack(reason.to_owned()));
         let Some(receipt) = self.0 else { return taken_back("the store has just failed") };
         match tokio::time::timeout(WAIT_MAX, receipt).await {

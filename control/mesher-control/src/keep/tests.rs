@@ -9,7 +9,8 @@ use mesher_model::{Instance, Microservice};
 use mesher_registry::{Moment, Registry, RegistryError, Tenant};
 use mesher_store::{Operation, Store, Transaction};
 
-use super::chain::CHAIN;
+use super::chain::{CHAIN, ROOT};
+use super::load::services_first;
 use super::{Keep, NotKept, load, run};
 use crate::control::{Beginning, Control};
 use crate::{Clock, Settings};
@@ -157,4 +158,26 @@ async fn st_07_a_slow_disk_holds_up_changes_alone_and_their_outcome_is_unknown()
     let mut registry = Registry::new(2, mesher_registry::Limits::default());
     load(&store, &mut registry, Moment::default()).await.unwrap();
     assert_eq!(registry.services(Tenant::DEFAULT, false).count(), 3);
+}
+
+#[test]
+fn the_ranges_hold_every_key_once_and_services_first() {
+    let ranges = services_first();
+    let keys = [
+        "access/accounts/a",
+        "chain",
+        "registry/dependencies/a",
+        "registry/instances/a",
+        "registry/schemas/a",
+        "registry/tags/a",
+        "strange",
+    ];
+    for key in keys {
+        let key = format!("{ROOT}{key}");
+        let places: Vec<_> = (0..3).filter(|place| ranges[*place].contains(key.as_bytes())).collect();
+        assert!(matches!(places[..], [1 | 2]), "{key} is in {places:?}");
+    }
+    let key = format!("{ROOT}registry/services/a");
+    assert!(ranges[0].contains(key.as_bytes()) && !ranges[1].contains(key.as_bytes()));
+    assert!(!ranges[2].contains(key.as_bytes()));
 }

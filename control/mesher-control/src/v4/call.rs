@@ -56,8 +56,8 @@ impl FromRequestParts<Arc<Control>> for Call {
             consumer: header(parts, CONSUMER_HEADER)?,
             ids,
             query,
-            scope: parts.extensions.get::<Scope>().cloned(),
-            caller: parts.extensions.get::<Caller>().cloned(),
+            scope: parts.extensions.remove::<Scope>(),
+            caller: parts.extensions.remove::<Caller>(),
         })
     }
 }

@@ -27,7 +27,7 @@ pub(super) async fn find(call: Call) -> Outcome {
         let unrecorded = found.take_unrecorded();
         let answer = found_or_unchanged(&found, call.parameter("rev"));
         if let Some(provider) = unrecorded {
-            registry.depend(tenant, call.consumer(), provider, now);
+            registry.depend(tenant, call.consumer(), [provider], now);
         }
         Ok(answer)
     })
@@ -46,9 +46,7 @@ pub(super) async fn batch_find(call: Call, body: Body) -> Outcome {
         let mut found = registry.batch_find(tenant, call.consumer(), &request)?;
         let unrecorded = found.take_unrecorded();
         let answer = answer::json(&found);
-        for provider in unrecorded {
-            registry.depend(tenant, call.consumer(), provider, now);
-        }
+        registry.depend(tenant, call.consumer(), unrecorded, now);
         Ok(answer)
     })
     .await

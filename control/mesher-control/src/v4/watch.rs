@@ -15,10 +15,8 @@ use crate::watch;
 
 /// Pings in one lease: one may be lost.
 const PINGS_OF_A_LEASE: u32 = 4;
-/// The shortest time between two pings.
+/// The shortest time between two pings; the longest is that of all web sockets.
 const MIN_PING: Duration = Duration::from_secs(1);
-/// The longest time between two pings. The original's value.
-const MAX_PING: Duration = Duration::from_secs(30);
 
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
@@ -58,7 +56,7 @@ pub(super) async fn heartbeat(call: Call, upgrade: Upgrade) -> Outcome {
     let Ok(term) = term else {
         return Ok(upgrade.on_upgrade(watch::end_unknown_instance));
     };
-    let pause = term.map_or(MAX_PING, |term| (term / PINGS_OF_A_LEASE).clamp(MIN_PING, MAX_PING));
+    let pause = term.map_or(watch::PING, |term| (term / PINGS_OF_A_LEASE).clamp(MIN_PING, watch::PING));
     let closing = control.watchers.closing();
     Ok(upgrade.on_upgrade(async move |socket| {
         let renew = || call.beat().is_ok();

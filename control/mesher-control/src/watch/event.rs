@@ -31,7 +31,7 @@ struct ProviderKey<'a> {
 pub(super) fn text(change: &Change) -> Option<Utf8Bytes> {
     let instance = change.instance.as_deref()?;
     let Microservice { environment, app_id, service_name, alias, version, .. } = &*change.record;
-    let tenant = format!("{}/{}", change.domain, change.project);
+    let tenant = format!("{}/{}", change.place.domain, change.place.project);
     let key = ProviderKey { tenant, environment, app_id, service_name, alias, version };
     let event = Event { action: action(change.kind)?, key, instance };
     serde_json::to_string(&event).ok().map(Utf8Bytes::from)

@@ -58,17 +58,20 @@ impl Watchers {
     /// Puts the events of these changes into the queues of those who may hear of them. Each event is written once,
     /// whoever hears of it.
     pub(crate) fn publish(&self, registry: &Registry, changes: &[Change]) {
-        if changes.is_empty() || self.count() == 0 {
+        if changes.is_empty() {
             return;
         }
         let groups = lock(&self.groups);
+        if groups.is_empty() {
+            return;
+        }
         let mut key = String::new();
         for change in changes.iter().filter(|change| change.instance.is_some()) {
             let mut text: Option<Utf8Bytes> = None;
             for consumer in registry.audience(change) {
                 key.clear();
                 // Writing to a String cannot fail.
-                let _ = write!(key, "{}/{}/{consumer}", change.domain, change.project);
+                let _ = write!(key, "{}/{}/{consumer}", change.place.domain, change.place.project);
                 let Some(queues) = groups.get(&*key) else { continue };
                 if text.is_none() {
                     text = event::text(change);

@@ -7,7 +7,7 @@ mod queue;
 mod socket;
 
 pub(crate) use hub::Watchers;
-pub(crate) use socket::{beat, end_unknown_instance, is_own_page, limit, stream, tell_unknown_service};
+pub(crate) use socket::{PING, beat, end_unknown_instance, limit, stream, tell_unknown_service};
 
 #[cfg(test)]
 mod tests;

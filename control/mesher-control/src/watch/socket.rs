@@ -4,8 +4,6 @@
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::HeaderMap;
-use axum::http::header::{HOST, ORIGIN};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
@@ -43,19 +41,6 @@ pub(crate) fn limit(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
         .max_write_buffer_size(MAX_UNSENT)
         .max_message_size(MAX_MESSAGE)
         .max_frame_size(MAX_FRAME)
-}
-
-/// Whether a handshake comes from a program, or from a page of this server: any page can open a socket to any server
-/// and read from it, and only `Origin` tells. One SDK sends its server's own.
-pub(crate) fn is_own_page(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(ORIGIN) else { return true };
-    let page = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    page.zip(host).is_some_and(|((scheme, page), host)| {
-        let usual = if scheme == "https" { ":443" } else { ":80" };
-        let bare = |name: &str| name.strip_suffix(usual).unwrap_or(name).to_ascii_lowercase();
-        bare(page) == bare(host)
-    })
 }
 
 /// Why a socket ends.

@@ -11,7 +11,7 @@ fn find_as(registry: &mut Registry, consumer: &str, app: &str, service: &str) {
     let request = FindRequest { consumer, app, service, ..FindRequest::default() };
     let new = registry.find(Tenant::DEFAULT, request).unwrap().take_unrecorded();
     if let Some(provider) = new {
-        registry.depend(Tenant::DEFAULT, consumer, provider, at(0));
+        registry.depend(Tenant::DEFAULT, consumer, [provider], at(0));
     }
 }
 
@@ -79,7 +79,7 @@ fn a_removal_tells_of_each_instance() {
     registry.take_changes();
     registry.remove_service(Tenant::DEFAULT, &provider, true, at(0)).unwrap();
     let changes = registry.take_changes();
-    let gone: Vec<_> = changes.iter().map(|change| change.instance_id.as_str()).collect();
+    let gone: Vec<_> = changes.iter().map(|change| change.instance_id()).collect();
     assert_eq!(gone, ["h1", "h2", ""]);
     assert_eq!(audience(&registry, &changes)[0], [consumer]);
 }
@@ -113,4 +113,49 @@ fn a_refused_list_of_dependencies_changes_nothing() {
     registry.set_dependencies(Tenant::DEFAULT, &[good], false, at(0)).unwrap();
     registry.set_dependencies(Tenant::DEFAULT, &[request("cons", &["more"])], false, at(0)).unwrap();
     assert_eq!(registry.service(Tenant::DEFAULT, &consumer).unwrap().providers.as_ref().unwrap().len(), 2);
+}
+
+#[test]
+fn a_caller_that_is_named_twice_adds_both_times() {
+    let mut registry = registry();
+    let consumer = create(&mut registry, named("conf", "cons", "1.0.0"));
+    let key = |name: &str| ServiceKey {
+        app_id: "conf".to_owned(),
+        service_name: name.to_owned(),
+        version: "1.0.0".to_owned(),
+        ..ServiceKey::default()
+    };
+    let request = |provider| DependencyRequest { consumer: key("cons"), providers: vec![key(provider)] };
+    let both = [request("one"), request("two")];
+    for (replace, expected) in [(false, &["one", "two"][..]), (true, &["two"])] {
+        registry.set_dependencies(Tenant::DEFAULT, &both, replace, at(0)).unwrap();
+        let record = registry.service(Tenant::DEFAULT, &consumer).unwrap();
+        let names = record.providers.as_ref().unwrap().iter().map(|name| &*name.service_name);
+        assert_eq!(names.collect::<Vec<_>>(), expected, "replace: {replace}");
+    }
+}
+
+#[test]
+fn the_registry_itself_calls_nobody() {
+    let mut registry = registry();
+    let own = registry.services(Tenant::DEFAULT, true).next().unwrap().service().clone();
+    let near = Microservice { environment: own.environment.clone(), ..named("default", "prov", "1.0.0") };
+    create(&mut registry, near);
+    registry.take_edits();
+    find_as(&mut registry, &own.service_id, "default", "prov");
+    let caller = ServiceKey {
+        environment: own.environment,
+        app_id: own.app_id,
+        service_name: own.service_name,
+        version: own.version,
+    };
+    let provider =
+        ServiceKey { app_id: "default".to_owned(), service_name: "prov".to_owned(), ..ServiceKey::default() };
+    let request = DependencyRequest { consumer: caller, providers: vec![provider] };
+    let refused = registry.set_dependencies(Tenant::DEFAULT, &[request], false, at(0));
+    assert_eq!(code(refused), ErrorCode::Forbidden);
+    assert!(
+        registry.take_edits().is_empty(),
+        "a store must not keep what hangs on the registry's own record"
+    );
 }

@@ -106,7 +106,7 @@ fn make(registry: &mut Registry, call: &Call, now: &mut u64) {
             };
             let new = registry.find(tenant, request).ok().and_then(|mut found| found.take_unrecorded());
             if let Some(provider) = new {
-                registry.depend(tenant, &consumer, provider, at(*now));
+                registry.depend(tenant, &consumer, [provider], at(*now));
             }
         }
         Call::Depend(from, to, replace) => {

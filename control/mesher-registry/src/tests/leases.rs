@@ -27,7 +27,7 @@ fn a_lease_lasts_interval_times_one_more_than_may_be_missed() {
         assert_eq!(code(gone), ErrorCode::InstanceNotExists, "{interval} {times}");
         let changes = registry.take_changes();
         assert_eq!(changes.len(), 1);
-        assert_eq!((changes[0].kind, changes[0].instance_id.as_str()), (ChangeKind::InstanceExpired, "l1"));
+        assert_eq!((changes[0].kind, changes[0].instance_id()), (ChangeKind::InstanceExpired, "l1"));
     }
 }
 
