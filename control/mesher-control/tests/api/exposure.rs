@@ -1,45 +1,15 @@
 //! What leaves the control plane without being meant to: connections, secrets, forged lines, series without bound.
 //! They must search everything that a caller or an operator can read.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use mesher_control::{AccessSettings, Settings};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use crate::access::{self, ROOT};
-use crate::support::Plane;
+use crate::support::{Log, Plane};
 
 const SERVICES: &str = "/v4/default/registry/microservices";
-
-/// A log that a test reads.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// Takes what this thread logs, in the form in which the command logs it.
-    fn begin(&self) -> tracing::subscriber::DefaultGuard {
-        let log = self.clone();
-        let lines = tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone());
-        tracing::subscriber::set_default(lines.finish())
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
 
 /// AD-07: addresses that a caller registers are told to others and never called.
 #[tokio::test]

@@ -1,9 +1,10 @@
-//! A control plane on a free port, with a clock in the test's hand, and a client for it.
+//! A control plane on a free port, with a clock in the test's hand, a client for it, and what it logs.
 //! It must not interpret answers beyond reading them as text or JSON.
 
+use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -54,6 +55,33 @@ impl Answer {
 
     pub(crate) fn assert_empty(&self) {
         assert_eq!((self.status, self.text.as_str()), (200, ""), "{self:?}");
+    }
+}
+
+/// A log that a test reads.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Takes what this thread logs, in the form in which the command logs it.
+    pub(crate) fn begin(&self) -> tracing::subscriber::DefaultGuard {
+        let log = self.clone();
+        let lines = tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone());
+        tracing::subscriber::set_default(lines.finish())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
 
