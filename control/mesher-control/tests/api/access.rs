@@ -26,9 +26,14 @@ const SOURCES: [&str; 5] = [
 ];
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "DELETE", "PATCH"];
 
-pub(crate) async fn guarded() -> Plane {
+/// Settings with access control, whose root has the password [`ROOT`].
+pub(crate) fn with_root() -> Settings {
     let access = AccessSettings { root_password: Some(ROOT.to_owned()) };
-    Plane::start_with(Settings { access: Some(access), ..Settings::default() }).await
+    Settings { access: Some(access), ..Settings::default() }
+}
+
+pub(crate) async fn guarded() -> Plane {
+    Plane::start_with(with_root()).await
 }
 
 pub(crate) async fn token(plane: &Plane, name: &str, password: &str) -> String {

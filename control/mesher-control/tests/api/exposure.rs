@@ -1,7 +1,7 @@
 //! What leaves the control plane without being meant to: connections, secrets, forged lines, series without bound.
 //! They must search everything that a caller or an operator can read.
 
-use mesher_control::{AccessSettings, Settings};
+use mesher_control::Settings;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -60,11 +60,7 @@ async fn ad_10_no_secret_is_told_anywhere() {
     let log = Log::default();
     let _guard = log.begin();
     let folder = TempDir::new().unwrap();
-    let settings = Settings {
-        access: Some(AccessSettings { root_password: Some(ROOT.to_owned()) }),
-        data_directory: Some(folder.path().to_owned()),
-        ..Settings::default()
-    };
+    let settings = Settings { data_directory: Some(folder.path().to_owned()), ..access::with_root() };
     let mut told = format!("{settings:?}");
     let plane = Plane::start_with(settings).await;
     let root = access::token(&plane, "root", ROOT).await;
