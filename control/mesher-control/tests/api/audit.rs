@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::access::{self, ROOT};
-use crate::support::Plane;
+use crate::support::{Plane, SERVICES};
 
 fn lines(folder: &TempDir) -> Vec<Value> {
     let text = std::fs::read_to_string(folder.path().join("audit.jsonl")).unwrap();
@@ -25,7 +25,7 @@ async fn changes_of_the_registry_have_an_origin() {
     plane.instance(&service, "host").await;
     plane.advance(1_000);
     plane.service("other", "1.0.0").await;
-    plane.delete(&format!("/v4/default/registry/microservices/{service}")).await.assert_empty();
+    plane.delete(&format!("{SERVICES}/{service}")).await.assert_empty();
     let told: Vec<_> = lines(&folder)
         .iter()
         .map(|line| (line["action"].clone(), line["who"].clone(), line["from"].is_string()))

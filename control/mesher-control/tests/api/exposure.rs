@@ -7,9 +7,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use crate::access::{self, ROOT};
-use crate::support::{Log, Plane};
-
-const SERVICES: &str = "/v4/default/registry/microservices";
+use crate::support::{Log, Plane, SERVICES};
 
 /// Services that must make no series.
 const SERVICES_MADE: usize = 10_000;

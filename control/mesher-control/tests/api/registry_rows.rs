@@ -17,9 +17,8 @@
 
 use serde_json::json;
 
-use crate::support::Plane;
+use crate::support::{Plane, SERVICES};
 
-const SERVICES: &str = "/v4/default/registry/microservices";
 const FIND: &str = "/v4/default/registry/instances?appId=shop&serviceName=pay&version=0%2B";
 
 async fn count(plane: &Plane, service: &str) -> usize {

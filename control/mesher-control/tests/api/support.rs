@@ -22,6 +22,11 @@ use tokio::task::JoinHandle;
 /// Seconds since the epoch at which every test begins: 2023-11-14T22:13:20Z.
 const BEGIN: u64 = 1_700_000_000;
 
+/// The registry's API.
+pub(crate) const REGISTRY: &str = "/v4/default/registry";
+/// Its services.
+pub(crate) const SERVICES: &str = "/v4/default/registry/microservices";
+
 pub(crate) struct Plane {
     pub(crate) address: SocketAddr,
     seconds: Arc<AtomicU64>,
@@ -173,7 +178,7 @@ impl Plane {
     pub(crate) async fn service(&self, name: &str, version: &str) -> String {
         let body =
             format!(r#"{{"service":{{"appId":"shop","serviceName":"{name}","version":"{version}"}}}}"#);
-        let answer = self.post("/v4/default/registry/microservices", &body).await;
+        let answer = self.post(SERVICES, &body).await;
         answer.json()["serviceId"].as_str().unwrap().to_owned()
     }
 
@@ -183,7 +188,7 @@ impl Plane {
             r#"{{"instance":{{"hostName":"{host}","endpoints":["rest://10.0.0.7:8080"],
                 "healthCheck":{{"mode":"push","interval":5,"times":3}}}}}}"#
         );
-        let path = format!("/v4/default/registry/microservices/{service}/instances");
+        let path = format!("{SERVICES}/{service}/instances");
         self.post(&path, &body).await.json()["instanceId"].as_str().unwrap().to_owned()
     }
 }
