@@ -93,10 +93,15 @@ pub(crate) fn templates() -> Vec<String> {
 
 /// A path of a template. No part of it is registered.
 pub(crate) fn path_of(template: &str) -> String {
+    path_with(template, |part| if part.starts_with('{') { "default" } else { part })
+}
+
+/// A path of a template, with what `of` makes of each of its parts, of those that are no parameters, too.
+pub(crate) fn path_with<'a>(template: &'a str, mut of: impl FnMut(&'a str) -> &'a str) -> String {
     let mut path = String::new();
     for part in template.split('/').skip(1) {
         path.push('/');
-        path.push_str(if part.starts_with('{') { "default" } else { part });
+        path.push_str(of(part));
     }
     path
 }
