@@ -91,7 +91,7 @@ fn start(directory: &Path, address: &str, report: &mut Report) -> Control {
 fn start_and_kill(directory: &Path, address: &str, milliseconds: u64) {
     let mut process = Process::start(&mut Control::command(directory, address));
     throughout(Duration::from_millis(milliseconds), || Ok(()));
-    process.crash();
+    kill(&mut process);
     judge_log(&process.errors());
 }
 
@@ -104,9 +104,16 @@ fn live_and_crash(writers: &mut [Writer], control: &mut Control, life: Duration)
             .map(|writer| threads.spawn(move || writer.write_until_the_end(address)))
             .collect();
         throughout(life, || Ok(()));
-        control.process.crash();
+        kill(&mut control.process);
         written.into_iter().map(|written| written.join().unwrap()).sum()
     })
+}
+
+/// Kills a process that must still be running: one that ended by itself must not pass for a kill.
+#[track_caller]
+fn kill(process: &mut Process) {
+    assert!(process.is_running(), "it ended by itself: {}", process.errors());
+    process.crash();
 }
 
 /// No life may end in a panic, nor begin with half of what belongs together.
