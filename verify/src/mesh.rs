@@ -40,7 +40,12 @@ impl Control {
     /// Starts one on this address.
     #[track_caller]
     pub fn listen(address: &str) -> Self {
-        Self::of(&mut binary::command(&["control", "--in-memory", "--listen", address, "--print-addresses"]))
+        Self::of(&mut Self::in_memory(address))
+    }
+
+    /// The command of one that forgets what it knows when it ends.
+    pub fn in_memory(address: &str) -> Command {
+        binary::command(&["control", "--in-memory", "--listen", address, "--print-addresses"])
     }
 
     /// The command of one that keeps what it knows in a directory.

@@ -6,7 +6,7 @@ use std::process::Command;
 use mesher_verify::application::Application;
 use mesher_verify::binary;
 use mesher_verify::http::{get, send_json};
-use mesher_verify::mesh::{Control, Proxy};
+use mesher_verify::mesh::{ANY_PORT, Control, Proxy};
 use mesher_verify::patience::until;
 use mesher_verify::process::Process;
 use serde_json::{Value, json};
@@ -16,11 +16,8 @@ const ROOT: &str = "Pa55word!";
 
 /// A control plane that asks for tokens.
 pub(crate) fn guarded(address: &str) -> Control {
-    Control::of(
-        binary::command(&["control", "--in-memory", "--listen", address, "--print-addresses"])
-            .env("MESHER_ACCESS_CONTROL", "on")
-            .env("MESHER_ROOT_PASSWORD", ROOT),
-    )
+    let mut command = Control::in_memory(address);
+    Control::of(command.env("MESHER_ACCESS_CONTROL", "on").env("MESHER_ROOT_PASSWORD", ROOT))
 }
 
 fn token_of_root(control: &Control) -> String {
@@ -43,7 +40,7 @@ fn with_account(command: &mut Command, password_file: &str) -> Proxy {
 
 #[test]
 fn proxies_with_an_account_serve_and_survive_a_restart_of_the_control_plane() {
-    let mut control = guarded("127.0.0.1:0");
+    let mut control = guarded(ANY_PORT);
     let address = control.address.to_string();
     let folder = TempDir::new().unwrap();
     let password = file(&folder, "password", &format!("{ROOT}\n"));
@@ -77,7 +74,7 @@ fn get_with(control: &Control, token: &str, path: &str) -> Value {
 
 #[test]
 fn a_proxy_with_a_token_file_serves() {
-    let control = guarded("127.0.0.1:0");
+    let control = guarded(ANY_PORT);
     let folder = TempDir::new().unwrap();
     let token = file(&folder, "token", &token_of_root(&control));
     let mut command = Proxy::command(&control.url(), "webapp", &[]);
@@ -87,7 +84,7 @@ fn a_proxy_with_a_token_file_serves() {
 
 #[test]
 fn a_proxy_that_is_refused_says_so_and_comes_in_once_its_password_is_right() {
-    let control = guarded("127.0.0.1:0");
+    let control = guarded(ANY_PORT);
     let folder = TempDir::new().unwrap();
     let password = file(&folder, "password", "Wr0ng-pass!");
     let proxy = with_account(&mut Proxy::command(&control.url(), "webapp", &[]), &password);
@@ -102,7 +99,7 @@ fn a_proxy_that_is_refused_says_so_and_comes_in_once_its_password_is_right() {
 
 #[test]
 fn a_proxy_without_an_account_is_refused() {
-    let control = guarded("127.0.0.1:0");
+    let control = guarded(ANY_PORT);
     let proxy = Proxy::start(&control.url(), "webapp", &[]);
     until("the proxy says that it is refused", || {
         proxy.addresses.admin("/readyz").text().contains("401204").then_some(())
@@ -112,7 +109,7 @@ fn a_proxy_without_an_account_is_refused() {
 
 #[test]
 fn the_command_looks_with_a_token_or_an_account() {
-    let control = guarded("127.0.0.1:0");
+    let control = guarded(ANY_PORT);
     let folder = TempDir::new().unwrap();
     let password = file(&folder, "password", ROOT);
     let get = |variables: &[(&str, &str)]| {
@@ -132,7 +129,7 @@ fn the_command_looks_with_a_token_or_an_account() {
 #[test]
 fn access_control_without_a_password_of_root_does_not_start() {
     let start = |password: &str| {
-        let mut command = binary::command(&["control", "--in-memory", "--listen", "127.0.0.1:0"]);
+        let mut command = Control::in_memory(ANY_PORT);
         Process::run(command.env("MESHER_ACCESS_CONTROL", "on").env("SC_INIT_ROOT_PASSWORD", password))
     };
     for password in ["", "weak"] {
