@@ -124,6 +124,13 @@ impl Control {
         id.unwrap_or_else(|| fail(&format!("no instance was made: {answer}")))
     }
 
+    /// Asks for a token. `None` where name or password are refused.
+    #[track_caller]
+    pub fn login(&self, name: &str, password: &str) -> Option<String> {
+        let answer = self.post("/v4/token", &json!({"name": name, "password": password}));
+        answer.get("token").and_then(Value::as_str).map(str::to_owned)
+    }
+
     #[track_caller]
     fn post(&self, path: &str, body: &Value) -> Value {
         send_json(self.address, "POST", path, &body.to_string()).expect("the control plane answers").json()

@@ -5,11 +5,11 @@ use std::process::Command;
 
 use mesher_verify::application::Application;
 use mesher_verify::binary;
-use mesher_verify::http::{get, send_json};
+use mesher_verify::http::{get, get_with};
 use mesher_verify::mesh::{ANY_PORT, Control, Proxy};
 use mesher_verify::patience::until;
 use mesher_verify::process::Process;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 
 const ROOT: &str = "Pa55word!";
@@ -21,9 +21,7 @@ pub(crate) fn guarded(address: &str) -> Control {
 }
 
 fn token_of_root(control: &Control) -> String {
-    let login = json!({"name": "root", "password": ROOT}).to_string();
-    let answer = send_json(control.address, "POST", "/v4/token", &login).unwrap();
-    answer.json()["token"].as_str().unwrap().to_owned()
+    control.login("root", ROOT).unwrap()
 }
 
 /// A file with a password, which its owner alone may read.
@@ -57,19 +55,16 @@ fn proxies_with_an_account_serve_and_survive_a_restart_of_the_control_plane() {
     let control = guarded(&address);
     let token = token_of_root(&control);
     until("both proxies are known again", || {
-        let rows = get_with(&control, &token, "/mesher/v1/proxies");
+        let rows = look(&control, &token, "/mesher/v1/proxies");
         (rows["items"].as_array()?.len() == 2).then_some(())
     });
     caller.addresses.wait_reachable("http://greeter/");
     assert!(!caller.process.errors().contains(ROOT), "no password in a log");
 }
 
-fn get_with(control: &Control, token: &str, path: &str) -> Value {
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n",
-        control.address
-    );
-    mesher_verify::http::Wire::open(control.address).and_then(|mut wire| wire.call(request)).unwrap().json()
+fn look(control: &Control, token: &str, path: &str) -> Value {
+    let (host, bearer) = (control.address.to_string(), format!("Bearer {token}"));
+    get_with(control.address, &host, path, &[("Authorization", &bearer)]).unwrap().json()
 }
 
 #[test]
