@@ -5,26 +5,24 @@
 //! |---|---|
 //! | `model` | what a writer has written, and what one more call makes of it |
 //! | `writer` | a writer on a connection of its own, and the comparison after a restart |
-//! | `draw` | numbers by chance |
 //!
 //! `cargo xtask test` runs 100 kills, `cargo xtask soak` 2000.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failure of the system is a failure of the test")]
 
-mod draw;
 mod model;
 mod writer;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use mesher_verify::draw::Draw;
 use mesher_verify::mesh::{ANY_PORT, Control};
 use mesher_verify::patience::throughout;
 use mesher_verify::process::Process;
 use mesher_verify::scale::scaled;
 use tempfile::TempDir;
 
-use draw::Draw;
 use writer::{Writer, compare};
 
 /// Connections that write at the same time.
@@ -55,7 +53,7 @@ fn st_01_what_was_acknowledged_and_nothing_else_is_there_after_each_crash() {
     let seed = draw.seed();
     let folder = TempDir::new().unwrap();
     let directory = folder.path().join("data");
-    let mut writers: Vec<_> = (0..WRITERS).map(|number| Writer::new(number, draw.next())).collect();
+    let mut writers: Vec<_> = (0..WRITERS).map(|number| Writer::new(number, draw.number())).collect();
     let mut report = Report::default();
     let mut address = ANY_PORT.to_owned();
     for cycle in 0..cycles {
