@@ -12,6 +12,7 @@
 //! | [`faults`] | connections and servers that break in a way that a test has chosen |
 //! | [`ledger`] | calls by the thousand, each with an id: lost, doubled, crossed, cut short |
 //! | [`traffic`] | calls that flow while something else happens |
+//! | [`draw`] | numbers by chance, from a seed |
 //! | [`patience`] | waiting for a condition, bounded |
 //! | [`resolver`] | a name server, and programs that ask it |
 //! | [`scale`] | how large a suite runs |
@@ -19,6 +20,7 @@
 
 pub mod application;
 pub mod binary;
+pub mod draw;
 pub mod faults;
 pub mod http;
 pub mod ledger;

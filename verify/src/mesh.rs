@@ -40,7 +40,12 @@ impl Control {
     /// Starts one on this address.
     #[track_caller]
     pub fn listen(address: &str) -> Self {
-        Self::of(&mut binary::command(&["control", "--in-memory", "--listen", address, "--print-addresses"]))
+        Self::of(&mut Self::in_memory(address))
+    }
+
+    /// The command of one that forgets what it knows when it ends.
+    pub fn in_memory(address: &str) -> Command {
+        binary::command(&["control", "--in-memory", "--listen", address, "--print-addresses"])
     }
 
     /// The command of one that keeps what it knows in a directory.
@@ -117,6 +122,13 @@ impl Control {
         let answer = self.post(&format!("/v4/default/registry/microservices/{service}/instances"), &record);
         let id = answer.get("instanceId").and_then(Value::as_str).map(str::to_owned);
         id.unwrap_or_else(|| fail(&format!("no instance was made: {answer}")))
+    }
+
+    /// Asks for a token. `None` where name or password are refused.
+    #[track_caller]
+    pub fn login(&self, name: &str, password: &str) -> Option<String> {
+        let answer = self.post("/v4/token", &json!({"name": name, "password": password}));
+        answer.get("token").and_then(Value::as_str).map(str::to_owned)
     }
 
     #[track_caller]

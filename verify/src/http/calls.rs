@@ -12,7 +12,15 @@ use super::wire::Wire;
 /// # Errors
 /// As [`Wire::answer`].
 pub fn get(address: SocketAddr, host: &str, path: &str) -> io::Result<Message> {
-    Wire::open(address)?.call(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
+    get_with(address, host, path, &[])
+}
+
+/// As [`get`], with fields of the test's own.
+///
+/// # Errors
+/// As [`Wire::answer`].
+pub fn get_with(address: SocketAddr, host: &str, path: &str, fields: &[(&str, &str)]) -> io::Result<Message> {
+    call(address, &format!("GET {path}"), host, fields, "")
 }
 
 /// A GET on a connection of its own, with its URL as the target, as a client with `http_proxy` sends it.
@@ -21,7 +29,7 @@ pub fn get(address: SocketAddr, host: &str, path: &str) -> io::Result<Message> {
 /// As [`Wire::answer`].
 pub fn get_by_proxy(proxy: SocketAddr, url: &str) -> io::Result<Message> {
     let host = url.trim_start_matches("http://").split('/').next().unwrap_or_default();
-    Wire::open(proxy)?.call(format!("GET {url} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
+    call(proxy, &format!("GET {url}"), host, &[], "")
 }
 
 /// A request with JSON, or without a body where `json` is empty, on a connection of its own.
@@ -29,9 +37,36 @@ pub fn get_by_proxy(proxy: SocketAddr, url: &str) -> io::Result<Message> {
 /// # Errors
 /// As [`Wire::answer`].
 pub fn send_json(address: SocketAddr, method: &str, path: &str, json: &str) -> io::Result<Message> {
-    let length = json.len();
+    send_json_with(address, method, path, &[], json)
+}
+
+/// As [`send_json`], with fields of the test's own.
+///
+/// # Errors
+/// As [`Wire::answer`].
+pub fn send_json_with(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    fields: &[(&str, &str)],
+    json: &str,
+) -> io::Result<Message> {
+    let (host, length) = (address.to_string(), json.len().to_string());
+    let of_body = [("Content-Type", "application/json"), ("Content-Length", &length)];
+    call(address, &format!("{method} {path}"), &host, &[&of_body[..], fields].concat(), json)
+}
+
+/// A call on a connection of its own, which its caller does not want to keep.
+fn call(
+    address: SocketAddr,
+    method_and_target: &str,
+    host: &str,
+    fields: &[(&str, &str)],
+    body: &str,
+) -> io::Result<Message> {
+    let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     Wire::open(address)?.call(format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{json}"
+        "{method_and_target} HTTP/1.1\r\nHost: {host}\r\n{fields}Connection: close\r\n\r\n{body}"
     ))
 }
 

@@ -5,6 +5,6 @@ mod calls;
 mod message;
 mod wire;
 
-pub use calls::{Kept, get, get_by_proxy, send_json};
+pub use calls::{Kept, get, get_by_proxy, get_with, send_json, send_json_with};
 pub use message::{Framing, Head, Message};
 pub use wire::{Body, Wire};

@@ -1,6 +1,8 @@
 //! One call: its method, its bodies, its answer, and what goes wrong with it, all of it from seed and id.
 //! It must hold no state, so that each side can ask it again.
 
+use crate::draw::Draw;
+
 /// One in so many calls meets a fault of the upstream.
 const FAULT_IN: u64 = 100;
 /// One in so many callers leaves.
@@ -124,66 +126,51 @@ pub struct Deed {
     pub leaving: Option<Leaving>,
 }
 
-/// Throws of one call's dice.
-struct Dice(u64);
+/// One of them; there is one at least.
+fn choose<T: Copy>(draw: &mut Draw, all: &[T]) -> T {
+    *draw.one_of(all.iter()).expect("there is one at least")
+}
 
-impl Dice {
-    /// A number below `bound` (splitmix64).
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-
-    fn one_in(&mut self, bound: u64) -> bool {
-        self.below(bound) == 0
-    }
-
-    fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
-        let index = usize::try_from(self.below(all.len() as u64)).unwrap_or_default();
-        *all.get(index).expect("the index is below the length")
-    }
-
-    fn size(&mut self) -> usize {
-        let most = if self.one_in(LARGE_IN) { LARGE_MAX } else { BODY_MAX };
-        usize::try_from(self.below(most)).unwrap_or_default()
-    }
+fn choose_size(draw: &mut Draw) -> usize {
+    let most = if draw.one_in(LARGE_IN) { LARGE_MAX } else { BODY_MAX };
+    usize::try_from(draw.below(most)).unwrap_or_default()
 }
 
 impl Deed {
     /// The call with this id.
     pub fn of(seed: u64, id: u64) -> Self {
-        let mut dice =
-            Dice(seed.wrapping_mul(0xd134_2543_de82_ef95) ^ id.wrapping_mul(0x2545_f491_4f6c_dd1d));
+        let seed = seed.wrapping_mul(0xd134_2543_de82_ef95) ^ id.wrapping_mul(0x2545_f491_4f6c_dd1d);
+        let mut draw = Draw::new(seed);
         let method =
-            dice.one_of(&["GET", "GET", "GET", "GET", "HEAD", "DELETE", "PUT", "PUT", "POST", "POST"]);
-        let is_old = dice.one_in(OLD_IN);
+            choose(&mut draw, &["GET", "GET", "GET", "GET", "HEAD", "DELETE", "PUT", "PUT", "POST", "POST"]);
+        let is_old = draw.one_in(OLD_IN);
         let request = match method {
             "PUT" | "POST" if is_old => Frame::Length,
-            "PUT" | "POST" => dice.one_of(&[Frame::Length, Frame::Chunked, Frame::Empty]),
+            "PUT" | "POST" => choose(&mut draw, &[Frame::Length, Frame::Chunked, Frame::Empty]),
             _ => Frame::Empty,
         };
-        let request_bytes = if request == Frame::Empty { 0 } else { dice.size() };
-        let status = dice.one_of(&[200, 200, 200, 200, 200, 200, 200, 404, 204, 304]);
+        let request_bytes = if request == Frame::Empty { 0 } else { choose_size(&mut draw) };
+        let status = choose(&mut draw, &[200, 200, 200, 200, 200, 200, 200, 404, 204, 304]);
         let answer = match status {
             204 | 304 => Frame::Empty,
-            _ => dice.one_of(&[Frame::Length, Frame::Length, Frame::Length, Frame::Chunked, Frame::Chunked]),
+            _ => choose(
+                &mut draw,
+                &[Frame::Length, Frame::Length, Frame::Length, Frame::Chunked, Frame::Chunked],
+            ),
         };
         let answer =
-            if answer == Frame::Chunked && dice.one_in(STALE_IN) { Frame::UntilClose } else { answer };
-        let answer_bytes = if answer == Frame::Empty { 0 } else { dice.size() };
-        let interim = if dice.one_in(INTERIM_IN) { 1 + dice.below(3) } else { 0 };
-        let fault = dice.one_in(FAULT_IN).then(|| dice.one_of(&Fault::ALL));
+            if answer == Frame::Chunked && draw.one_in(STALE_IN) { Frame::UntilClose } else { answer };
+        let answer_bytes = if answer == Frame::Empty { 0 } else { choose_size(&mut draw) };
+        let interim = if draw.one_in(INTERIM_IN) { 1 + draw.below(3) } else { 0 };
+        let fault = draw.one_in(FAULT_IN).then(|| choose(&mut draw, &Fault::ALL));
         // Nobody can know that a body was cut where its end is that of the connection: such a connection breaks.
         let fault = match (answer, fault) {
             (Frame::UntilClose, Some(Fault::EndInBody)) => Some(Fault::BreakInBody),
             (_, fault) => fault,
         };
-        let fault_tries = dice.one_of(&[1, u8::MAX]);
-        let is_stale_after = dice.one_in(STALE_IN);
-        let leaving = dice.one_in(LEAVING_IN).then(|| dice.one_of(&Leaving::ALL));
+        let fault_tries = choose(&mut draw, &[1, u8::MAX]);
+        let is_stale_after = draw.one_in(STALE_IN);
+        let leaving = draw.one_in(LEAVING_IN).then(|| choose(&mut draw, &Leaving::ALL));
         Self {
             id,
             method,

@@ -5,26 +5,24 @@
 //! |---|---|
 //! | `model` | what a writer has written, and what one more call makes of it |
 //! | `writer` | a writer on a connection of its own, and the comparison after a restart |
-//! | `draw` | numbers by chance |
 //!
 //! `cargo xtask test` runs 100 kills, `cargo xtask soak` 2000.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failure of the system is a failure of the test")]
 
-mod draw;
 mod model;
 mod writer;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use mesher_verify::draw::Draw;
 use mesher_verify::mesh::{ANY_PORT, Control};
 use mesher_verify::patience::throughout;
 use mesher_verify::process::Process;
 use mesher_verify::scale::scaled;
 use tempfile::TempDir;
 
-use draw::Draw;
 use writer::{Writer, compare};
 
 /// Connections that write at the same time.
@@ -55,7 +53,7 @@ fn st_01_what_was_acknowledged_and_nothing_else_is_there_after_each_crash() {
     let seed = draw.seed();
     let folder = TempDir::new().unwrap();
     let directory = folder.path().join("data");
-    let mut writers: Vec<_> = (0..WRITERS).map(|number| Writer::new(number, draw.next())).collect();
+    let mut writers: Vec<_> = (0..WRITERS).map(|number| Writer::new(number, draw.number())).collect();
     let mut report = Report::default();
     let mut address = ANY_PORT.to_owned();
     for cycle in 0..cycles {
@@ -91,7 +89,7 @@ fn start(directory: &Path, address: &str, report: &mut Report) -> Control {
 fn start_and_kill(directory: &Path, address: &str, milliseconds: u64) {
     let mut process = Process::start(&mut Control::command(directory, address));
     throughout(Duration::from_millis(milliseconds), || Ok(()));
-    process.crash();
+    kill(&mut process);
     judge_log(&process.errors());
 }
 
@@ -104,9 +102,16 @@ fn live_and_crash(writers: &mut [Writer], control: &mut Control, life: Duration)
             .map(|writer| threads.spawn(move || writer.write_until_the_end(address)))
             .collect();
         throughout(life, || Ok(()));
-        control.process.crash();
+        kill(&mut control.process);
         written.into_iter().map(|written| written.join().unwrap()).sum()
     })
+}
+
+/// Kills a process that must still be running: one that ended by itself must not pass for a kill.
+#[track_caller]
+fn kill(process: &mut Process) {
+    assert!(process.is_running(), "it ended by itself: {}", process.errors());
+    process.crash();
 }
 
 /// No life may end in a panic, nor begin with half of what belongs together.

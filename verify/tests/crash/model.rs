@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use mesher_verify::draw::Draw;
 use serde_json::{Value, json};
-
-use crate::draw::Draw;
 
 /// Services of one writer.
 const SERVICES_MAX: usize = 6;

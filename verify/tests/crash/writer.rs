@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use mesher_verify::draw::Draw;
 use mesher_verify::http::Kept;
 use mesher_verify::mesh::Control;
 use serde_json::Value;
 
-use crate::draw::Draw;
 use crate::model::{Deed, Known, Service};
 
 /// Before the paths of the registry.

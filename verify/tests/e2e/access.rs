@@ -5,28 +5,23 @@ use std::process::Command;
 
 use mesher_verify::application::Application;
 use mesher_verify::binary;
-use mesher_verify::http::{get, send_json};
-use mesher_verify::mesh::{Control, Proxy};
+use mesher_verify::http::{get, get_with};
+use mesher_verify::mesh::{ANY_PORT, Control, Proxy};
 use mesher_verify::patience::until;
 use mesher_verify::process::Process;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 
 const ROOT: &str = "Pa55word!";
 
 /// A control plane that asks for tokens.
 pub(crate) fn guarded(address: &str) -> Control {
-    Control::of(
-        binary::command(&["control", "--in-memory", "--listen", address, "--print-addresses"])
-            .env("MESHER_ACCESS_CONTROL", "on")
-            .env("MESHER_ROOT_PASSWORD", ROOT),
-    )
+    let mut command = Control::in_memory(address);
+    Control::of(command.env("MESHER_ACCESS_CONTROL", "on").env("MESHER_ROOT_PASSWORD", ROOT))
 }
 
 fn token_of_root(control: &Control) -> String {
-    let login = json!({"name": "root", "password": ROOT}).to_string();
-    let answer = send_json(control.address, "POST", "/v4/token", &login).unwrap();
-    answer.json()["token"].as_str().unwrap().to_owned()
+    control.login("root", ROOT).unwrap()
 }
 
 /// A file with a password, which its owner alone may read.
@@ -43,7 +38,7 @@ fn with_account(command: &mut Command, password_file: &str) -> Proxy {
 
 #[test]
 fn proxies_with_an_account_serve_and_survive_a_restart_of_the_control_plane() {
-    let mut control = guarded("127.0.0.1:0");
+    let mut control = guarded(ANY_PORT);
     let address = control.address.to_string();
     let folder = TempDir::new().unwrap();
     let password = file(&folder, "password", &format!("{ROOT}\n"));
@@ -60,24 +55,21 @@ fn proxies_with_an_account_serve_and_survive_a_restart_of_the_control_plane() {
     let control = guarded(&address);
     let token = token_of_root(&control);
     until("both proxies are known again", || {
-        let rows = get_with(&control, &token, "/mesher/v1/proxies");
+        let rows = look(&control, &token, "/mesher/v1/proxies");
         (rows["items"].as_array()?.len() == 2).then_some(())
     });
     caller.addresses.wait_reachable("http://greeter/");
     assert!(!caller.process.errors().contains(ROOT), "no password in a log");
 }
 
-fn get_with(control: &Control, token: &str, path: &str) -> Value {
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n",
-        control.address
-    );
-    mesher_verify::http::Wire::open(control.address).and_then(|mut wire| wire.call(request)).unwrap().json()
+fn look(control: &Control, token: &str, path: &str) -> Value {
+    let (host, bearer) = (control.address.to_string(), format!("Bearer {token}"));
+    get_with(control.address, &host, path, &[("Authorization", &bearer)]).unwrap().json()
 }
 
 #[test]
 fn a_proxy_with_a_token_file_serves() {
-    let control = guarded("127.0.0.1:0");
+    let control = guarded(ANY_PORT);
     let folder = TempDir::new().unwrap();
     let token = file(&folder, "token", &token_of_root(&control));
     let mut command = Proxy::command(&control.url(), "webapp", &[]);
@@ -87,7 +79,7 @@ fn a_proxy_with_a_token_file_serves() {
 
 #[test]
 fn a_proxy_that_is_refused_says_so_and_comes_in_once_its_password_is_right() {
-    let control = guarded("127.0.0.1:0");
+    let control = guarded(ANY_PORT);
     let folder = TempDir::new().unwrap();
     let password = file(&folder, "password", "Wr0ng-pass!");
     let proxy = with_account(&mut Proxy::command(&control.url(), "webapp", &[]), &password);
@@ -102,7 +94,7 @@ fn a_proxy_that_is_refused_says_so_and_comes_in_once_its_password_is_right() {
 
 #[test]
 fn a_proxy_without_an_account_is_refused() {
-    let control = guarded("127.0.0.1:0");
+    let control = guarded(ANY_PORT);
     let proxy = Proxy::start(&control.url(), "webapp", &[]);
     until("the proxy says that it is refused", || {
         proxy.addresses.admin("/readyz").text().contains("401204").then_some(())
@@ -112,7 +104,7 @@ fn a_proxy_without_an_account_is_refused() {
 
 #[test]
 fn the_command_looks_with_a_token_or_an_account() {
-    let control = guarded("127.0.0.1:0");
+    let control = guarded(ANY_PORT);
     let folder = TempDir::new().unwrap();
     let password = file(&folder, "password", ROOT);
     let get = |variables: &[(&str, &str)]| {
@@ -132,7 +124,7 @@ fn the_command_looks_with_a_token_or_an_account() {
 #[test]
 fn access_control_without_a_password_of_root_does_not_start() {
     let start = |password: &str| {
-        let mut command = binary::command(&["control", "--in-memory", "--listen", "127.0.0.1:0"]);
+        let mut command = Control::in_memory(ANY_PORT);
         Process::run(command.env("MESHER_ACCESS_CONTROL", "on").env("SC_INIT_ROOT_PASSWORD", password))
     };
     for password in ["", "weak"] {

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use mesher_verify::application::Application;
 use mesher_verify::binary;
 use mesher_verify::http::{get, get_by_proxy};
-use mesher_verify::mesh::Control;
+use mesher_verify::mesh::{ANY_PORT, Control};
 use mesher_verify::patience::until;
 use mesher_verify::process::Process;
 
@@ -26,8 +26,7 @@ fn activated(names: &str, third: &TcpListener, fourth: &TcpListener, more: &[&st
 fn sockets_of_a_service_manager_are_taken_by_name_or_by_address() {
     let control = Control::start();
     let application = Application::greeting("hello");
-    let (outbound, inbound) =
-        (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let (outbound, inbound) = (TcpListener::bind(ANY_PORT).unwrap(), TcpListener::bind(ANY_PORT).unwrap());
     let (out, within) = (outbound.local_addr().unwrap(), inbound.local_addr().unwrap());
     let admin = format!("127.0.0.1:{}", mesher_verify::machine::free_port());
     let (url, ports) = (control.url(), format!("rest:{}", application.port()));

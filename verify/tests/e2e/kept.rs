@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mesher_verify::application::Application;
 use mesher_verify::binary;
-use mesher_verify::http::send_json;
+use mesher_verify::http::send_json_with;
 use mesher_verify::mesh::{ANY_PORT, Control, Proxy};
 use mesher_verify::patience::{throughout, until};
 use mesher_verify::process::{Ended, Process};
@@ -269,23 +269,11 @@ fn ad_20_accounts_and_the_audit_of_their_changes_outlive_a_crash() {
         command.env("MESHER_ACCESS_CONTROL", "on").env("MESHER_ROOT_PASSWORD", password);
         Control::of(&mut command)
     };
-    let login = |control: &Control, name: &str, password: &str| {
-        let body = json!({"name": name, "password": password}).to_string();
-        send_json(control.address, "POST", "/v4/token", &body).unwrap().json()["token"]
-            .as_str()
-            .map(str::to_owned)
-    };
     let mut control = start(ROOT);
-    let token = login(&control, "root", ROOT).unwrap();
+    let bearer = format!("Bearer {}", control.login("root", ROOT).unwrap());
     let account = json!({"name": "dev1", "password": "Dev1-pass!", "roles": ["developer"]}).to_string();
-    let request = format!(
-        "POST /v4/accounts HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n{account}",
-        control.address,
-        account.len()
-    );
-    let answer =
-        mesher_verify::http::Wire::open(control.address).and_then(|mut wire| wire.call(request)).unwrap();
+    let fields = [("Authorization", bearer.as_str())];
+    let answer = send_json_with(control.address, "POST", "/v4/accounts", &fields, &account).unwrap();
     assert_eq!(answer.status(), 200, "{}", answer.text());
     control.process.crash();
     let audit = || std::fs::read_to_string(directory.join("audit.jsonl")).unwrap();
@@ -295,9 +283,9 @@ fn ad_20_accounts_and_the_audit_of_their_changes_outlive_a_crash() {
 
     // The password of the first start counts, not that of a later one.
     let control = start("An0ther-one!");
-    assert!(login(&control, "root", ROOT).is_some());
-    assert!(login(&control, "root", "An0ther-one!").is_none());
-    assert!(login(&control, "dev1", "Dev1-pass!").is_some(), "the account is kept");
+    assert!(control.login("root", ROOT).is_some());
+    assert!(control.login("root", "An0ther-one!").is_none());
+    assert!(control.login("dev1", "Dev1-pass!").is_some(), "the account is kept");
     let after = audit();
     assert!(after.starts_with(&before), "what was written stays: {before}\n{after}");
 }

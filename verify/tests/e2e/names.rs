@@ -2,7 +2,7 @@
 //! It must lead to exactly one, or to none.
 
 use mesher_verify::application::Application;
-use mesher_verify::mesh::{Control, Pair, Proxy};
+use mesher_verify::mesh::{ANY_PORT, Control, Pair, Proxy};
 use mesher_verify::process::Process;
 use serde_json::json;
 
@@ -90,8 +90,8 @@ fn the_older_names_of_settings_work_for_a_whole_proxy() {
         ("VERSION", "3.2.1"),
         ("CSE_REGISTRY_ADDR", control.url().as_str()),
         ("SPECIFIC_ADDR", &format!("127.0.0.1:{}", application.port())),
-        ("MESHER_OUTBOUND_LISTEN", "127.0.0.1:0"),
-        ("MESHER_ADMIN_LISTEN", "127.0.0.1:0"),
+        ("MESHER_OUTBOUND_LISTEN", ANY_PORT),
+        ("MESHER_ADMIN_LISTEN", ANY_PORT),
         ("MD", "color=blue|size=9"),
     ]);
     let provider = Proxy::of(&mut command);

@@ -11,7 +11,7 @@ use std::process::Command;
 use mesher_verify::application::{Application, Gate, ok};
 use mesher_verify::binary;
 use mesher_verify::http::{Kept, Wire, get, get_by_proxy};
-use mesher_verify::mesh::{Addresses, Control, Proxy};
+use mesher_verify::mesh::{ANY_PORT, Addresses, Control, Proxy};
 use mesher_verify::patience::until;
 use mesher_verify::process::{Process, Signal};
 use mesher_verify::scale::scaled;
@@ -305,7 +305,7 @@ fn addresses_that_are_no_longer_named_are_closed_and_new_ones_bound() {
     let socket = scene.folder.path().join("orders.sock");
     let mut command = binary::command(&["proxy", "--print-addresses", "--advertise", "127.0.0.1"]);
     command.args(["--service", "orders", "--registry", &url, "--ports", &ports]);
-    command.args(["--outbound-listen", "127.0.0.1:0", "--admin-listen", &admin]);
+    command.args(["--outbound-listen", ANY_PORT, "--admin-listen", &admin]);
     command.args(["--tcp-outbound", "127.0.0.1:0=cache", "--properties", "colour=blue"]);
     command.args(["--handover", socket.to_str().unwrap()]);
     let before = id(&scene.control.instances("orders")[0]);

@@ -5,15 +5,15 @@ use std::net::{SocketAddr, TcpListener};
 
 use mesher_verify::application::Application;
 use mesher_verify::binary;
-use mesher_verify::mesh::{Control, Pair, Proxy};
+use mesher_verify::mesh::{ANY_PORT, Control, Pair, Proxy};
 use mesher_verify::process::{Ended, Process};
 
 /// Exit code of bad configuration.
 const BAD_CONFIGURATION: Option<i32> = Some(78);
 
 fn proxy(variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
-    let mut command = binary::command(&["proxy", "--outbound-listen", "127.0.0.1:0"]);
-    command.args(["--admin-listen", "127.0.0.1:0"]).args(arguments);
+    let mut command = binary::command(&["proxy", "--outbound-listen", ANY_PORT]);
+    command.args(["--admin-listen", ANY_PORT]).args(arguments);
     command.envs(variables.iter().copied());
     Process::run(&mut command)
 }
@@ -65,7 +65,7 @@ fn a_name_can_be_advertised_where_the_resolver_knows_it() {
     let application = Application::greeting("here");
     let mut command = binary::command(&["proxy", "--print-addresses", "--service", "named"]);
     command.args(["--advertise", "localhost", "--registry", &control.url()]);
-    command.args(["--outbound-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    command.args(["--outbound-listen", ANY_PORT, "--admin-listen", ANY_PORT]);
     let provider = Proxy::of(command.args(["--ports", &application.port().to_string()]));
     provider.addresses.wait_ready();
     let endpoint = control.instances("named")[0]["endpoints"][0].as_str().unwrap().to_owned();
@@ -75,10 +75,10 @@ fn a_name_can_be_advertised_where_the_resolver_knows_it() {
 
 #[test]
 fn a_taken_port_is_named_with_its_setting() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpListener::bind(ANY_PORT).unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let arguments = ["--service", "a", "--registry", "http://127.0.0.1:1", "--outbound-listen", &address];
-    let mut command = binary::command(&["proxy", "--admin-listen", "127.0.0.1:0"]);
+    let mut command = binary::command(&["proxy", "--admin-listen", ANY_PORT]);
     let ended = Process::run(command.args(arguments));
     assert_eq!(ended.code, Some(1), "{}", ended.errors);
     assert!(
@@ -87,18 +87,18 @@ fn a_taken_port_is_named_with_its_setting() {
         ended.errors
     );
 
-    let ended = Process::run(&mut binary::command(&["control", "--in-memory", "--listen", &address]));
+    let ended = Process::run(&mut Control::in_memory(&address));
     assert_eq!(ended.code, Some(1), "{}", ended.errors);
     assert!(ended.errors.contains(&address), "{}", ended.errors);
 }
 
 #[test]
 fn a_taken_port_is_left_to_its_owner_where_any_other_will_do() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpListener::bind(ANY_PORT).unwrap();
     let address = taken.local_addr().unwrap();
     let mut command = binary::command(&["proxy", "--print-addresses", "--when-taken", "any-port"]);
     command.args(["--service", "a", "--registry", "http://127.0.0.1:1"]);
-    command.args(["--outbound-listen", &address.to_string(), "--admin-listen", "127.0.0.1:0"]);
+    command.args(["--outbound-listen", &address.to_string(), "--admin-listen", ANY_PORT]);
     assert_ne!(Proxy::of(&mut command).addresses.outbound, address);
 }
 

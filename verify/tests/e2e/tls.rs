@@ -7,7 +7,7 @@ use std::process::Command;
 use mesher_verify::application::Application;
 use mesher_verify::binary;
 use mesher_verify::http::get;
-use mesher_verify::mesh::{Control, Proxy};
+use mesher_verify::mesh::{ANY_PORT, Control, Proxy};
 use mesher_verify::patience::until;
 use mesher_verify::process::Process;
 use rcgen::{CertificateParams, KeyPair};
@@ -31,8 +31,7 @@ impl Files {
     }
 
     fn control(&self) -> Command {
-        let mut command =
-            binary::command(&["control", "--in-memory", "--listen", "127.0.0.1:0", "--print-addresses"]);
+        let mut command = Control::in_memory(ANY_PORT);
         command.args(["--tls-cert", &self.path("tls.crt"), "--tls-key", &self.path("tls.key")]);
         command
     }
@@ -91,7 +90,7 @@ fn a_caller_in_plain_http_is_told_to_speak_tls() {
 fn bad_files_are_named_before_anything_listens() {
     let (files, others) = (Files::new(), Files::new());
     let start = |certificate: &str, key: &str| {
-        let mut command = binary::command(&["control", "--in-memory", "--listen", "127.0.0.1:0"]);
+        let mut command = Control::in_memory(ANY_PORT);
         Process::run(command.args(["--tls-cert", certificate, "--tls-key", key]))
     };
     let (certificate, key) = (files.path("tls.crt"), files.path("tls.key"));
@@ -105,8 +104,8 @@ fn bad_files_are_named_before_anything_listens() {
         assert_eq!(ended.code, Some(78), "{}", ended.errors);
         assert!(ended.errors.contains(told), "{told}: {}", ended.errors);
     }
-    let ended =
-        Process::run(&mut binary::command(&["control", "--in-memory", "--tls-cert", &files.path("tls.crt")]));
+    let mut command = Control::in_memory(ANY_PORT);
+    let ended = Process::run(command.args(["--tls-cert", &files.path("tls.crt")]));
     assert_eq!(ended.code, Some(78));
 }
 

@@ -1,7 +1,7 @@
 //! An application without an SDK, behind a proxy; it answers as those on an SDK do.
 //! It must read nothing but what HTTP gives to any application.
 
-use mesher_verify::application::{Application, answer};
+use mesher_verify::application::Application;
 use mesher_verify::http::{Message, send_json};
 use mesher_verify::mesh::{Control, Proxy};
 use serde_json::{Value, json};
@@ -45,10 +45,13 @@ fn respond(name: &str, request: &Message) -> Vec<u8> {
         "/refuse" => ("409 Conflict", json!(format!("refused by {name}"))),
         _ => ("404 Not Found", json!(path)),
     };
-    let plain = answer(status, &body.to_string());
+    let body = body.to_string();
     // A Java consumer reads a body by its type.
-    let head = plain.iter().position(|byte| *byte == b'\n').unwrap() + 1;
-    [&plain[..head], b"Content-Type: application/json\r\n", &plain[head..]].concat()
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
 }
 
 fn echo(name: &str, query: &str, request: &Message) -> Value {

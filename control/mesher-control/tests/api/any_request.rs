@@ -110,19 +110,14 @@ impl Draw {
             "99999999999999999999",
             "a,b",
         ];
-        let mut path = String::new();
-        for part in template.split('/').skip(1) {
-            path.push('/');
-            let is_free = part.starts_with('{');
+        let mut path = access::path_with(template, |part| {
             let drawn = if self.below(2) == 0 { self.one(known) } else { self.one(&odd) };
-            path.push_str(if part == "{project}" {
-                "default"
-            } else if is_free {
-                drawn
-            } else {
-                part
-            });
-        }
+            match part {
+                "{project}" => "default",
+                _ if part.starts_with('{') => drawn,
+                _ => part,
+            }
+        });
         let names = [
             "q",
             "limit",

@@ -1,31 +1,31 @@
 //! The audit as an owner of the data directory reads it: who changed what from where.
 //! It must not read it in any other way than line by line as JSON.
 
-use mesher_control::{AccessSettings, Settings};
+use mesher_control::Settings;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::Plane;
+use crate::access::{self, ROOT};
+use crate::support::{Plane, SERVICES};
 
 fn lines(folder: &TempDir) -> Vec<Value> {
     let text = std::fs::read_to_string(folder.path().join("audit.jsonl")).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn settings(folder: &TempDir, password: Option<&str>) -> Settings {
-    let access = password.map(|password| AccessSettings { root_password: Some(password.to_owned()) });
-    Settings { access, data_directory: Some(folder.path().to_owned()), ..Settings::default() }
+async fn start(folder: &TempDir, settings: Settings) -> Plane {
+    Plane::start_with(Settings { data_directory: Some(folder.path().to_owned()), ..settings }).await
 }
 
 #[tokio::test]
 async fn changes_of_the_registry_have_an_origin() {
     let folder = TempDir::new().unwrap();
-    let plane = Plane::start_with(settings(&folder, None)).await;
+    let plane = start(&folder, Settings::default()).await;
     let service = plane.service("pay", "1.0.0").await;
     plane.instance(&service, "host").await;
     plane.advance(1_000);
     plane.service("other", "1.0.0").await;
-    plane.delete(&format!("/v4/default/registry/microservices/{service}")).await.assert_empty();
+    plane.delete(&format!("{SERVICES}/{service}")).await.assert_empty();
     let told: Vec<_> = lines(&folder)
         .iter()
         .map(|line| (line["action"].clone(), line["who"].clone(), line["from"].is_string()))
@@ -44,16 +44,14 @@ async fn changes_of_the_registry_have_an_origin() {
 async fn changes_of_accounts_say_who_and_never_a_secret_and_survive_a_restart() {
     let folder = TempDir::new().unwrap();
     for (is_first, role) in [(true, "admin"), (false, "developer")] {
-        let plane = Plane::start_with(settings(&folder, Some("Pa55word!"))).await;
-        let login = json!({"name": "root", "password": "Pa55word!"}).to_string();
-        let token = plane.post("/v4/token", &login).await.json()["token"].as_str().unwrap().to_owned();
-        let field = format!("Bearer {token}");
-        let new = json!({"name": "a", "password": "Acc0unt-pass!", "roles": ["developer"]}).to_string();
+        let plane = start(&folder, access::with_root()).await;
+        let token = access::token(&plane, "root", ROOT).await;
         if is_first {
-            plane.send("POST", "/v4/accounts", &[("Authorization", &field)], new).await.assert_empty();
+            let new = json!({"name": "a", "password": "Acc0unt-pass!", "roles": ["developer"]});
+            access::send(&plane, &token, "POST", "/v4/accounts", &new).await.assert_empty();
         }
-        let update = json!({"roles": [role]}).to_string();
-        plane.send("PUT", "/v4/accounts/a", &[("Authorization", &field)], update).await.assert_empty();
+        let update = json!({"roles": [role]});
+        access::send(&plane, &token, "PUT", "/v4/accounts/a", &update).await.assert_empty();
         plane.stop().await.unwrap();
     }
     let text = std::fs::read_to_string(folder.path().join("audit.jsonl")).unwrap();

@@ -3,9 +3,7 @@
 
 use serde_json::json;
 
-use crate::support::Plane;
-
-const SERVICES: &str = "/v4/default/registry/microservices";
+use crate::support::{Plane, SERVICES};
 
 #[tokio::test]
 async fn a_body_that_is_no_json_is_refused() {

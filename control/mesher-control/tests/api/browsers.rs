@@ -3,9 +3,8 @@
 
 use serde_json::json;
 
-use crate::support::Plane;
+use crate::support::{Plane, SERVICES};
 
-const SERVICES: &str = "/v4/default/registry/microservices";
 const MARKUP: [&str; 4] = [
     "<img src=x onerror=alert(1)>",
     "javascript:alert(1)",

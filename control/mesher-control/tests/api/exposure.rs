@@ -1,45 +1,16 @@
 //! What leaves the control plane without being meant to: connections, secrets, forged lines, series without bound.
 //! They must search everything that a caller or an operator can read.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
-use mesher_control::{AccessSettings, Settings};
+use mesher_control::Settings;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use crate::access::{self, ROOT};
-use crate::support::Plane;
+use crate::support::{Log, Plane, SERVICES};
 
-const SERVICES: &str = "/v4/default/registry/microservices";
-
-/// A log that a test reads.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// Takes what this thread logs, in the form in which the command logs it.
-    fn begin(&self) -> tracing::subscriber::DefaultGuard {
-        let log = self.clone();
-        let lines = tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone());
-        tracing::subscriber::set_default(lines.finish())
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
+/// Services that must make no series.
+const SERVICES_MADE: usize = 10_000;
 
 /// AD-07: addresses that a caller registers are told to others and never called.
 #[tokio::test]
@@ -87,11 +58,7 @@ async fn ad_10_no_secret_is_told_anywhere() {
     let log = Log::default();
     let _guard = log.begin();
     let folder = TempDir::new().unwrap();
-    let settings = Settings {
-        access: Some(AccessSettings { root_password: Some(ROOT.to_owned()) }),
-        data_directory: Some(folder.path().to_owned()),
-        ..Settings::default()
-    };
+    let settings = Settings { data_directory: Some(folder.path().to_owned()), ..access::with_root() };
     let mut told = format!("{settings:?}");
     let plane = Plane::start_with(settings).await;
     let root = access::token(&plane, "root", ROOT).await;
@@ -196,15 +163,19 @@ async fn ad_19_ten_thousand_services_make_no_series() {
     plane.get("/metrics").await;
     plane.get("/nosuch").await;
     let series = |text: &str| text.lines().filter(|line| !line.starts_with('#')).count();
-    let before = series(&plane.get("/metrics").await.text);
-    for number in 0..10_000 {
+    let services = |text: &str| -> usize {
+        let value = text.lines().find_map(|line| line.strip_prefix("mesher_control_services "));
+        value.unwrap_or_else(|| panic!("no number of services: {text}")).parse().unwrap()
+    };
+    let before = plane.get("/metrics").await.text;
+    for number in 0..SERVICES_MADE {
         plane.service(&format!("s{number}"), "1.0.0").await;
         if number % 100 == 0 {
             plane.get(&format!("/nosuch-{number}")).await;
         }
     }
     let after = plane.get("/metrics").await.text;
-    assert!(after.contains("mesher_control_services 1000"), "{after}");
-    assert_eq!(series(&after), before, "{after}");
+    assert_eq!(services(&after), services(&before) + SERVICES_MADE, "{after}");
+    assert_eq!(series(&after), series(&before), "{after}");
     assert!(!after.contains("s9999") && after.len() < 64 * 1024);
 }

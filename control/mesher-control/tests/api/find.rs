@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::support::Plane;
+use crate::support::{Plane, REGISTRY, SERVICES};
 
 const FIND: &str = "/v4/default/registry/instances?appId=shop&serviceName=pay&version=0%2B&env&global=true";
 
@@ -22,7 +22,7 @@ async fn a_consumer_polls() {
     assert_eq!(plane.get(FIND).await.header("x-resource-revision"), revision, "the same for all");
 
     let again = format!("{FIND}&rev={revision}");
-    let beat = format!("/v4/default/registry/microservices/{service}/instances/{instance}/heartbeat");
+    let beat = format!("{SERVICES}/{service}/instances/{instance}/heartbeat");
     plane.put(&beat, "").await.assert_empty();
     let same = plane.send("GET", &again, &headers, "").await;
     assert_eq!((same.status, same.text.as_str()), (304, ""));
@@ -49,7 +49,7 @@ async fn an_instance_and_a_list_answer_304_too() {
     let plane = Plane::start().await;
     let service = plane.service("pay", "1.0.0").await;
     let instance = plane.instance(&service, "n1").await;
-    let list = format!("/v4/default/registry/microservices/{service}/instances");
+    let list = format!("{SERVICES}/{service}/instances");
     for path in [list.clone(), format!("{list}/{instance}")] {
         let revision = plane.get(&path).await.header("x-resource-revision").to_owned();
         assert_eq!(plane.get(&format!("{path}?rev={revision}")).await.status, 304, "{path}");
@@ -61,13 +61,13 @@ async fn a_batch_answers_each_part() {
     let plane = Plane::start().await;
     let service = plane.service("pay", "1.0.0").await;
     let instance = plane.instance(&service, "n1").await;
-    let action = "/v4/default/registry/instances/action?type=query&rev=0";
+    let action = format!("{REGISTRY}/instances/action?type=query&rev=0");
     let body = format!(
         r#"{{"services":[{{"service":{{"appId":"shop","serviceName":"pay","version":"0+"}}}},
             {{"service":{{"appId":"shop","serviceName":"none","version":"0+"}}}}],
             "instances":[{{"instance":{{"serviceId":"{service}","instanceId":"{instance}"}}}}]}}"#
     );
-    let answer = plane.post(action, &body).await.json();
+    let answer = plane.post(&action, &body).await.json();
     let updated = &answer["services"]["updated"][0];
     assert_eq!((&updated["index"], &updated["instances"][0]["instanceId"]), (&json!(0), &json!(instance)));
     let failed = &answer["services"]["failed"][0];
@@ -77,7 +77,7 @@ async fn a_batch_answers_each_part() {
     let rev = updated["rev"].as_str().unwrap();
     let body =
         format!(r#"{{"services":[{{"service":{{"appId":"shop","serviceName":"pay"}},"rev":"{rev}"}}]}}"#);
-    assert_eq!(plane.post(action, &body).await.text, r#"{"services":{"notModified":[0]}}"#);
-    plane.post(action, "{}").await.assert_refused("400001");
-    plane.post("/v4/default/registry/instances/action?type=nosuch", &body).await.assert_refused("400001");
+    assert_eq!(plane.post(&action, &body).await.text, r#"{"services":{"notModified":[0]}}"#);
+    plane.post(&action, "{}").await.assert_refused("400001");
+    plane.post(&format!("{REGISTRY}/instances/action?type=nosuch"), &body).await.assert_refused("400001");
 }

@@ -4,9 +4,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Plane};
+use crate::support::{Answer, Plane, REGISTRY};
 
-const REGISTRY: &str = "/v4/default/registry";
 /// Java Chassis names its instances itself.
 const PROVIDER: &str = "158feb19-bf38-4d90-97d5-d3f83e773451";
 const CONSUMER: &str = "14816359-e052-4493-84c6-c0a81cd07f6d";

@@ -5,13 +5,11 @@ use mesher_control::Settings;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::Plane;
+use crate::support::{Plane, SERVICES};
 
 fn settings(folder: &TempDir) -> Settings {
     Settings { data_directory: Some(folder.path().join("data")), ..Settings::default() }
 }
-
-const REGISTRY: &str = "/v4/default/registry";
 
 #[tokio::test]
 async fn everything_is_there_after_a_restart_and_what_was_removed_is_not() {
@@ -22,24 +20,24 @@ async fn everything_is_there_after_a_restart_and_what_was_removed_is_not() {
     plane.instance(&service, "host").await;
     plane.instance(&gone, "other").await;
     let schema = json!({"schema": "a text", "summary": "digest"}).to_string();
-    plane.put(&format!("{REGISTRY}/microservices/{service}/schemas/one"), &schema).await.assert_empty();
+    plane.put(&format!("{SERVICES}/{service}/schemas/one"), &schema).await.assert_empty();
     let tags = json!({"tags": {"colour": "blue"}}).to_string();
-    plane.post(&format!("{REGISTRY}/microservices/{service}/tags"), &tags).await.assert_empty();
-    plane.delete(&format!("{REGISTRY}/microservices/{gone}?force=true")).await.assert_empty();
+    plane.post(&format!("{SERVICES}/{service}/tags"), &tags).await.assert_empty();
+    plane.delete(&format!("{SERVICES}/{gone}?force=true")).await.assert_empty();
     let paths = ["", "/instances", "/schemas", "/schemas/one", "/tags"];
     let before = read(&plane, &service, &paths).await;
     plane.stop().await.unwrap();
 
     let plane = Plane::start_with(settings(&folder)).await;
     assert_eq!(read(&plane, &service, &paths).await, before);
-    assert_eq!(plane.get(&format!("{REGISTRY}/microservices/{gone}")).await.status, 400);
+    assert_eq!(plane.get(&format!("{SERVICES}/{gone}")).await.status, 400);
     plane.stop().await.unwrap();
 }
 
 async fn read(plane: &Plane, service: &str, paths: &[&str]) -> Vec<(u16, String)> {
     let mut answers = Vec::new();
     for path in paths {
-        let answer = plane.get(&format!("{REGISTRY}/microservices/{service}{path}")).await;
+        let answer = plane.get(&format!("{SERVICES}/{service}{path}")).await;
         answers.push((answer.status, answer.text));
     }
     answers
@@ -54,7 +52,7 @@ async fn an_instance_gets_one_full_lease_after_a_restart() {
     plane.stop().await.unwrap();
 
     let plane = Plane::start_with(settings(&folder)).await;
-    let path = format!("{REGISTRY}/microservices/{service}/instances/{instance}");
+    let path = format!("{SERVICES}/{service}/instances/{instance}");
     plane.advance(15);
     assert_eq!(plane.get(&path).await.status, 200, "its lease is 20 s");
     plane.advance(10);
@@ -90,8 +88,8 @@ async fn a_backup_of_a_running_control_plane_can_be_restored() {
     std::fs::write(&file, backup).unwrap();
     mesher_store::restore(&file, &restored).unwrap();
     let plane = Plane::start_with(Settings { data_directory: Some(restored), ..Settings::default() }).await;
-    assert_eq!(plane.get(&format!("{REGISTRY}/microservices/{service}")).await.status, 200);
-    let services = plane.get(&format!("{REGISTRY}/microservices")).await.json();
+    assert_eq!(plane.get(&format!("{SERVICES}/{service}")).await.status, 200);
+    let services = plane.get(SERVICES).await.json();
     let names: Vec<_> =
         services["services"].as_array().unwrap().iter().map(|one| one["serviceName"].clone()).collect();
     assert!(!names.contains(&json!("later")), "{names:?}");

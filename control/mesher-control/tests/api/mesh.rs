@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Plane;
+use crate::support::{Plane, SERVICES};
 
 fn proxy(service: &str) -> String {
     json!({
@@ -27,7 +27,7 @@ async fn services_have_one_row_for_all_versions() {
     for version in ["1.10.0", "1.9.0"] {
         let service = plane.service("pay", version).await;
         let instance = plane.instance(&service, "n1").await;
-        let path = format!("/v4/default/registry/microservices/{service}/instances/{instance}");
+        let path = format!("{SERVICES}/{service}/instances/{instance}");
         if version == "1.9.0" {
             plane.put(&format!("{path}/status?value=DOWN"), "").await.assert_empty();
         }

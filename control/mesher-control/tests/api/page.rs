@@ -4,7 +4,7 @@
 use mesher_control::Settings;
 use serde_json::json;
 
-use crate::support::Plane;
+use crate::support::{Plane, SERVICES};
 
 #[tokio::test]
 async fn an_empty_registry_says_what_to_do() {
@@ -53,10 +53,10 @@ async fn ad_05_foreign_text_stays_text() {
     let plane = Plane::start().await;
     let markup = "<img src=x onerror=alert(1)>";
     let body = json!({"service": {"serviceName": markup}}).to_string();
-    plane.post("/v4/default/registry/microservices", &body).await.assert_refused("400001");
+    plane.post(SERVICES, &body).await.assert_refused("400001");
     let service = plane.service("pay", "1.0.0").await;
     let body = json!({"instance": {"hostName": "<b>\"'&\u{202e}", "endpoints": ["rest://<script>"]}});
-    let path = format!("/v4/default/registry/microservices/{service}/instances");
+    let path = format!("{SERVICES}/{service}/instances");
     assert_eq!(plane.post(&path, &body.to_string()).await.status, 200);
     let row = json!({"service": markup, "state": "ready"}).to_string();
     assert_eq!(plane.put("/mesher/v1/proxies/p-1", &row).await.status, 204);

@@ -17,9 +17,8 @@
 
 use serde_json::json;
 
-use crate::support::Plane;
+use crate::support::{Plane, SERVICES};
 
-const SERVICES: &str = "/v4/default/registry/microservices";
 const FIND: &str = "/v4/default/registry/instances?appId=shop&serviceName=pay&version=0%2B";
 
 async fn count(plane: &Plane, service: &str) -> usize {
@@ -31,30 +30,37 @@ async fn beat(plane: &Plane, service: &str, instance: &str) -> u16 {
     plane.put(&format!("{SERVICES}/{service}/instances/{instance}/heartbeat"), "").await.status
 }
 
+/// A service with this many instances.
+async fn many(plane: &Plane, count: usize) -> (String, Vec<String>) {
+    let service = plane.service("pay", "1.0.0").await;
+    let mut instances = Vec::new();
+    for number in 0..count {
+        instances.push(plane.instance(&service, &format!("h{number}")).await);
+    }
+    (service, instances)
+}
+
+/// Each of these instances is known, and its lease begins again.
+async fn beat_all(plane: &Plane, service: &str, instances: &[String]) {
+    for instance in instances {
+        assert_eq!(beat(plane, service, instance).await, 200, "{instance}");
+    }
+}
+
 /// RG-07: nine of ten instances fall silent in one moment; they are kept for one lease more, and those that come back stay.
 #[tokio::test]
 async fn rg_07_most_instances_fall_silent_and_look_ups_still_find_them() {
     let plane = Plane::start().await;
-    let service = plane.service("pay", "1.0.0").await;
-    let mut instances = Vec::new();
-    for number in 0..50 {
-        instances.push(plane.instance(&service, &format!("h{number}")).await);
-    }
+    let (service, instances) = many(&plane, 50).await;
     plane.advance(15);
-    for instance in &instances[..5] {
-        assert_eq!(beat(&plane, &service, instance).await, 200);
-    }
+    beat_all(&plane, &service, &instances[..5]).await;
     plane.advance(6);
     assert_eq!(count(&plane, &service).await, 50, "their ends wait");
     let found = plane.get(FIND).await.json();
     assert_eq!(found["instances"].as_array().unwrap().len(), 50);
-    for instance in &instances[..20] {
-        assert_eq!(beat(&plane, &service, instance).await, 200);
-    }
+    beat_all(&plane, &service, &instances[..20]).await;
     plane.advance(19);
-    for instance in &instances[..20] {
-        assert_eq!(beat(&plane, &service, instance).await, 200);
-    }
+    beat_all(&plane, &service, &instances[..20]).await;
     plane.advance(19);
     assert_eq!(count(&plane, &service).await, 20, "those that stayed away are gone");
 }
@@ -64,16 +70,10 @@ async fn rg_07_most_instances_fall_silent_and_look_ups_still_find_them() {
 #[tokio::test]
 async fn rg_17_a_registry_that_stood_still_lets_no_instance_go() {
     let plane = Plane::start().await;
-    let service = plane.service("pay", "1.0.0").await;
-    let mut instances = Vec::new();
-    for number in 0..30 {
-        instances.push(plane.instance(&service, &format!("h{number}")).await);
-    }
+    let (service, instances) = many(&plane, 30).await;
     plane.advance(39);
     assert_eq!(count(&plane, &service).await, 30);
-    for instance in &instances {
-        assert_eq!(beat(&plane, &service, instance).await, 200, "as if nothing had been");
-    }
+    beat_all(&plane, &service, &instances).await;
     plane.advance(19);
     assert_eq!(count(&plane, &service).await, 30);
 }

@@ -14,10 +14,7 @@
 
 use serde_json::json;
 
-use crate::support::Plane;
-
-const REGISTRY: &str = "/v4/default/registry";
-const SERVICES: &str = "/v4/default/registry/microservices";
+use crate::support::{Plane, REGISTRY, SERVICES};
 
 /// RG-09, from the other side: bodies that are cut, deep, huge or of another kind are refused on every route that takes one.
 #[tokio::test]

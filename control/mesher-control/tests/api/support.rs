@@ -1,9 +1,10 @@
-//! A control plane on a free port, with a clock in the test's hand, and a client for it.
+//! A control plane on a free port, with a clock in the test's hand, a client for it, and what it logs.
 //! It must not interpret answers beyond reading them as text or JSON.
 
+use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -20,6 +21,11 @@ use tokio::task::JoinHandle;
 
 /// Seconds since the epoch at which every test begins: 2023-11-14T22:13:20Z.
 const BEGIN: u64 = 1_700_000_000;
+
+/// The registry's API.
+pub(crate) const REGISTRY: &str = "/v4/default/registry";
+/// Its services.
+pub(crate) const SERVICES: &str = "/v4/default/registry/microservices";
 
 pub(crate) struct Plane {
     pub(crate) address: SocketAddr,
@@ -54,6 +60,33 @@ impl Answer {
 
     pub(crate) fn assert_empty(&self) {
         assert_eq!((self.status, self.text.as_str()), (200, ""), "{self:?}");
+    }
+}
+
+/// A log that a test reads.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Takes what this thread logs, in the form in which the command logs it.
+    pub(crate) fn begin(&self) -> tracing::subscriber::DefaultGuard {
+        let log = self.clone();
+        let lines = tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone());
+        tracing::subscriber::set_default(lines.finish())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
 
@@ -145,7 +178,7 @@ impl Plane {
     pub(crate) async fn service(&self, name: &str, version: &str) -> String {
         let body =
             format!(r#"{{"service":{{"appId":"shop","serviceName":"{name}","version":"{version}"}}}}"#);
-        let answer = self.post("/v4/default/registry/microservices", &body).await;
+        let answer = self.post(SERVICES, &body).await;
         answer.json()["serviceId"].as_str().unwrap().to_owned()
     }
 
@@ -155,7 +188,7 @@ impl Plane {
             r#"{{"instance":{{"hostName":"{host}","endpoints":["rest://10.0.0.7:8080"],
                 "healthCheck":{{"mode":"push","interval":5,"times":3}}}}}}"#
         );
-        let path = format!("/v4/default/registry/microservices/{service}/instances");
+        let path = format!("{SERVICES}/{service}/instances");
         self.post(&path, &body).await.json()["instanceId"].as_str().unwrap().to_owned()
     }
 }

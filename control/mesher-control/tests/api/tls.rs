@@ -15,8 +15,13 @@ use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+use crate::support::Log;
+
 /// How long a change may take to be seen.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the log says of a certificate that cannot be used.
+const KEPT_LAST: &str = "the last good one is served on";
 
 /// Writes a new certificate and its key, and the certificate alone as the authority `name`.
 fn write(folder: &Path, name: &str) -> PathBuf {
@@ -40,6 +45,8 @@ async fn is_served(url: &str, authority: &Path) -> bool {
 
 #[tokio::test]
 async fn a_new_certificate_is_served_without_a_restart() {
+    let log = Log::default();
+    let _guard = log.begin();
     let folder = TempDir::new().unwrap();
     let first = write(folder.path(), "first.crt");
     let files =
@@ -54,6 +61,12 @@ async fn a_new_certificate_is_served_without_a_restart() {
     assert!(is_served(&url, &first).await);
 
     std::fs::write(folder.path().join("tls.crt"), "half of a change").unwrap();
+    // Before the server has looked at it, an answer tells nothing.
+    let begun = Instant::now();
+    while !log.text().contains(KEPT_LAST) {
+        assert!(begun.elapsed() < PATIENCE, "the broken certificate is not seen: {}", log.text());
+        tokio::task::yield_now().await;
+    }
     assert!(is_served(&url, &first).await);
     let second = write(folder.path(), "second.crt");
     let begun = Instant::now();

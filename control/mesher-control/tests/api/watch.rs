@@ -8,9 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::access::{self, ROOT};
-use crate::support::Plane;
+use crate::support::{Plane, REGISTRY, SERVICES};
 
-const SERVICES: &str = "/v4/default/registry/microservices";
 const TEXT: u8 = 1;
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
@@ -97,8 +96,8 @@ async fn pair(plane: &Plane) -> (String, String) {
 }
 
 async fn find(plane: &Plane, consumer: &str) {
-    let path = "/v4/default/registry/instances?appId=shop&serviceName=prov&version=0%2B";
-    assert_eq!(plane.send("GET", path, &[("x-consumerid", consumer)], "").await.status, 200);
+    let path = format!("{REGISTRY}/instances?appId=shop&serviceName=prov&version=0%2B");
+    assert_eq!(plane.send("GET", &path, &[("x-consumerid", consumer)], "").await.status, 200);
 }
 
 #[tokio::test]
@@ -169,7 +168,7 @@ async fn a_slow_watcher_is_cut_off_and_the_quick_one_misses_nothing() {
     for turn in 0..120 {
         let status = ["DOWN", "UP"][turn % 2];
         let body = json!({"matches": {"properties": {"group": "all"}}, "status": status}).to_string();
-        plane.put("/v4/default/registry/instances/status", &body).await.assert_empty();
+        plane.put(&format!("{REGISTRY}/instances/status"), &body).await.assert_empty();
         for _ in 0..100 {
             assert_eq!(quick.event().await.0, "UPDATE");
         }

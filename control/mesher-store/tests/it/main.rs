@@ -15,4 +15,3 @@ mod format;
 mod growth;
 mod linear;
 mod model;
-mod speed;
