@@ -105,11 +105,18 @@ fn open(engine: &mut Engine, group: usize, kind: &Kind) -> Result<()> {
     check(engine, kind)
 }
 
-fn take_turn(engine: &mut Engine, group: usize, kind: &mut Kind, window: &mut Window) -> Result<()> {
+/// Adds one turn to a window.
+pub(super) fn take_turn(
+    engine: &mut Engine,
+    group: usize,
+    kind: &mut Kind,
+    window: &mut Window,
+) -> Result<()> {
     engine.set_reply(Reply::elsewhere(kind.wanted));
     engine.exchange(&mut kind.requests);
     engine.turn_to(group);
     engine.run(LEAD)?;
+    check_faults(engine, kind)?;
     engine.tally.clear();
     let (begin, before) = (Instant::now(), spent(kind.pid));
     engine.run(TURN)?;
@@ -122,8 +129,13 @@ fn take_turn(engine: &mut Engine, group: usize, kind: &mut Kind, window: &mut Wi
 }
 
 fn check(engine: &Engine, kind: &Kind) -> Result<()> {
+    check_faults(engine, kind)?;
+    ensure!(engine.tally.completed > 0, "{}: no answer", kind.name);
+    Ok(())
+}
+
+fn check_faults(engine: &Engine, kind: &Kind) -> Result<()> {
     let tally = &engine.tally;
     ensure!(tally.faults == 0, "{}: {} faults: {}", kind.name, tally.faults, tally.examples.join("; "));
-    ensure!(tally.completed > 0, "{}: no answer", kind.name);
     Ok(())
 }
