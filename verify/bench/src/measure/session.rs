@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use super::results::{Results, Window};
 use super::scenario::{SATURATION, Scenario};
+use super::turn::back_and_forth;
 use super::window::{Conditions, measure, measure_in_turn, saturation};
 use crate::load::Engine;
 use crate::peers::{Kind, Place, Proxy};
@@ -49,7 +50,7 @@ pub(crate) fn run(engine: &mut Engine, place: &Place, plan: &Plan, results: &mut
                 rate: results.open_rate.unwrap_or_default(),
                 counter: counter.as_ref().filter(|_| is_counted),
             };
-            let order = order(proxies.len(), repetition);
+            let order = back_and_forth(0..proxies.len(), repetition);
             let windows = match scenario.is_open {
                 true => measure_alone(engine, &mut proxies, scenario, &order, conditions),
                 false => measure_in_turn(engine, &mut proxies, scenario, &order, conditions),
@@ -78,12 +79,6 @@ fn measure_alone(
         windows.push(measure(engine, proxy, scenario, conditions)?);
     }
     Ok(windows)
-}
-
-/// The places of the proxies: every other repetition backwards, so that no one always follows the same neighbour.
-pub(super) fn order(count: usize, repetition: usize) -> Vec<usize> {
-    let forwards = 0..count;
-    if repetition.is_multiple_of(2) { forwards.collect() } else { forwards.rev().collect() }
 }
 
 /// A proxy that is not there is left out by name, once; one of ours has to be.

@@ -7,18 +7,11 @@ use anyhow::{Context, Result, ensure};
 
 use super::results::{Quantile, Window};
 use super::scenario::Scenario;
+use super::turn::{self, HOLD_TIME_MAX, TURN, WARM_UP, back_and_forth};
 use crate::load::{Engine, Load, Pace, Reply, Requests, Schedule, Tally, request};
 use crate::peers::{Proxy, SERVICE};
 use crate::system::{Counter, proportional_memory, spent};
 
-/// Connections open, caches warm, pools filled.
-const WARM_UP: Duration = Duration::from_millis(300);
-/// How long one of many turns is counted. The machine's speed changes within tenths of a second.
-const TURN: Duration = Duration::from_millis(100);
-/// What passes between the beginning of a turn and its counting: all clients send at once first.
-const LEAD: Duration = Duration::from_millis(20);
-/// How long the last answers of a turn may take.
-const HOLD_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long system calls are counted.
 const COUNTED_SECONDS: f64 = 0.5;
 /// The share of the time that a saturated proxy runs.
@@ -71,9 +64,8 @@ pub(crate) fn measure_in_turn(
     engine.tally.clear();
     let mut windows: Vec<_> =
         proxies.iter().map(|proxy| (empty(proxy, scenario), Tally::default())).collect();
-    let turns = conditions.duration.as_millis().div_ceil(TURN.as_millis());
-    for turn in 0..=turns {
-        for place in in_turn(order, turn) {
+    for turn in 0..=turn::turns(conditions.duration) {
+        for place in back_and_forth(order.iter().copied(), turn) {
             let (Some(proxy), Some((window, tally))) = (proxies.get(place), windows.get_mut(place)) else {
                 continue;
             };
@@ -81,10 +73,9 @@ pub(crate) fn measure_in_turn(
                 continue;
             }
             let taken = match turn {
-                0 => open(engine, place, load(proxy, scenario, conditions.rate)),
+                0 => turn::open(engine, place, load(proxy, scenario, conditions.rate)),
                 _ => {
-                    engine.turn_to(place);
-                    engine.run(LEAD)?;
+                    turn::begin(engine, place)?;
                     count(engine, proxy, TURN, (window, tally))?;
                     engine.hold(HOLD_TIME_MAX)
                 }
@@ -104,21 +95,6 @@ pub(crate) fn measure_in_turn(
     }
     engine.end()?;
     Ok(windows.into_iter().map(|(window, _)| window).collect())
-}
-
-/// Every other turn backwards, as with repetitions.
-fn in_turn(order: &[usize], turn: u128) -> Vec<usize> {
-    match turn.is_multiple_of(2) {
-        true => order.to_vec(),
-        false => order.iter().rev().copied().collect(),
-    }
-}
-
-fn open(engine: &mut Engine, place: usize, load: Load) -> Result<()> {
-    engine.turn_to(place);
-    engine.begin(load)?;
-    engine.run(WARM_UP)?;
-    engine.hold(HOLD_TIME_MAX)
 }
 
 /// What went wrong since the last look.
