@@ -7,8 +7,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use mesher_verify::binary::clean;
+use serde_json::Value;
 
-use crate::system::{command, root, target, version_line};
+use crate::system::{Child, Processor, command, root, target, version_line};
 
 /// A built `mesher`.
 #[derive(Debug, Clone)]
@@ -39,6 +40,30 @@ impl Binary {
         let mut command = command(&self.file);
         clean(&mut command);
         command
+    }
+
+    /// Starts a control plane that keeps its records in the folder `data`, or in memory. Its log goes to `folder`.
+    /// Returns where it listens, too.
+    pub(crate) fn start_control(
+        &self,
+        processor: Processor,
+        folder: &Path,
+        data: Option<&Path>,
+    ) -> Result<(Child, SocketAddr)> {
+        let mut command = self.command();
+        command.args(["control", "--listen", "127.0.0.1:0", "--print-addresses"]);
+        match data {
+            Some(data) => command.arg("--data-dir").arg(data),
+            None => command.arg("--in-memory"),
+        };
+        let mut process = Child::start(&mut command, "control", processor, &folder.join("control.log"))?;
+        let line: Value =
+            serde_json::from_str(&process.first_line()?).context("the control plane printed no JSON")?;
+        let url =
+            line.get("control").and_then(Value::as_str).context("the control plane printed no address")?;
+        let address =
+            url.trim_start_matches("http://").parse().context("the control plane's address is none")?;
+        Ok((process, address))
     }
 }
 
