@@ -11,6 +11,9 @@ use serde_json::Value;
 
 use crate::system::{Child, Processor, command, root, target, version_line};
 
+/// The profile of what is released.
+pub(crate) const RELEASED: &str = "dist";
+
 /// A built `mesher`.
 #[derive(Debug, Clone)]
 pub(crate) struct Binary {
@@ -20,8 +23,9 @@ pub(crate) struct Binary {
 }
 
 impl Binary {
-    /// One that is there already.
-    pub(crate) fn given(file: PathBuf, profile: Option<&str>) -> Result<Self> {
+    /// The one that is there already, or one that is built now: with the `usual` profile where none is named.
+    pub(crate) fn of(file: Option<&Path>, profile: Option<&str>, usual: &str) -> Result<Self> {
+        let Some(file) = file else { return build(profile.unwrap_or(usual)) };
         let file = std::path::absolute(file)?;
         ensure!(file.is_file(), "there is no {}", file.display());
         Ok(Self { file, profile: profile.map(str::to_owned) })
@@ -67,8 +71,7 @@ impl Binary {
     }
 }
 
-/// Builds one.
-pub(crate) fn build(profile: &str) -> Result<Binary> {
+fn build(profile: &str) -> Result<Binary> {
     let mut command = Command::new(env!("CARGO"));
     command
         .args(["build", "--package", "mesher", "--bin", "mesher", "--profile", profile])

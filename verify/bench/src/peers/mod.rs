@@ -10,7 +10,7 @@ mod proxy;
 mod registry;
 
 pub(crate) use kind::Kind;
-pub(crate) use mesher::{Binary, build};
+pub(crate) use mesher::{Binary, RELEASED};
 pub(crate) use nginx::prepare as prepare_nginx;
 pub(crate) use proxy::{Place, Proxy};
 pub(crate) use registry::{Registry, SERVICE};
