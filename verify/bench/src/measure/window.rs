@@ -14,10 +14,10 @@ use crate::system::{Counter, proportional_memory, spent};
 
 /// How long system calls are counted.
 const COUNTED_SECONDS: f64 = 0.5;
-/// The share of the time that a saturated proxy runs.
-const SATURATED: f64 = 0.95;
 /// How long perf may take beyond that.
 const COUNTED_TIME_MAX: Duration = Duration::from_secs(20);
+/// The least share of that time that a proxy runs: one that waits more often makes calls that saturation does not.
+const COUNTED_BUSY_MIN: f64 = 0.95;
 const ROUND: Duration = Duration::from_millis(20);
 
 /// How one window is measured.
@@ -162,7 +162,7 @@ fn count_calls(engine: &mut Engine, proxy: &Proxy, counter: &Counter) -> Result<
         engine.run(ROUND)?;
     }
     let run = (spent(proxy.pid()) - before).run;
-    if (run as f64) < SATURATED * begin.elapsed().as_nanos() as f64 {
+    if (run as f64) < COUNTED_BUSY_MIN * begin.elapsed().as_nanos() as f64 {
         // It waited now and then, each time with a call of its own.
         return Ok(None);
     }
