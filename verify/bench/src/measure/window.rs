@@ -43,7 +43,10 @@ pub(crate) fn measure(
     let mut window = empty(proxy, scenario);
     let mut tally = Tally::default();
     match begun.and_then(|()| engine.run(WARM_UP)) {
-        Ok(()) => count(engine, proxy, conditions.duration, (&mut window, &mut tally))?,
+        Ok(()) => {
+            count(engine, proxy, conditions.duration, (&mut window, &mut tally))?;
+            window.memory = proportional_memory(proxy.pid());
+        }
         Err(error) => window.fault = Some(format!("{error:#}")),
     }
     engine.end()?;
@@ -64,7 +67,8 @@ pub(crate) fn measure_in_turn(
     engine.tally.clear();
     let mut windows: Vec<_> =
         proxies.iter().map(|proxy| (empty(proxy, scenario), Tally::default())).collect();
-    for turn in 0..=turn::turns(conditions.duration) {
+    let last = turn::turns(conditions.duration);
+    for turn in 0..=last {
         for place in back_and_forth(order.iter().copied(), turn) {
             let (Some(proxy), Some((window, tally))) = (proxies.get(place), windows.get_mut(place)) else {
                 continue;
@@ -77,6 +81,9 @@ pub(crate) fn measure_in_turn(
                 _ => {
                     turn::begin(engine, place)?;
                     count(engine, proxy, TURN, (window, tally))?;
+                    if turn == last {
+                        window.memory = proportional_memory(proxy.pid());
+                    }
                     engine.hold(HOLD_TIME_MAX)
                 }
             };
@@ -133,7 +140,6 @@ fn count(
     window.seconds += begin.elapsed().as_secs_f64();
     window.spent = window.spent + (spent(proxy.pid()) - before);
     std::mem::swap(&mut engine.tally, tally);
-    window.memory = proportional_memory(proxy.pid());
     ran
 }
 
