@@ -23,6 +23,7 @@ const ROUND: Duration = Duration::from_millis(20);
 /// How one window is measured.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Conditions<'a> {
+    pub(crate) scenario: &'a Scenario,
     pub(crate) duration: Duration,
     /// Requests a second of the open loop.
     pub(crate) rate: f64,
@@ -31,16 +32,11 @@ pub(crate) struct Conditions<'a> {
 }
 
 /// Measures one proxy by itself. A fault of the proxy makes it invalid, a fault of the system is an error.
-pub(crate) fn measure(
-    engine: &mut Engine,
-    proxy: &mut Proxy,
-    scenario: &Scenario,
-    conditions: Conditions<'_>,
-) -> Result<Window> {
-    engine.set_reply(Reply::of(scenario.bytes));
+pub(crate) fn measure(engine: &mut Engine, proxy: &mut Proxy, conditions: Conditions<'_>) -> Result<Window> {
+    engine.set_reply(Reply::of(conditions.scenario.bytes));
     engine.tally.clear();
-    let begun = engine.begin(load(proxy, scenario, conditions.rate));
-    let mut window = empty(proxy, scenario);
+    let begun = engine.begin(load(proxy, conditions));
+    let mut window = empty(proxy, conditions.scenario);
     let mut tally = Tally::default();
     match begun.and_then(|()| engine.run(WARM_UP)) {
         Ok(()) => {
@@ -59,14 +55,13 @@ pub(crate) fn measure(
 pub(crate) fn measure_in_turn(
     engine: &mut Engine,
     proxies: &mut [Proxy],
-    scenario: &Scenario,
     order: &[usize],
     conditions: Conditions<'_>,
 ) -> Result<Vec<Window>> {
-    engine.set_reply(Reply::of(scenario.bytes));
+    engine.set_reply(Reply::of(conditions.scenario.bytes));
     engine.tally.clear();
     let mut windows: Vec<_> =
-        proxies.iter().map(|proxy| (empty(proxy, scenario), Tally::default())).collect();
+        proxies.iter().map(|proxy| (empty(proxy, conditions.scenario), Tally::default())).collect();
     let last = turn::turns(conditions.duration);
     for turn in 0..=last {
         for place in back_and_forth(order.iter().copied(), turn) {
@@ -77,7 +72,7 @@ pub(crate) fn measure_in_turn(
                 continue;
             }
             let taken = match turn {
-                0 => turn::open(engine, place, load(proxy, scenario, conditions.rate)),
+                0 => turn::open(engine, place, load(proxy, conditions)),
                 _ => {
                     turn::begin(engine, place)?;
                     count(engine, proxy, TURN, (window, tally))?;
@@ -115,7 +110,7 @@ fn fault(engine: &mut Engine, taken: Result<()>) -> Option<String> {
     }
 }
 
-fn load(proxy: &Proxy, scenario: &Scenario, rate: f64) -> Load {
+fn load(proxy: &Proxy, Conditions { scenario, rate, .. }: Conditions<'_>) -> Load {
     let pace = match scenario.is_open {
         true => Pace::Open(Schedule::new(Instant::now(), rate)),
         false => Pace::Closed,
@@ -205,10 +200,10 @@ pub(crate) fn saturation(
     duration: Duration,
 ) -> Result<f64> {
     const WINDOWS: usize = 3;
-    let conditions = Conditions { duration, rate: 0.0, counter: None };
+    let conditions = Conditions { scenario, duration, rate: 0.0, counter: None };
     let mut rates = Vec::new();
     for _ in 0..WINDOWS {
-        let window = measure(engine, proxy, scenario, conditions)?;
+        let window = measure(engine, proxy, conditions)?;
         if let Some(fault) = window.fault {
             anyhow::bail!("{}: {fault}", proxy.kind.title());
         }
