@@ -1,8 +1,7 @@
 //! The order of a run: what is asked for, what has to be there, what is measured, what is written.
 //! It must measure nothing itself.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -11,15 +10,13 @@ use clap::ValueEnum;
 use crate::arguments::{Arguments, Part};
 use crate::load::Engine;
 use crate::measure::{self, Plan, Results};
-use crate::peers::{Binary, Kind, Place, Registry, SERVICE, build};
-use crate::system::{GENERATOR, facts, pin_self, target};
+use crate::peers::{Binary, Kind, Place, RELEASED, Registry, SERVICE};
+use crate::system::{GENERATOR, facts, pin_self};
 use crate::{control, instructions, relay, report};
 
 const REPETITIONS: usize = 7;
 const REPETITIONS_QUICK: usize = 3;
 const PROXIES_QUICK: [Kind; 3] = [Kind::Relay, Kind::Mesher, Kind::Nginx];
-/// What is released.
-const PROFILE: &str = "dist";
 /// Cheaper to build, and as good for a comparison with itself.
 const PROFILE_INSTRUCTIONS: &str = "release";
 
@@ -33,8 +30,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
 }
 
 fn run_proxies(arguments: Arguments) -> Result<()> {
-    let folder = target().join("bench");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let folder = report::folder()?;
     if let Some(file) = &arguments.from {
         let mut results = report::read(file)?;
         results.instructions = report::kept_counts(&folder);
@@ -68,7 +64,7 @@ fn measure(arguments: &Arguments, folder: &Path, results: &mut Results) -> Resul
     (results.repetitions, results.seconds) = (plan.repetitions, arguments.seconds);
     let files = tempfile::tempdir_in(folder).context("no folder for the files of the run")?;
     let needs_mesher = is_memory || plan.proxies.iter().any(|kind| kind.access_log().is_some());
-    let mesher = if needs_mesher { Some(binary(arguments, PROFILE)?) } else { None };
+    let mesher = if needs_mesher { Some(binary(arguments, RELEASED)?) } else { None };
     pin_self(GENERATOR)?;
     let mut engine = Engine::new()?;
     let mut registry = match &mesher {
@@ -79,7 +75,7 @@ fn measure(arguments: &Arguments, folder: &Path, results: &mut Results) -> Resul
         registry.register(SERVICE, engine.backend)?;
     }
     let place = Place {
-        folder: shown(files.path()),
+        folder: files.path().to_owned(),
         backend: engine.backend,
         registry: registry.as_ref().map(|registry| registry.address),
         mesher,
@@ -116,11 +112,8 @@ fn finish(arguments: &Arguments, folder: &Path, results: &Results) -> Result<()>
     Ok(())
 }
 
-fn binary(arguments: &Arguments, profile: &str) -> Result<Binary> {
-    match &arguments.mesher {
-        Some(file) => Binary::given(file.clone(), arguments.profile.as_deref()),
-        None => build(arguments.profile.as_deref().unwrap_or(profile)),
-    }
+fn binary(arguments: &Arguments, usual: &str) -> Result<Binary> {
+    Binary::of(arguments.mesher.as_deref(), arguments.profile.as_deref(), usual)
 }
 
 fn proxies(arguments: &Arguments) -> Vec<Kind> {
@@ -134,9 +127,4 @@ fn proxies(arguments: &Arguments) -> Vec<Kind> {
 fn repetitions(arguments: &Arguments) -> usize {
     let usual = if arguments.quick { REPETITIONS_QUICK } else { REPETITIONS };
     arguments.repetitions.unwrap_or(usual)
-}
-
-/// nginx resolves paths against its prefix, so they have to be absolute.
-fn shown(folder: &Path) -> PathBuf {
-    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
 }

@@ -55,6 +55,11 @@ impl Wire {
         &self.stream
     }
 
+    /// The connection, and what was read of it and not taken yet: for whoever speaks another protocol from now on.
+    pub fn into_parts(self) -> (TcpStream, Vec<u8>) {
+        (self.stream, self.input)
+    }
+
     /// Sends exactly these bytes.
     ///
     /// # Errors

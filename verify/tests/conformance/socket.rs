@@ -1,11 +1,11 @@
 //! A web socket client that is just enough to read one stream of text frames.
 //! It must not answer pings: no scenario lasts that long.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use mesher_verify::patience::LIMIT;
+use mesher_verify::http::Wire;
 use serde_json::Value;
 
 /// Opcode of a text frame (RFC 6455, 5.2).
@@ -23,26 +23,15 @@ pub(crate) struct Socket {
 impl Socket {
     /// Makes the handshake. Answers its status, too.
     pub(crate) fn open(address: SocketAddr, path: &str) -> io::Result<(u16, Self)> {
-        let mut stream = TcpStream::connect(address)?;
-        stream.write_all(
-            format!(
-                "GET {path} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-                 X-Domain-Name: default\r\n\r\n"
-            )
-            .as_bytes(),
-        )?;
-        let mut socket = Self { stream, input: Vec::new() };
-        let deadline = Instant::now() + LIMIT;
-        let end = loop {
-            if let Some(at) = memchr::memmem::find(&socket.input, b"\r\n\r\n") {
-                break at + 4;
-            }
-            socket.more(deadline)?;
-        };
-        let head = String::from_utf8_lossy(&socket.take(end)).into_owned();
-        let status = head.split(' ').nth(1).and_then(|word| word.parse().ok());
-        Ok((status.unwrap_or_default(), socket))
+        let mut wire = Wire::open(address)?;
+        wire.send(format!(
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             X-Domain-Name: default\r\n\r\n"
+        ))?;
+        let (head, _) = wire.answer_head("GET")?;
+        let (stream, input) = wire.into_parts();
+        Ok((head.status(), Self { stream, input }))
     }
 
     /// Up to `count` text frames that arrive within this time, as JSON where they are; then what ended the stream.

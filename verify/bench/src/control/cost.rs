@@ -8,17 +8,11 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::load::{Engine, Load, Pace, Reply, Requests, Wanted};
+use crate::measure::turn::{self, HOLD_TIME_MAX, TURN, back_and_forth};
 use crate::system::spent;
 
 /// Clients of each kind, each on a kept connection.
 const CONNECTIONS: usize = 20;
-const WARM_UP: Duration = Duration::from_millis(300);
-/// How long a turn is counted. The machine's speed changes within tenths of a second.
-const TURN: Duration = Duration::from_millis(100);
-/// What passes before that: all clients send at once first.
-const LEAD: Duration = Duration::from_millis(20);
-/// How long the last answers of a turn may take.
-const HOLD_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// One kind of requests.
 #[derive(Debug)]
@@ -68,7 +62,6 @@ pub(super) fn measure(
     for (group, kind) in kinds.iter().enumerate() {
         open(engine, group, kind)?;
     }
-    let turns = duration.as_millis().div_ceil(TURN.as_millis());
     let mut windows = Vec::new();
     for repetition in 0..repetitions {
         let empty = |kind: &Kind| Window {
@@ -79,13 +72,9 @@ pub(super) fn measure(
             run: 0,
         };
         let mut own: Vec<_> = kinds.iter().map(empty).collect();
-        for turn in 0..turns {
-            let mut places: Vec<_> = kinds.iter_mut().zip(&mut own).enumerate().collect();
-            // Every other turn backwards.
-            if !turn.is_multiple_of(2) {
-                places.reverse();
-            }
-            for (group, (kind, window)) in places {
+        for turn in 0..turn::turns(duration) {
+            let places = kinds.iter_mut().zip(&mut own).enumerate();
+            for (group, (kind, window)) in back_and_forth(places, turn) {
                 take_turn(engine, group, kind, window)?;
             }
         }
@@ -97,19 +86,23 @@ pub(super) fn measure(
 
 fn open(engine: &mut Engine, group: usize, kind: &Kind) -> Result<()> {
     engine.set_reply(Reply::elsewhere(kind.wanted));
-    engine.turn_to(group);
     let requests = kind.requests.clone();
-    engine.begin(Load { target: kind.target, connections: CONNECTIONS, requests, pace: Pace::Closed })?;
-    engine.run(WARM_UP)?;
-    engine.hold(HOLD_TIME_MAX)?;
+    let load = Load { target: kind.target, connections: CONNECTIONS, requests, pace: Pace::Closed };
+    turn::open(engine, group, load)?;
     check(engine, kind)
 }
 
-fn take_turn(engine: &mut Engine, group: usize, kind: &mut Kind, window: &mut Window) -> Result<()> {
+/// Adds one turn to a window.
+pub(super) fn take_turn(
+    engine: &mut Engine,
+    group: usize,
+    kind: &mut Kind,
+    window: &mut Window,
+) -> Result<()> {
     engine.set_reply(Reply::elsewhere(kind.wanted));
     engine.exchange(&mut kind.requests);
-    engine.turn_to(group);
-    engine.run(LEAD)?;
+    turn::begin(engine, group)?;
+    check_faults(engine, kind)?;
     engine.tally.clear();
     let (begin, before) = (Instant::now(), spent(kind.pid));
     engine.run(TURN)?;
@@ -122,8 +115,13 @@ fn take_turn(engine: &mut Engine, group: usize, kind: &mut Kind, window: &mut Wi
 }
 
 fn check(engine: &Engine, kind: &Kind) -> Result<()> {
+    check_faults(engine, kind)?;
+    ensure!(engine.tally.completed > 0, "{}: no answer", kind.name);
+    Ok(())
+}
+
+fn check_faults(engine: &Engine, kind: &Kind) -> Result<()> {
     let tally = &engine.tally;
     ensure!(tally.faults == 0, "{}: {} faults: {}", kind.name, tally.faults, tally.examples.join("; "));
-    ensure!(tally.completed > 0, "{}: no answer", kind.name);
     Ok(())
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::cost::Window;
 use super::watchers::Told;
 use crate::measure::{Summary, paired, summary};
-use crate::report::{Bound, Target, short};
+use crate::report::{Bound, MEGABYTE, Target, short};
 use crate::system::Facts;
 
 pub(super) const STATIC: &str = "nginx, static 200";
@@ -15,7 +15,6 @@ pub(super) const UNCHANGED: &str = "find, unchanged: 304";
 pub(super) const FOUND: &str = "find, 100 instances";
 /// All kinds, in the order of the table.
 pub(super) const KINDS: [&str; 4] = [STATIC, BEAT, UNCHANGED, FOUND];
-const MEGABYTE: f64 = 1e6;
 
 /// A run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

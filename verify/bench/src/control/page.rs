@@ -5,22 +5,16 @@ use std::fmt::Write as _;
 
 use super::cost::Window;
 use super::figures::{Figures, KINDS};
-use crate::report::{short, spread, target_table};
+use crate::report::{MEGABYTE, short, spread, target_table};
 
-const MEGABYTE: f64 = 1e6;
 /// The marks in `docs/performance.md`.
 pub(super) const MARKS: (&str, &str) = ("<!-- bench control: begin -->\n", "<!-- bench control: end -->");
 
 /// All tables.
 pub(super) fn render(figures: &Figures) -> String {
-    let facts = &figures.facts;
     let mut text = format!(
-        "Commit {}, {}, {} processors ({}), Linux {}; {}. {} windows of {} s; medians (least–most).\n\n",
-        facts.commit,
-        facts.compiler,
-        facts.processors,
-        facts.processor,
-        facts.kernel,
+        "{}; {}. {} windows of {} s; medians (least–most).\n\n",
+        figures.facts.line(),
         figures.versions.join("; "),
         figures.repetitions,
         figures.seconds

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use mesher_verify::http::{Kept, Message};
-use serde_json::Value;
 
 use crate::peers::Binary;
 use crate::system::{Child, PROXY};
@@ -26,15 +25,8 @@ pub(super) struct Plane {
 impl Plane {
     /// Starts one on the processor of whatever is measured.
     pub(super) fn start(mesher: &Binary, folder: &Path) -> Result<Self> {
-        let mut command = mesher.command();
-        command.args(["control", "--listen", "127.0.0.1:0", "--print-addresses", "--data-dir"]);
-        command.arg(folder.join("data"));
         let began = Instant::now();
-        let mut process = Child::start(&mut command, "control", PROXY, &folder.join("control.log"))?;
-        let line: Value =
-            serde_json::from_str(&process.first_line()?).context("the control plane printed no JSON")?;
-        let url = line.get("control").and_then(Value::as_str).context("it printed no address")?;
-        let address = url.trim_start_matches("http://").parse().context("its address is none")?;
+        let (process, address) = mesher.start_control(PROXY, folder, Some(&folder.join("data")))?;
         Ok(Self { address, process, began })
     }
 

@@ -1,7 +1,6 @@
 //! The order of a run: fill, weigh, ask, watch, start again.
 //! It must measure all of it on one population in one process, but for the restart.
 
-use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -17,12 +16,10 @@ use super::watchers::{self, WATCHERS};
 use super::yardstick::{BODY_BYTES, Yardstick};
 use crate::arguments::Control;
 use crate::load::{Engine, Load, Pace, Reply, Requests, Wanted, request};
-use crate::peers::{Binary, build};
+use crate::peers::{Binary, RELEASED};
 use crate::report;
-use crate::system::{GENERATOR, facts, pin_self, proportional_memory, target};
+use crate::system::{GENERATOR, facts, pin_self, proportional_memory};
 
-/// What is released.
-const PROFILE: &str = "dist";
 /// Clients that register at once.
 const REGISTRARS: usize = 64;
 /// How long registering everything may take.
@@ -39,9 +36,7 @@ const SERVICES_MIN: usize = WATCHERS + 2;
 pub(crate) fn run(arguments: &Control) -> Result<()> {
     ensure!(arguments.services >= SERVICES_MIN, "at least {SERVICES_MIN} services are needed");
     ensure!(arguments.instances >= INSTANCES_OF_FIRST, "at least {INSTANCES_OF_FIRST} instances are needed");
-    let folder = target().join("bench");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let folder = std::path::absolute(folder)?;
+    let folder = report::folder()?;
     let figures = measure(arguments, &folder)?;
     let text = page::render(&figures);
     report::put(&folder.join("control.json"), &serde_json::to_string_pretty(&figures)?)?;
@@ -54,10 +49,7 @@ pub(crate) fn run(arguments: &Control) -> Result<()> {
 }
 
 fn measure(arguments: &Control, folder: &Path) -> Result<Figures> {
-    let mesher = match &arguments.mesher {
-        Some(file) => Binary::given(file.clone(), arguments.profile.as_deref())?,
-        None => build(arguments.profile.as_deref().unwrap_or(PROFILE))?,
-    };
+    let mesher = Binary::of(arguments.mesher.as_deref(), arguments.profile.as_deref(), RELEASED)?;
     let files = tempfile::tempdir_in(folder).context("no folder for the files of the run")?;
     // Before it is pinned: then it could use one processor only.
     let facts = facts();

@@ -1,13 +1,14 @@
 //! Requests, frames, ratios and tables, from values that were made up.
-//! It must start no process and open no socket.
+//! It must start no process and reach no server.
 
 use std::net::SocketAddr;
 
-use super::cost::Window;
+use super::cost::{Kind, Window, take_turn};
 use super::figures::{BEAT, Figures, KINDS, STATIC};
 use super::frames::{Broken, Frames};
 use super::page;
 use super::population::{INSTANCES_OF_FIRST, Population};
+use crate::load::{Engine, Requests, Wanted, request};
 
 fn population() -> Population {
     Population { address: SocketAddr::from(([127, 0, 0, 1], 30_100)), services: 10_000, instances: 100_000 }
@@ -81,6 +82,21 @@ fn a_socket_that_ends_is_no_message() {
 
 fn window(kind: &str, repetition: usize, run: u64) -> Window {
     Window { kind: kind.to_owned(), repetition, requests: 1000, seconds: 1.0, run }
+}
+
+#[test]
+fn a_fault_before_the_counting_is_told() {
+    let mut engine = Engine::new().unwrap();
+    let mut kind = Kind {
+        name: BEAT,
+        target: engine.backend,
+        pid: std::process::id(),
+        requests: Requests::Same(request("bench")),
+        wanted: Wanted::ok(0),
+    };
+    engine.tally.add_fault(&"closed in the lead");
+    let error = take_turn(&mut engine, 0, &mut kind, &mut window(BEAT, 0, 0)).unwrap_err().to_string();
+    assert!(error.contains("1 faults: closed in the lead"), "{error}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use mesher_verify::http::Wire;
 use serde::{Deserialize, Serialize};
 
 use super::frames::Frames;
@@ -20,6 +21,8 @@ pub(super) const WATCHERS: usize = 1000;
 const REGISTRATIONS: usize = 100;
 /// How long all watchers may take to hear of one.
 const ROUND_TIME_MAX: Duration = Duration::from_secs(10);
+/// Status of a handshake that was accepted.
+const SWITCHING_PROTOCOLS: u16 = 101;
 /// Bytes that are read at once.
 const SCRATCH_BYTES: usize = 64 * 1024;
 
@@ -43,9 +46,9 @@ pub(super) fn measure(population: Population, service: usize) -> Result<Told> {
     let mut poll = Poll::new()?;
     let mut sockets = Vec::new();
     for consumer in 1..=WATCHERS {
-        let stream = watch(population, consumer).with_context(|| format!("watcher {consumer}"))?;
+        let (stream, watcher) = watch(population, consumer).with_context(|| format!("watcher {consumer}"))?;
         poll.add(&stream, sockets.len(), Interest::READ)?;
-        sockets.push((stream, Socket::Watcher(Frames::default())));
+        sockets.push((stream, watcher));
     }
     let registrar = sockets::connect(population.address)?;
     poll.add(&registrar, sockets.len(), Interest::READ)?;
@@ -60,19 +63,16 @@ pub(super) fn measure(population: Population, service: usize) -> Result<Told> {
 }
 
 /// Opens a web socket.
-fn watch(population: Population, consumer: usize) -> Result<TcpStream> {
-    let mut stream = TcpStream::connect(population.address)?;
-    stream.set_read_timeout(Some(ROUND_TIME_MAX))?;
-    stream.write_all(&population.watch(consumer))?;
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte)?;
-        head.extend_from_slice(&byte);
-    }
-    ensure!(head.starts_with(b"HTTP/1.1 101 "), "no web socket: {}", String::from_utf8_lossy(&head));
+fn watch(population: Population, consumer: usize) -> Result<(TcpStream, Socket)> {
+    let mut wire = Wire::open(population.address)?;
+    wire.send(population.watch(consumer))?;
+    let (head, _) = wire.answer_head("GET")?;
+    ensure!(head.status() == SWITCHING_PROTOCOLS, "no web socket: {head:?}");
+    let (stream, input) = wire.into_parts();
+    let mut frames = Frames::default();
+    ensure!(frames.count(&input)? == 0, "it heard something before anything was registered");
     stream.set_nonblocking(true)?;
-    Ok(stream)
+    Ok((stream, Socket::Watcher(frames)))
 }
 
 /// Registers once and waits until everybody has heard of it.

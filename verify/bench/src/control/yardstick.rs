@@ -5,11 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use mesher_verify::machine::free_port;
 use mesher_verify::patience::pause;
 
-use crate::system::{Child, PROXY, command, program, version_line};
+use crate::peers::prepare_nginx;
+use crate::system::{Child, PROXY};
 
 /// Bytes of the answer's body.
 const BODY: &str = "ok";
@@ -27,19 +28,15 @@ pub(super) struct Yardstick {
 
 impl Yardstick {
     pub(super) fn start(folder: &Path) -> Result<Self> {
-        let file = program("nginx").context("nginx is not installed")?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
-        let settings = folder.join("nginx.conf");
-        std::fs::write(&settings, configuration(address)).context("cannot write nginx.conf")?;
-        let mut nginx = command(&file);
-        nginx.arg("-e").arg("stderr").arg("-p").arg(folder).arg("-c").arg(settings);
-        let process = Child::start(&mut nginx, "nginx", PROXY, &folder.join("nginx.log"))?;
+        let (mut program, version) = prepare_nginx(folder, &configuration(address))?;
+        let process = Child::start(&mut program, "nginx", PROXY, &folder.join("nginx.log"))?;
         let limit = Instant::now() + START_TIME_MAX;
         while TcpStream::connect(address).is_err() {
             ensure!(Instant::now() < limit, "nginx does not listen");
             pause();
         }
-        Ok(Self { address, version: version_line(&file.to_string_lossy(), "-v"), process })
+        Ok(Self { address, version, process })
     }
 
     pub(super) fn pid(&self) -> u32 {

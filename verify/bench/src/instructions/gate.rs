@@ -1,7 +1,7 @@
 //! `--instructions`: counts, compares with the figure that is kept, and says what to do.
 //! It must not pass in silence where nothing is kept for the environment.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
@@ -71,19 +71,18 @@ fn count(mesher: Binary, folder: &Path, services: usize) -> Result<Counts> {
     let mut registry = Registry::start(&mesher, folder)?;
     registry.register(crate::peers::SERVICE, engine.backend)?;
     let names = register_services(&mut registry, &engine, services)?;
-    let dumps: PathBuf = std::path::absolute(folder)?;
     let place = Place {
         folder: folder.to_owned(),
         backend: engine.backend,
         registry: Some(registry.address),
         mesher: Some(mesher),
-        wrapper: callgrind::wrapper(&dumps)?,
+        wrapper: callgrind::wrapper(folder)?,
     };
     let proxy = Proxy::start(&mut engine, &place, Kind::Mesher, "instructions")?;
     let (few, rest) = names.split_at(FEW_SERVICES.min(names.len()));
     learn_services(&mut engine, &proxy, few, LEARNERS)?;
-    let few_services = callgrind::count(&mut engine, &proxy, &dumps).context("with few services")?;
+    let few_services = callgrind::count(&mut engine, &proxy, folder).context("with few services")?;
     learn_services(&mut engine, &proxy, rest, LEARNERS)?;
-    let many_services = callgrind::count(&mut engine, &proxy, &dumps).context("with many services")?;
+    let many_services = callgrind::count(&mut engine, &proxy, folder).context("with many services")?;
     Ok(Counts { few_services, services, many_services })
 }

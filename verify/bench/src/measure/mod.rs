@@ -6,6 +6,7 @@ mod results;
 mod scenario;
 mod session;
 mod statistics;
+pub(crate) mod turn;
 mod window;
 
 pub(crate) use memory::{learn_services, measure as measure_memory, register_services};

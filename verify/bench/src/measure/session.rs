@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use super::results::{Results, Window};
 use super::scenario::{SATURATION, Scenario};
+use super::turn::back_and_forth;
 use super::window::{Conditions, measure, measure_in_turn, saturation};
 use crate::load::Engine;
 use crate::peers::{Kind, Place, Proxy};
@@ -45,14 +46,15 @@ pub(crate) fn run(engine: &mut Engine, place: &Place, plan: &Plan, results: &mut
         for scenario in &scenarios {
             let is_counted = !scenario.is_open && repetition < COUNTED_REPETITIONS;
             let conditions = Conditions {
+                scenario,
                 duration: plan.duration,
                 rate: results.open_rate.unwrap_or_default(),
                 counter: counter.as_ref().filter(|_| is_counted),
             };
-            let order = order(proxies.len(), repetition);
+            let order = back_and_forth(0..proxies.len(), repetition);
             let windows = match scenario.is_open {
-                true => measure_alone(engine, &mut proxies, scenario, &order, conditions),
-                false => measure_in_turn(engine, &mut proxies, scenario, &order, conditions),
+                true => measure_alone(engine, &mut proxies, &order, conditions),
+                false => measure_in_turn(engine, &mut proxies, &order, conditions),
             };
             for mut window in windows.with_context(|| scenario.title)? {
                 window.repetition = repetition;
@@ -68,22 +70,15 @@ pub(crate) fn run(engine: &mut Engine, place: &Place, plan: &Plan, results: &mut
 fn measure_alone(
     engine: &mut Engine,
     proxies: &mut [Proxy],
-    scenario: &Scenario,
     order: &[usize],
     conditions: Conditions<'_>,
 ) -> Result<Vec<Window>> {
     let mut windows = Vec::new();
     for place in order {
         let Some(proxy) = proxies.get_mut(*place) else { continue };
-        windows.push(measure(engine, proxy, scenario, conditions)?);
+        windows.push(measure(engine, proxy, conditions)?);
     }
     Ok(windows)
-}
-
-/// The places of the proxies: every other repetition backwards, so that no one always follows the same neighbour.
-pub(super) fn order(count: usize, repetition: usize) -> Vec<usize> {
-    let forwards = 0..count;
-    if repetition.is_multiple_of(2) { forwards.collect() } else { forwards.rev().collect() }
 }
 
 /// A proxy that is not there is left out by name, once; one of ours has to be.

@@ -1,10 +1,12 @@
 //! Medians, paired ratios, the order of windows, the choice of scenarios.
 //! It must measure nothing.
 
+use std::time::Duration;
+
 use super::results::{Results, Window};
 use super::scenario::{MEMORY, SATURATION, select};
-use super::session::order;
 use super::statistics::{paired, summary};
+use super::turn::{back_and_forth, turns};
 use crate::peers::Kind;
 use crate::system::Spent;
 
@@ -64,9 +66,15 @@ fn figures_of_a_window_follow_from_its_counts() {
 
 #[test]
 fn every_other_repetition_goes_backwards() {
-    assert_eq!(order(3, 0), [0, 1, 2]);
-    assert_eq!(order(3, 1), [2, 1, 0]);
-    assert_eq!(order(3, 2), [0, 1, 2]);
+    assert_eq!(back_and_forth(0..3, 0), [0, 1, 2]);
+    assert_eq!(back_and_forth(0..3, 1), [2, 1, 0]);
+    assert_eq!(back_and_forth(0..3, 2), [0, 1, 2]);
+}
+
+#[test]
+fn turns_are_whole() {
+    let counts = [0, 1, 100, 101, 2000].map(|milliseconds| turns(Duration::from_millis(milliseconds)));
+    assert_eq!(counts, [0, 1, 1, 2, 20]);
 }
 
 #[test]

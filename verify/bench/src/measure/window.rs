@@ -7,29 +7,23 @@ use anyhow::{Context, Result, ensure};
 
 use super::results::{Quantile, Window};
 use super::scenario::Scenario;
+use super::turn::{self, HOLD_TIME_MAX, TURN, WARM_UP, back_and_forth};
 use crate::load::{Engine, Load, Pace, Reply, Requests, Schedule, Tally, request};
 use crate::peers::{Proxy, SERVICE};
 use crate::system::{Counter, proportional_memory, spent};
 
-/// Connections open, caches warm, pools filled.
-const WARM_UP: Duration = Duration::from_millis(300);
-/// How long one of many turns is counted. The machine's speed changes within tenths of a second.
-const TURN: Duration = Duration::from_millis(100);
-/// What passes between the beginning of a turn and its counting: all clients send at once first.
-const LEAD: Duration = Duration::from_millis(20);
-/// How long the last answers of a turn may take.
-const HOLD_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long system calls are counted.
 const COUNTED_SECONDS: f64 = 0.5;
-/// The share of the time that a saturated proxy runs.
-const SATURATED: f64 = 0.95;
 /// How long perf may take beyond that.
 const COUNTED_TIME_MAX: Duration = Duration::from_secs(20);
+/// The least share of that time that a proxy runs: one that waits more often makes calls that saturation does not.
+const COUNTED_BUSY_MIN: f64 = 0.95;
 const ROUND: Duration = Duration::from_millis(20);
 
 /// How one window is measured.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Conditions<'a> {
+    pub(crate) scenario: &'a Scenario,
     pub(crate) duration: Duration,
     /// Requests a second of the open loop.
     pub(crate) rate: f64,
@@ -38,19 +32,17 @@ pub(crate) struct Conditions<'a> {
 }
 
 /// Measures one proxy by itself. A fault of the proxy makes it invalid, a fault of the system is an error.
-pub(crate) fn measure(
-    engine: &mut Engine,
-    proxy: &mut Proxy,
-    scenario: &Scenario,
-    conditions: Conditions<'_>,
-) -> Result<Window> {
-    engine.set_reply(Reply::of(scenario.bytes));
+pub(crate) fn measure(engine: &mut Engine, proxy: &mut Proxy, conditions: Conditions<'_>) -> Result<Window> {
+    engine.set_reply(Reply::of(conditions.scenario.bytes));
     engine.tally.clear();
-    let begun = engine.begin(load(proxy, scenario, conditions.rate));
-    let mut window = empty(proxy, scenario);
+    let begun = engine.begin(load(proxy, conditions));
+    let mut window = empty(proxy, conditions.scenario);
     let mut tally = Tally::default();
     match begun.and_then(|()| engine.run(WARM_UP)) {
-        Ok(()) => count(engine, proxy, conditions.duration, (&mut window, &mut tally))?,
+        Ok(()) => {
+            count(engine, proxy, conditions.duration, (&mut window, &mut tally))?;
+            window.memory = proportional_memory(proxy.pid());
+        }
         Err(error) => window.fault = Some(format!("{error:#}")),
     }
     engine.end()?;
@@ -63,17 +55,16 @@ pub(crate) fn measure(
 pub(crate) fn measure_in_turn(
     engine: &mut Engine,
     proxies: &mut [Proxy],
-    scenario: &Scenario,
     order: &[usize],
     conditions: Conditions<'_>,
 ) -> Result<Vec<Window>> {
-    engine.set_reply(Reply::of(scenario.bytes));
+    engine.set_reply(Reply::of(conditions.scenario.bytes));
     engine.tally.clear();
     let mut windows: Vec<_> =
-        proxies.iter().map(|proxy| (empty(proxy, scenario), Tally::default())).collect();
-    let turns = conditions.duration.as_millis().div_ceil(TURN.as_millis());
-    for turn in 0..=turns {
-        for place in in_turn(order, turn) {
+        proxies.iter().map(|proxy| (empty(proxy, conditions.scenario), Tally::default())).collect();
+    let last = turn::turns(conditions.duration);
+    for turn in 0..=last {
+        for place in back_and_forth(order.iter().copied(), turn) {
             let (Some(proxy), Some((window, tally))) = (proxies.get(place), windows.get_mut(place)) else {
                 continue;
             };
@@ -81,11 +72,13 @@ pub(crate) fn measure_in_turn(
                 continue;
             }
             let taken = match turn {
-                0 => open(engine, place, load(proxy, scenario, conditions.rate)),
+                0 => turn::open(engine, place, load(proxy, conditions)),
                 _ => {
-                    engine.turn_to(place);
-                    engine.run(LEAD)?;
+                    turn::begin(engine, place)?;
                     count(engine, proxy, TURN, (window, tally))?;
+                    if turn == last {
+                        window.memory = proportional_memory(proxy.pid());
+                    }
                     engine.hold(HOLD_TIME_MAX)
                 }
             };
@@ -106,21 +99,6 @@ pub(crate) fn measure_in_turn(
     Ok(windows.into_iter().map(|(window, _)| window).collect())
 }
 
-/// Every other turn backwards, as with repetitions.
-fn in_turn(order: &[usize], turn: u128) -> Vec<usize> {
-    match turn.is_multiple_of(2) {
-        true => order.to_vec(),
-        false => order.iter().rev().copied().collect(),
-    }
-}
-
-fn open(engine: &mut Engine, place: usize, load: Load) -> Result<()> {
-    engine.turn_to(place);
-    engine.begin(load)?;
-    engine.run(WARM_UP)?;
-    engine.hold(HOLD_TIME_MAX)
-}
-
 /// What went wrong since the last look.
 fn fault(engine: &mut Engine, taken: Result<()>) -> Option<String> {
     let faults = std::mem::take(&mut engine.tally.faults);
@@ -132,7 +110,7 @@ fn fault(engine: &mut Engine, taken: Result<()>) -> Option<String> {
     }
 }
 
-fn load(proxy: &Proxy, scenario: &Scenario, rate: f64) -> Load {
+fn load(proxy: &Proxy, Conditions { scenario, rate, .. }: Conditions<'_>) -> Load {
     let pace = match scenario.is_open {
         true => Pace::Open(Schedule::new(Instant::now(), rate)),
         false => Pace::Closed,
@@ -157,7 +135,6 @@ fn count(
     window.seconds += begin.elapsed().as_secs_f64();
     window.spent = window.spent + (spent(proxy.pid()) - before);
     std::mem::swap(&mut engine.tally, tally);
-    window.memory = proportional_memory(proxy.pid());
     ran
 }
 
@@ -186,7 +163,7 @@ fn count_calls(engine: &mut Engine, proxy: &Proxy, counter: &Counter) -> Result<
         engine.run(ROUND)?;
     }
     let run = (spent(proxy.pid()) - before).run;
-    if (run as f64) < SATURATED * begin.elapsed().as_nanos() as f64 {
+    if (run as f64) < COUNTED_BUSY_MIN * begin.elapsed().as_nanos() as f64 {
         // It waited now and then, each time with a call of its own.
         return Ok(None);
     }
@@ -223,10 +200,10 @@ pub(crate) fn saturation(
     duration: Duration,
 ) -> Result<f64> {
     const WINDOWS: usize = 3;
-    let conditions = Conditions { duration, rate: 0.0, counter: None };
+    let conditions = Conditions { scenario, duration, rate: 0.0, counter: None };
     let mut rates = Vec::new();
     for _ in 0..WINDOWS {
-        let window = measure(engine, proxy, scenario, conditions)?;
+        let window = measure(engine, proxy, conditions)?;
         if let Some(fault) = window.fault {
             anyhow::bail!("{}: {fault}", proxy.kind.title());
         }

@@ -7,8 +7,12 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use mesher_verify::binary::clean;
+use serde_json::Value;
 
-use crate::system::{command, root, target, version_line};
+use crate::system::{Child, Processor, command, root, target, version_line};
+
+/// The profile of what is released.
+pub(crate) const RELEASED: &str = "dist";
 
 /// A built `mesher`.
 #[derive(Debug, Clone)]
@@ -19,8 +23,9 @@ pub(crate) struct Binary {
 }
 
 impl Binary {
-    /// One that is there already.
-    pub(crate) fn given(file: PathBuf, profile: Option<&str>) -> Result<Self> {
+    /// The one that is there already, or one that is built now: with the `usual` profile where none is named.
+    pub(crate) fn of(file: Option<&Path>, profile: Option<&str>, usual: &str) -> Result<Self> {
+        let Some(file) = file else { return build(profile.unwrap_or(usual)) };
         let file = std::path::absolute(file)?;
         ensure!(file.is_file(), "there is no {}", file.display());
         Ok(Self { file, profile: profile.map(str::to_owned) })
@@ -40,10 +45,33 @@ impl Binary {
         clean(&mut command);
         command
     }
+
+    /// Starts a control plane that keeps its records in the folder `data`, or in memory. Its log goes to `folder`.
+    /// Returns where it listens, too.
+    pub(crate) fn start_control(
+        &self,
+        processor: Processor,
+        folder: &Path,
+        data: Option<&Path>,
+    ) -> Result<(Child, SocketAddr)> {
+        let mut command = self.command();
+        command.args(["control", "--listen", "127.0.0.1:0", "--print-addresses"]);
+        match data {
+            Some(data) => command.arg("--data-dir").arg(data),
+            None => command.arg("--in-memory"),
+        };
+        let mut process = Child::start(&mut command, "control", processor, &folder.join("control.log"))?;
+        let line: Value =
+            serde_json::from_str(&process.first_line()?).context("the control plane printed no JSON")?;
+        let url =
+            line.get("control").and_then(Value::as_str).context("the control plane printed no address")?;
+        let address =
+            url.trim_start_matches("http://").parse().context("the control plane's address is none")?;
+        Ok((process, address))
+    }
 }
 
-/// Builds one.
-pub(crate) fn build(profile: &str) -> Result<Binary> {
+fn build(profile: &str) -> Result<Binary> {
     let mut command = Command::new(env!("CARGO"));
     command
         .args(["build", "--package", "mesher", "--bin", "mesher", "--profile", profile])

@@ -5,11 +5,13 @@ mod configuration;
 mod envoy;
 mod kind;
 mod mesher;
+mod nginx;
 mod proxy;
 mod registry;
 
 pub(crate) use kind::Kind;
-pub(crate) use mesher::{Binary, build};
+pub(crate) use mesher::{Binary, RELEASED};
+pub(crate) use nginx::prepare as prepare_nginx;
 pub(crate) use proxy::{Place, Proxy};
 pub(crate) use registry::{Registry, SERVICE};
 

@@ -12,7 +12,7 @@ use mesher_verify::machine::free_port;
 use super::kind::Kind;
 use super::mesher::{Binary, proxy_command};
 use super::registry::SERVICE;
-use super::{configuration, envoy};
+use super::{configuration, envoy, nginx};
 use crate::load::{Engine, Load, Pace, Reply, Requests, request};
 use crate::system::{Child, PROXY, command, program, proportional_memory, version_line};
 
@@ -133,15 +133,9 @@ fn prepare(place: &Place, kind: Kind, name: &str) -> Result<Prepared> {
 }
 
 fn nginx(place: &Place, name: &str) -> Result<Prepared> {
-    let file = program("nginx").context("nginx is not installed")?;
     let port = free_port();
-    // Paths in its configuration are relative to the prefix.
-    let prefix = place.folder.join(name);
-    std::fs::create_dir_all(&prefix)?;
-    let settings = write(&prefix.join("nginx.conf"), &configuration::nginx(port, place.backend.port()))?;
-    let version = version_line(&file.to_string_lossy(), "-v");
-    let mut program = command(&file);
-    program.arg("-e").arg("stderr").arg("-p").arg(prefix).arg("-c").arg(settings);
+    let settings = configuration::nginx(port, place.backend.port());
+    let (program, version) = nginx::prepare(&place.folder.join(name), &settings)?;
     Ok(Prepared { program, address: Some(loopback(port)), version })
 }
 

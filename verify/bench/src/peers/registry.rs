@@ -27,15 +27,7 @@ pub(crate) struct Registry {
 impl Registry {
     /// Starts one, beside clients and backend: it is not what is measured.
     pub(crate) fn start(mesher: &Binary, folder: &Path) -> Result<Self> {
-        let mut command = mesher.command();
-        command.args(["control", "--in-memory", "--listen", "127.0.0.1:0", "--print-addresses"]);
-        let mut process = Child::start(&mut command, "control", GENERATOR, &folder.join("control.log"))?;
-        let line: Value =
-            serde_json::from_str(&process.first_line()?).context("the control plane printed no JSON")?;
-        let url =
-            line.get("control").and_then(Value::as_str).context("the control plane printed no address")?;
-        let address =
-            url.trim_start_matches("http://").parse().context("the control plane's address is none")?;
+        let (process, address) = mesher.start_control(GENERATOR, folder, None)?;
         Ok(Self { address, calls: Kept::to(address), _process: process })
     }
 

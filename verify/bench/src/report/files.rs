@@ -2,18 +2,26 @@
 //! It must write the windows before anything is computed from them.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use super::{plot, tables};
 use crate::instructions::Counts;
 use crate::measure::Results;
+use crate::system::target;
 
 const RESULTS: &str = "results.json";
 const TABLES: &str = "results.md";
 const PLOT: &str = "results.svg";
 const COUNTS: &str = "instructions.json";
+
+/// The folder of whatever runs leave, made where it is not there yet. Absolute: nginx resolves paths against its prefix.
+pub(crate) fn folder() -> Result<PathBuf> {
+    let folder = std::path::absolute(target().join("bench"))?;
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    Ok(folder)
+}
 
 /// Writes JSON, tables and plot into a folder. Returns the tables.
 pub(crate) fn write(folder: &Path, results: &Results) -> Result<String> {

@@ -6,6 +6,9 @@ use crate::measure::Summary;
 /// What stands where nothing was measured.
 pub(super) const ABSENT: &str = "–";
 
+/// Bytes in the unit in which tables show memory.
+pub(crate) const MEGABYTE: f64 = 1e6;
+
 /// Three digits that count, thousands separated.
 pub(crate) fn short(value: f64) -> String {
     match value.abs() {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::number::{ABSENT, median, short, spread};
+use super::number::{ABSENT, MEGABYTE, median, short, spread};
 use super::targets::{Bound, Target, targets};
 use crate::measure::{Quantile, Results, Scenario, Window, find_scenario};
 use crate::peers::Kind;
@@ -15,7 +15,6 @@ const YARDSTICKS: [(Kind, &str); 4] = [
     (Kind::Haproxy, "HAProxy"),
     (Kind::EnvoyMesh, "Envoy mesh"),
 ];
-const MEGABYTE: f64 = 1e6;
 /// The share of the time in which a saturated proxy runs.
 const SATURATED: f64 = 0.9;
 
@@ -59,14 +58,9 @@ fn title(results: &Results, scenario: &Scenario) -> String {
 }
 
 fn conditions(results: &Results) -> String {
-    let facts = &results.facts;
     let mut text = format!(
-        "Commit {}, {}, {} processors ({}), Linux {}. {} windows of {} s for each proxy and load; medians (least–most).\n\n",
-        facts.commit,
-        facts.compiler,
-        facts.processors,
-        facts.processor,
-        facts.kernel,
+        "{}. {} windows of {} s for each proxy and load; medians (least–most).\n\n",
+        results.facts.line(),
         results.repetitions,
         results.seconds
     );

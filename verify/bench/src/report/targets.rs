@@ -1,6 +1,7 @@
 //! What Mesher has to reach, beside what it reached.
 //! It must judge medians of paired ratios only, the worst scenario standing for all of its row.
 
+use super::number::MEGABYTE;
 use crate::measure::{Results, Summary, Window};
 use crate::peers::Kind;
 
@@ -10,7 +11,6 @@ const OPEN: &str = "open";
 const HUGE: &str = "1MiB-20";
 /// Mesher as it is by default.
 const OURS: Kind = Kind::Mesher;
-const MEGABYTE: f64 = 1e6;
 
 /// Which side of the bound is the right one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

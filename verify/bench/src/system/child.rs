@@ -2,9 +2,9 @@
 //! It must leave no process behind: one that is left over could share a later run's port and halve its figures.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -60,15 +60,23 @@ impl Child {
         Ok(line.trim_end().to_owned())
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Asks it to end, and waits until it has. It fails where it did not end with success.
     pub(crate) fn end(mut self, limit: Duration) -> Result<()> {
+        let status = self.ask_to_end(limit)?.with_context(|| format!("{} does not end", self.name))?;
+        ensure!(status.success(), "{} did not end well: {status}", self.name);
+        Ok(())
+    }
+
+    /// Asks it to end. `None` where it has not after this time.
+    fn ask_to_end(&mut self, limit: Duration) -> io::Result<Option<ExitStatus>> {
         send(self.pid(), Signal::TERM);
         let limit = Instant::now() + limit;
-        while self.child.try_wait()?.is_none() {
-            ensure!(Instant::now() < limit, "{} does not end", self.name);
-            pause();
+        loop {
+            match self.child.try_wait()? {
+                None if Instant::now() < limit => pause(),
+                status => return Ok(status),
+            }
         }
-        Ok(())
     }
 
     /// Fails where it has ended.
@@ -82,15 +90,13 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
+        // Once it has been waited for, its number may be another's.
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            return;
+        }
         let mut all = descendants(self.pid());
-        send(self.pid(), Signal::TERM);
-        let limit = Instant::now() + END_TIME_MAX;
-        while matches!(self.child.try_wait(), Ok(None)) {
-            if Instant::now() > limit {
-                all.push(self.pid());
-                break;
-            }
-            pause();
+        if matches!(self.ask_to_end(END_TIME_MAX), Ok(None)) {
+            all.push(self.pid());
         }
         all.into_iter()
             .filter(|pid| Path::new(&format!("/proc/{pid}")).exists())

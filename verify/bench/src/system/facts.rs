@@ -19,6 +19,14 @@ pub(crate) struct Facts {
     pub(crate) commit: String,
 }
 
+impl Facts {
+    /// All of them, as tables begin.
+    pub(crate) fn line(&self) -> String {
+        let Self { processor, processors, kernel, compiler, commit } = self;
+        format!("Commit {commit}, {compiler}, {processors} processors ({processor}), Linux {kernel}")
+    }
+}
+
 /// Asks the system.
 pub(crate) fn facts() -> Facts {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();

@@ -9,7 +9,7 @@ mod surroundings;
 mod syscalls;
 
 pub(crate) use account::{Spent, proportional_memory, spent, threads_spent};
-pub(crate) use affinity::{GENERATOR, PROXY, pin_self};
+pub(crate) use affinity::{GENERATOR, PROXY, Processor, pin_self};
 pub(crate) use child::{Child, command};
 pub(crate) use facts::{Facts, facts, processor_model, version_line};
 pub(crate) use surroundings::{leave_out, program, root, target};

@@ -1,9 +1,12 @@
-//! Readers of the system's tables.
-//! It must hold the forms in which the system writes them.
+//! Readers of the system's tables, and how a program ends.
+//! It must hold the forms in which the system writes, and start nothing that outlives its test.
+
+use std::path::Path;
+use std::time::Duration;
 
 use super::account::{parse_rollup, parse_schedstat, parse_stat};
 use super::syscalls::parse_count;
-use super::{Spent, proportional_memory, spent, threads_spent};
+use super::{Child, GENERATOR, Spent, command, program, proportional_memory, spent, threads_spent};
 
 #[test]
 fn a_schedstat_begins_with_the_time_on_a_processor() {
@@ -44,4 +47,21 @@ fn this_process_uses_something() {
     let (main, others) = threads_spent(own);
     assert!(main + others >= before.run, "{main} {others} {before:?}");
     assert_eq!(Spent::default() - before, Spent::default(), "time never runs backwards");
+}
+
+/// A shell that is ready to end with this code once it is asked to.
+fn ending_with(code: u8) -> Child {
+    let mut shell = command(&program("sh").unwrap());
+    shell.arg("-c").arg(format!("trap 'exit {code}' TERM; echo ready; while :; do sleep 0.01; done"));
+    let mut child = Child::start(&mut shell, "shell", GENERATOR, Path::new("/dev/null")).unwrap();
+    assert_eq!(child.first_line().unwrap(), "ready");
+    child
+}
+
+#[test]
+fn a_program_has_to_end_with_success() {
+    let limit = Duration::from_secs(30);
+    ending_with(0).end(limit).unwrap();
+    let error = ending_with(3).end(limit).unwrap_err().to_string();
+    assert!(error.contains("exit status: 3"), "{error}");
 }
