@@ -8,6 +8,7 @@ pub mod instance;
 pub mod mesh;
 pub mod microservice;
 pub mod query;
+pub mod rule;
 
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{ErrorBody, ErrorCode};

@@ -59,3 +59,78 @@ proptest! {
         }
     }
 }
+
+mod policies {
+    use mesher_model::rule::Document;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use crate::Policy;
+    use crate::policy::is_member;
+
+    fn document(kind: &str, name: &str, spec: serde_json::Value) -> Document {
+        let metadata = json!({"name": name});
+        let value = json!({"apiVersion": "mesher/v1", "kind": kind, "metadata": metadata, "spec": spec});
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn route(weights: &[u32]) -> Document {
+        let backends: Vec<_> = weights
+            .iter()
+            .enumerate()
+            .map(|(place, weight)| json!({"subset": {"version": format!("{place}.0")}, "weight": weight}))
+            .collect();
+        document("Route", "canary", json!({"service": "a", "rules": [{"backends": backends}]}))
+    }
+
+    #[test]
+    fn the_most_particular_document_holds() {
+        let every = document("Timeout", "every", json!({"service": "*", "request": "9s"}));
+        let own = document("Timeout", "own", json!({"service": "a", "request": "2s"}));
+        for documents in [[&every, &own], [&own, &every]] {
+            let policy = Policy::compile(documents).unwrap();
+            assert_eq!(policy.request_timeout.unwrap().as_secs(), 2);
+        }
+        assert_eq!(Policy::compile([&every]).unwrap().request_timeout.unwrap().as_secs(), 9);
+        let off = document("Timeout", "off", json!({"service": "a", "request": "0s"}));
+        assert_eq!(
+            Policy::compile([&every, &off]).unwrap(),
+            Policy::default(),
+            "0s lifts what holds for all"
+        );
+        let refused = Policy::compile([&own, &off]).unwrap_err().to_string();
+        assert!(refused.contains("\"off\" and Timeout \"own\""), "{refused}");
+    }
+
+    #[test]
+    fn a_subset_is_a_version_or_all() {
+        let policy = Policy::compile([&route(&[0, 3])]).unwrap();
+        let subsets: Vec<_> = policy.route.as_ref().unwrap().subsets().collect();
+        assert_eq!(subsets.len(), 1, "what has no weight takes no call");
+        assert!(is_member(subsets[0], "1.0") && !is_member(subsets[0], "0.0") && !is_member(subsets[0], ""));
+        assert!(is_member(&mesher_model::rule::Subset::default(), "anything"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_share_gets_its_part_of_any_run(
+            weights in prop::collection::vec(0_u32..1_000_000, 1..=16),
+            first in any::<u32>(),
+        ) {
+            prop_assume!(weights.iter().any(|weight| *weight > 0));
+            let policy = Policy::compile([&route(&weights)]).unwrap().route.unwrap();
+            let calls = 2_000_u32;
+            let mut counts = vec![0_i64; policy.subsets().len()];
+            for call in 0..calls {
+                counts[policy.choose(first.wrapping_add(call))] += 1;
+            }
+            let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+            let with_weight = weights.iter().filter(|weight| **weight > 0);
+            for (count, weight) in counts.iter().zip(with_weight) {
+                let expected = f64::from(*weight) / total * f64::from(calls);
+                // The discrepancy of the golden ratio over so many points is a few calls.
+                prop_assert!((*count as f64 - expected).abs() < 8.0, "{counts:?} of {weights:?}");
+            }
+        }
+    }
+}

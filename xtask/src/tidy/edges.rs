@@ -20,12 +20,14 @@ const EDGES: &[(&str, &[&str])] = &[
     ("mesher-registry", &["mesher-store", "mesher-model"]),
     ("mesher-config", &["mesher-store", "mesher-model"]),
     ("mesher-access", &["mesher-model"]),
+    ("mesher-rules", &["mesher-traffic", "mesher-model"]),
     (
         "mesher-control",
         &[
             "mesher-access",
             "mesher-registry",
             "mesher-config",
+            "mesher-rules",
             "mesher-store",
             "mesher-tls",
             "mesher-traffic",

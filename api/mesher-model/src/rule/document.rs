@@ -1,0 +1,265 @@
+//! The frame that documents of all kinds share: version, kind, metadata, and the kind's own part.
+//! It must refuse what it does not know: a word that is passed over is a rule that somebody believes in.
+
+use std::fmt;
+
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::route::Route;
+use super::timeout::Timeout;
+use super::words::{Name, ServiceName};
+use crate::{DEFAULT, ENVIRONMENTS};
+
+/// The version of all documents.
+pub const API_VERSION: &str = "mesher/v1";
+/// The members of a document, in the order in which they are written.
+const MEMBERS: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
+
+/// What a rule is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Which versions take the calls.
+    Route,
+    /// How long a call may take.
+    Timeout,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Route, Self::Timeout];
+
+    /// As documents and paths write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Route => "Route",
+            Self::Timeout => "Timeout",
+        }
+    }
+
+    /// The kind of this name, whatever its case.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(text))
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Kind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        // Here as it is written, and not in any case: editors and other tools compare it so.
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
+            let known = Self::ALL.map(Self::as_str).join(", ");
+            D::Error::custom(format_args!("unknown kind {text:?}; this release knows {known}"))
+        })
+    }
+}
+
+/// The name of a document, and where it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Metadata {
+    /// Its name, the only one of its kind in its application and environment.
+    pub name: Name,
+    /// The application whose services it is about.
+    #[serde(default = "default_application")]
+    pub application: Name,
+    /// The environment of those services; empty is one of its own.
+    #[serde(default, skip_serializing_if = "str::is_empty", deserialize_with = "environment")]
+    pub environment: String,
+}
+
+fn default_application() -> Name {
+    Name::try_from(DEFAULT.to_owned()).expect("the default application is a name")
+}
+
+fn environment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let environment = String::deserialize(deserializer)?;
+    if ENVIRONMENTS.contains(&environment.as_str()) {
+        return Ok(environment);
+    }
+    let known = ENVIRONMENTS.get(1..).unwrap_or_default().join(", ");
+    Err(D::Error::custom(format_args!("{environment:?} is no environment; there are {known}, and none")))
+}
+
+/// The part of a document that its kind decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Rule {
+    /// Which versions take the calls.
+    Route(Route),
+    /// How long a call may take.
+    Timeout(Timeout),
+}
+
+/// One document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Its name, and where it holds.
+    pub metadata: Metadata,
+    /// What it says.
+    pub rule: Rule,
+}
+
+/// Names one document. Ordered so that all of one kind stand together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RuleKey {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its environment.
+    #[serde(rename = "env")]
+    pub environment: String,
+    /// Its application.
+    #[serde(rename = "app")]
+    pub application: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// The services that a document is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Target {
+    /// Their environment.
+    #[serde(rename = "env")]
+    pub environment: String,
+    /// Their application.
+    #[serde(rename = "app")]
+    pub application: String,
+    /// The service, or `*`.
+    pub service: String,
+}
+
+impl Target {
+    /// Every service of the same application and environment.
+    #[must_use]
+    pub fn every(&self) -> Self {
+        Self { service: ServiceName::EVERY.to_owned(), ..self.clone() }
+    }
+}
+
+impl Document {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self.rule {
+            Rule::Route(_) => Kind::Route,
+            Rule::Timeout(_) => Kind::Timeout,
+        }
+    }
+
+    /// What names it.
+    #[must_use]
+    pub fn key(&self) -> RuleKey {
+        RuleKey {
+            kind: self.kind(),
+            environment: self.metadata.environment.clone(),
+            application: self.metadata.application.to_string(),
+            name: self.metadata.name.to_string(),
+        }
+    }
+
+    /// The service that it is about.
+    #[must_use]
+    pub const fn service(&self) -> &ServiceName {
+        match &self.rule {
+            Rule::Route(route) => &route.service,
+            Rule::Timeout(timeout) => &timeout.service,
+        }
+    }
+
+    /// The services that it is about.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        Target {
+            environment: self.metadata.environment.clone(),
+            application: self.metadata.application.to_string(),
+            service: self.service().to_string(),
+        }
+    }
+}
+
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let [version, kind, metadata, spec] = MEMBERS;
+        let mut map = serializer.serialize_map(Some(MEMBERS.len()))?;
+        map.serialize_entry(version, API_VERSION)?;
+        map.serialize_entry(kind, &self.kind())?;
+        map.serialize_entry(metadata, &self.metadata)?;
+        map.serialize_entry(spec, &self.rule)?;
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Document {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// Reads the members in one pass, so that what is wrong in `spec` is told where it stands.
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Document;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a document with apiVersion, kind, metadata and spec")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
+        let (mut has_version, mut kind, mut metadata, mut rule) = (false, None, None, None);
+        while let Some(member) = map.next_key::<String>()? {
+            let is_repeated = match member.as_str() {
+                "apiVersion" => std::mem::replace(&mut has_version, version(&map.next_value::<String>()?)?),
+                "kind" => kind.replace(map.next_value::<Kind>()?).is_some(),
+                "metadata" => metadata.replace(map.next_value::<Metadata>()?).is_some(),
+                "spec" => {
+                    let kind = kind.ok_or_else(|| A::Error::custom("kind has to stand before spec"))?;
+                    rule.replace(next_rule(kind, &mut map)?).is_some()
+                }
+                other => return Err(A::Error::unknown_field(other, &MEMBERS)),
+            };
+            if is_repeated {
+                return Err(A::Error::custom(format_args!("{member} stands there twice")));
+            }
+        }
+        if !has_version {
+            return Err(A::Error::missing_field("apiVersion"));
+        }
+        kind.ok_or_else(|| A::Error::missing_field("kind"))?;
+        Ok(Document {
+            metadata: metadata.ok_or_else(|| A::Error::missing_field("metadata"))?,
+            rule: rule.ok_or_else(|| A::Error::missing_field("spec"))?,
+        })
+    }
+}
+
+fn version<E: serde::de::Error>(text: &str) -> Result<bool, E> {
+    if text == API_VERSION {
+        return Ok(true);
+    }
+    Err(E::custom(format_args!("unknown apiVersion {text:?}; this release knows {API_VERSION}")))
+}
+
+fn next_rule<'de, A: MapAccess<'de>>(kind: Kind, map: &mut A) -> Result<Rule, A::Error> {
+    Ok(match kind {
+        Kind::Route => Rule::Route(map.next_value()?),
+        Kind::Timeout => Rule::Timeout(map.next_value()?),
+    })
+}

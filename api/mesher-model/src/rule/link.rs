@@ -1,0 +1,150 @@
+//! What control plane and proxy say to each other on the native link, one JSON text for each message.
+//! It must stay readable for adjacent releases: unknown members, kinds of resource and messages are passed over.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::document::{RuleKey, Target};
+use crate::mesh::ProxyRow;
+
+/// The form of the messages. Another one is refused with the close code [`UNKNOWN_FORMAT`].
+pub const FORMAT: u32 = 1;
+/// The close code for a peer of another form (private use, RFC 6455 §7.4.2).
+pub const UNKNOWN_FORMAT: u16 = 4002;
+/// The longest message of a proxy, in bytes.
+pub const PROXY_MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// The longest message of the control plane, in bytes.
+pub const CONTROL_MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How often each side speaks at least.
+pub const BEAT: std::time::Duration = std::time::Duration::from_secs(15);
+/// How long a peer may be silent: three beats.
+pub const SILENCE_MAX: std::time::Duration = std::time::Duration::from_secs(45);
+
+/// What a proxy says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "snake_case")]
+pub enum ProxySays {
+    /// The first message.
+    Hello {
+        /// [`FORMAT`].
+        format: u32,
+        /// Who speaks.
+        row: Box<ProxyRow>,
+        /// The kinds of documents that it can use.
+        kinds: Vec<String>,
+        /// The services whose documents it wants.
+        targets: Vec<Target>,
+        /// The revision that it serves with; 0 for none.
+        serving: u64,
+    },
+    /// It wants the documents of more services. Answered by an update that names them.
+    Subscribe {
+        /// Those services.
+        targets: Vec<Target>,
+    },
+    /// It wants the documents of these services no more.
+    Unsubscribe {
+        /// Those services.
+        targets: Vec<Target>,
+    },
+    /// It serves with an update.
+    Accepted {
+        /// The update's.
+        nonce: u64,
+        /// The revision that it serves with now.
+        serving: u64,
+    },
+    /// It does not serve with an update, and goes on with what it has.
+    Refused {
+        /// The update's.
+        nonce: u64,
+        /// The revision that it serves with.
+        serving: u64,
+        /// Why.
+        reason: String,
+    },
+    /// Its own state, whenever it changes and with each beat.
+    State {
+        /// Who speaks.
+        row: Box<ProxyRow>,
+    },
+    /// Something that another release says.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What the control plane says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "snake_case")]
+pub enum ControlSays {
+    /// Documents that changed, or all of those that were subscribed to.
+    Update(Update),
+    /// It is there.
+    Beat,
+    /// Something that another release says.
+    #[serde(other)]
+    Unknown,
+}
+
+/// One delivery. It is taken as a whole or not at all.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Update {
+    /// Names this delivery in the answer to it.
+    pub nonce: u64,
+    /// Names the history that revisions belong to: one that was restored from a backup has another.
+    pub epoch: String,
+    /// Up to where it tells.
+    pub revision: u64,
+    /// The services of which it brings everything; what is held of them and is not here is gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<Target>,
+    /// Whether the control plane has any document at all. One that has none empties nothing.
+    #[serde(default)]
+    pub is_empty: bool,
+    /// Documents as they stand now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<Resource>,
+    /// Documents that are gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<RemovedResource>,
+}
+
+/// A document on its way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Resource {
+    /// Its kind. Whoever does not know it passes it over.
+    pub kind: String,
+    /// The revision that it was last changed at.
+    pub revision: u64,
+    /// The document itself.
+    pub document: Value,
+}
+
+/// A document that is gone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RemovedResource {
+    /// Its kind.
+    pub kind: String,
+    /// Its environment.
+    pub env: String,
+    /// Its application.
+    pub app: String,
+    /// Its name.
+    pub name: String,
+    /// The revision of its removal.
+    pub revision: u64,
+}
+
+impl RemovedResource {
+    /// What is said of a removed document.
+    #[must_use]
+    pub fn new(key: &RuleKey, revision: u64) -> Self {
+        Self {
+            kind: key.kind.to_string(),
+            env: key.environment.clone(),
+            app: key.application.clone(),
+            name: key.name.clone(),
+            revision,
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Rule documents of `mesher/v1`: what people write, what the control plane keeps, what travels to proxies.
+//! It must not decide anything: what a rule does to a call is `mesher-traffic`'s.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `document` | the frame that all kinds share |
+//! | `words` | names, places, spans of time: text with a grammar |
+//! | `route`, `timeout` | one kind each |
+//! | `change` | how documents changed: history, answers, diagnostics |
+//! | `link` | what control plane and proxy say to each other |
+
+mod change;
+mod document;
+pub mod link;
+mod route;
+mod timeout;
+mod words;
+
+pub use change::{
+    Action, Base, Behind, Change, Checked, Convergence, Diagnostic, Documents, PlannedStep, RuleRow, Severity,
+};
+pub use document::{API_VERSION, Document, Kind, Metadata, Rule, RuleKey, Target};
+pub use route::{Backend, Route, RouteRule, Subset};
+pub use timeout::Timeout;
+pub use words::{Name, ServiceName, Span, WordError};
+
+#[cfg(test)]
+mod tests;

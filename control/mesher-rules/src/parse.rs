@@ -1,0 +1,90 @@
+//! Text → documents, or the place where it is wrong, with the line and a way to mend it.
+//! It must not grow with the text beyond a bound: aliases, depth and size are counted.
+
+use mesher_model::rule::{Diagnostic, Document, Rule, Severity};
+use serde_saphyr::Spanned;
+
+use crate::book::DOCUMENTS_AT_ONCE_MAX;
+
+/// The largest text, in bytes.
+pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
+/// Nodes that a text may become. Each of a hundred documents has some hundreds at most.
+const NODES_MAX: usize = 100_000;
+/// How deep they may stand.
+const DEPTH_MAX: usize = 32;
+/// The longest line that is shown, in characters.
+const SHOWN_CHARACTERS_MAX: usize = 200;
+
+/// A text that could be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parsed {
+    /// Its documents.
+    pub documents: Vec<Document>,
+    /// What somebody should look at.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Reads documents from YAML, of which JSON is a part; several stand between `---`.
+///
+/// # Errors
+/// What is wrong, where: the first such place, for what follows it means nothing.
+pub fn parse(text: &str) -> Result<Parsed, Box<Diagnostic>> {
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(Box::new(whole(format!(
+            "{} bytes of text; at most {TEXT_BYTES_MAX} are read",
+            text.len()
+        ))));
+    }
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        budget: serde_saphyr::budget! { max_nodes: NODES_MAX, max_depth: DEPTH_MAX, max_aliases: 0, max_anchors: 0 },
+    };
+    let read = serde_saphyr::from_multiple_with_options::<Spanned<Document>>(text, options);
+    let spanned = read.map_err(|error| Box::new(diagnostic(text, &error)))?;
+    match spanned.len() {
+        0 => return Err(Box::new(whole("there is no document in it".to_owned()))),
+        1..=DOCUMENTS_AT_ONCE_MAX => {}
+        count => {
+            let message = format!("{count} documents; at most {DOCUMENTS_AT_ONCE_MAX} are taken at once");
+            return Err(Box::new(whole(message)));
+        }
+    }
+    let warnings = spanned.iter().filter_map(|spanned| warning(text, spanned)).collect();
+    Ok(Parsed { documents: spanned.into_iter().map(|spanned| spanned.value).collect(), warnings })
+}
+
+fn whole(message: String) -> Diagnostic {
+    Diagnostic { severity: Severity::Error, message, line: None, column: None, text: None }
+}
+
+fn diagnostic(text: &str, error: &serde_saphyr::Error) -> Diagnostic {
+    // The library's message brings an excerpt of its own below its first line.
+    let message = error.without_snippet().to_string();
+    let message = message.lines().next().unwrap_or_default().to_owned();
+    match error.location() {
+        Some(location) => placed(text, Severity::Error, message, (location.line(), location.column())),
+        None => whole(message),
+    }
+}
+
+fn placed(text: &str, severity: Severity, message: String, (line, column): (u64, u64)) -> Diagnostic {
+    let place = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
+    let shown = place.and_then(|place| text.lines().nth(place));
+    let shown = shown.map(|line| line.chars().take(SHOWN_CHARACTERS_MAX).collect());
+    Diagnostic { severity, message, line: Some(line), column: Some(column), text: shown }
+}
+
+/// A rule that decides nothing, because the one before it takes every call.
+fn warning(text: &str, document: &Spanned<Document>) -> Option<Diagnostic> {
+    let Rule::Route(route) = &document.value.rule else { return None };
+    let count = route.rules.len();
+    (count > 1).then(|| {
+        let message = format!(
+            "Route {}: its first rule takes every call, so that the {} after it decide nothing",
+            document.value.metadata.name,
+            count - 1
+        );
+        let place = document.referenced;
+        placed(text, Severity::Warning, message, (place.line(), place.column()))
+    })
+}
