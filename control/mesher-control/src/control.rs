@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use mesher_config::Configuration;
 use mesher_registry::{Moment, Registry};
 use serde_json::Value;
 
 use crate::access::Gatekeeper;
 use crate::audit::{Auditor, Origin};
+use crate::cabinet::Cabinet;
 use crate::hosts::Hosts;
 use crate::keep::{Cause, Edit, Keep, NotKept, Receipt};
 use crate::metrics::Metrics;
@@ -26,6 +28,7 @@ pub(crate) struct Control {
     state: Mutex<State>,
     /// `None`: all is forgotten with the process.
     keep: Option<Arc<Keep>>,
+    cabinet: Cabinet,
     proxies: Mutex<Proxies>,
     pub(crate) metrics: Metrics,
     pub(crate) hosts: Hosts,
@@ -50,6 +53,7 @@ pub(crate) struct Beginning {
     pub(crate) registry: Registry,
     /// The records of access control.
     pub(crate) access: Vec<(String, Value)>,
+    pub(crate) configuration: Configuration,
     /// `None`: all is forgotten with the process.
     pub(crate) keep: Option<Arc<Keep>>,
 }
@@ -60,7 +64,7 @@ impl Control {
         address: SocketAddr,
         beginning: Beginning,
     ) -> Result<Self, ControlError> {
-        let Beginning { mut registry, access, keep } = beginning;
+        let Beginning { mut registry, access, configuration, keep } = beginning;
         let clock = settings.clock.clone();
         let now = clock.now();
         registry.register_own(own::describe(settings, address), now)?;
@@ -70,9 +74,11 @@ impl Control {
             Gatekeeper::open(settings, access, clock.clone(), (Arc::clone(&auditor), keep.clone()))
         };
         let gatekeeper = settings.access.as_ref().map(open).transpose()?.map(Arc::new);
+        let cabinet = Cabinet::new(configuration, clock.clone(), Arc::clone(&auditor), keep.clone());
         Ok(Self {
             state: Mutex::new(State { registry, expiry_rests_until: Duration::ZERO }),
             keep,
+            cabinet,
             proxies: Mutex::new(Proxies::default()),
             metrics: Metrics::default(),
             hosts: Hosts::new(&settings.extra_hosts),
@@ -109,6 +115,20 @@ impl Control {
     pub(crate) fn look<T>(&self, act: impl FnOnce(&Registry, Moment) -> T) -> T {
         let (state, now) = self.now();
         act(&state.registry, now)
+    }
+
+    /// Runs `act` on the configuration at this time, which is given as time since the Unix epoch, and waits until what it
+    /// changed is kept.
+    pub(crate) async fn with_config<T>(
+        &self,
+        act: impl FnOnce(&mut Configuration, Duration) -> T,
+    ) -> Result<T, NotKept> {
+        self.cabinet.change(act).await
+    }
+
+    /// Looks at the configuration as it is now.
+    pub(crate) fn look_at_config<T>(&self, act: impl FnOnce(&Configuration) -> T) -> T {
+        self.cabinet.look(act)
     }
 
     /// Takes out what has run out.
@@ -165,8 +185,10 @@ impl Control {
     /// Takes back edits, oldest first, that the store does not have. Nothing may be handed over meanwhile.
     pub(crate) fn take_back(&self, edits: Vec<Edit>) {
         let now = self.clock.now();
-        let (registry, access): (Vec<_>, Vec<_>) =
+        let (registry, others): (Vec<_>, Vec<_>) =
             edits.into_iter().partition(|edit| matches!(edit, Edit::Registry(_)));
+        let (access, config): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|edit| matches!(edit, Edit::Access(_)));
         {
             let mut state = lock(&self.state);
             restore(&mut state.registry, registry, now);
@@ -175,6 +197,7 @@ impl Control {
         if let Some(gatekeeper) = &self.gatekeeper {
             gatekeeper.take_back(access);
         }
+        self.cabinet.take_back(config);
         self.metrics.not_kept();
     }
 

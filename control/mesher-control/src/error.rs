@@ -45,6 +45,9 @@ pub enum ControlError {
     /// A stored record of access control cannot be read.
     #[error(transparent)]
     StoredAccess(#[from] RestoreError),
+    /// A stored record of the configuration cannot be read.
+    #[error(transparent)]
+    StoredConfiguration(#[from] mesher_config::RestoreError),
     /// The system gives no random bytes.
     #[error("the system gives no random bytes: {0}")]
     Random(String),

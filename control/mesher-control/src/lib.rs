@@ -5,6 +5,7 @@ mod access;
 mod answer;
 mod audit;
 mod body;
+mod cabinet;
 mod clock;
 mod connection;
 mod control;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use mesher_config::Configuration;
 use mesher_registry::Registry;
 use mesher_store::{EmbeddedSettings, Store, StoreError};
 use tokio::net::{TcpListener, TcpStream};
@@ -131,7 +132,8 @@ async fn start(
 ) -> Result<(Arc<Control>, Option<JoinHandle<()>>), ControlError> {
     let mut registry = Registry::new(uuid::Uuid::new_v4().as_u64_pair().0, settings.limits);
     let Some(directory) = &settings.data_directory else {
-        let beginning = Beginning { registry, access: Vec::new(), keep: None };
+        let (access, configuration) = (Vec::new(), Configuration::default());
+        let beginning = Beginning { registry, access, configuration, keep: None };
         return Ok((Arc::new(Control::new(settings, address, beginning)?), None));
     };
     let clock = settings.clock.clone();
@@ -142,9 +144,10 @@ async fn start(
     let store = store.await?;
     let loaded = keep::load(&store, &mut registry, settings.clock.now()).await?;
     let (keep, steps) = Keep::new(store.clone(), loaded.last_link);
-    let beginning = Beginning { registry, access: loaded.access, keep: Some(Arc::new(keep)) };
+    let keep::Loaded { access, configuration, last_link } = loaded;
+    let beginning = Beginning { registry, access, configuration, keep: Some(Arc::new(keep)) };
     let control = Arc::new(Control::new(settings, address, beginning)?);
-    let worker = tokio::spawn(keep::run(Arc::downgrade(&control), store, steps, loaded.last_link));
+    let worker = tokio::spawn(keep::run(Arc::downgrade(&control), store, steps, last_link));
     Ok((control, Some(worker)))
 }
 

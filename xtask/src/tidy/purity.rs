@@ -8,8 +8,8 @@ use super::violation::Violation;
 const RULE: &str = "purity";
 
 /// Bytes, `now` and a seed come in, values go out.
-const PURE: [&str; 5] =
-    ["mesher-model", "mesher-access", "mesher-codec", "mesher-traffic", "mesher-registry"];
+const PURE: [&str; 6] =
+    ["mesher-model", "mesher-access", "mesher-config", "mesher-codec", "mesher-traffic", "mesher-registry"];
 
 /// Crates that bring I/O, a runtime, a clock or randomness.
 const BANNED_CRATES: &[&str] = &[

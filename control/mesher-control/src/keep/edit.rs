@@ -11,6 +11,7 @@ pub(super) const REGISTRY: &str = "registry/";
 pub(crate) enum Edit {
     Registry(mesher_registry::Edit),
     Access(mesher_access::Edit),
+    Config(mesher_config::Edit),
 }
 
 impl Edit {
@@ -19,6 +20,7 @@ impl Edit {
         match self {
             Self::Registry(edit) => format!("{REGISTRY}{}", edit.key.to_path()).into(),
             Self::Access(edit) => edit.key.as_str().into(),
+            Self::Config(edit) => edit.key.as_str().into(),
         }
     }
 
@@ -26,7 +28,10 @@ impl Edit {
     pub(super) fn after(&self) -> Option<Vec<u8>> {
         match self {
             Self::Registry(edit) => edit.after.as_ref().map(|record| record.to_json().unwrap_or_default()),
-            Self::Access(edit) => edit.after.as_ref().map(|record| record.to_string().into_bytes()),
+            Self::Access(mesher_access::Edit { after, .. })
+            | Self::Config(mesher_config::Edit { after, .. }) => {
+                after.as_ref().map(|record| record.to_string().into_bytes())
+            }
         }
     }
 }

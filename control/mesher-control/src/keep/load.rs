@@ -1,6 +1,7 @@
 //! Brings back what a store has kept.
 //! It must not pass over a record that it cannot read: a registry that forgets is worse than one that does not start.
 
+use mesher_config::Configuration;
 use mesher_registry::{Key, Moment, Registry, Stored};
 use mesher_store::{KeyRange, Record, Store};
 use serde_json::Value;
@@ -18,6 +19,7 @@ const PAGE: usize = 1000;
 pub(crate) struct Loaded {
     /// The records of access control.
     pub(crate) access: Vec<(String, Value)>,
+    pub(crate) configuration: Configuration,
     /// Number of the last change.
     pub(crate) last_link: u64,
 }
@@ -73,6 +75,10 @@ fn take(
     } else if path.starts_with("access/") {
         let value = serde_json::from_slice(&record.value).map_err(|error| bad(&key, &error.to_string()))?;
         loaded.access.push((path.to_owned(), value));
+    } else if path.starts_with("config/") {
+        let value = serde_json::from_slice(&record.value).map_err(|error| bad(&key, &error.to_string()))?;
+        let restored = loaded.configuration.restore(path, Some(value));
+        restored.map_err(|error| bad(&key, &error.reason))?;
     } else {
         return Err(bad(&key, "this release knows no such kind of record"));
     }

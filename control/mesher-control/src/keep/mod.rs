@@ -23,7 +23,7 @@ use mesher_store::Store;
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use edit::Edit;
-pub(crate) use load::load;
+pub(crate) use load::{Loaded, load};
 pub(crate) use worker::run;
 
 use crate::audit::Origin;

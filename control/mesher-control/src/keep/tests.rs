@@ -21,7 +21,8 @@ const LISTEN: std::net::SocketAddr =
 fn control(store: &Store) -> Arc<Control> {
     let (keep, steps) = Keep::new(store.clone(), 0);
     let registry = Registry::new(1, mesher_registry::Limits::default());
-    let beginning = Beginning { registry, access: Vec::new(), keep: Some(Arc::new(keep)) };
+    let (access, configuration) = (Vec::new(), mesher_config::Configuration::default());
+    let beginning = Beginning { registry, access, configuration, keep: Some(Arc::new(keep)) };
     let control = Arc::new(Control::new(&Settings::default(), LISTEN, beginning).unwrap());
     tokio::spawn(run(Arc::downgrade(&control), store.clone(), steps, 0));
     control

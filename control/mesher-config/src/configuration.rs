@@ -1,0 +1,44 @@
+//! The configuration of all tenants, each kind of record in its own part.
+//! It must collect every lasting change, and must not know what a record means: its part does.
+
+use serde_json::Value;
+
+use crate::edit::{self, Edit, RestoreError};
+use crate::keys::Keys;
+
+/// All configuration.
+#[derive(Debug, Default)]
+pub struct Configuration {
+    keys: Keys,
+}
+
+impl Configuration {
+    /// Takes a record as it was stored, or takes one away. Also undoes an [`Edit`]: with its key and what was before.
+    /// Collects no edit.
+    ///
+    /// # Errors
+    /// [`RestoreError`] where the key or the record is none of the configuration's.
+    pub fn restore(&mut self, key: &str, record: Option<Value>) -> Result<(), RestoreError> {
+        match key.strip_prefix(edit::KEYS) {
+            Some(_) => self.keys.restore(key, record),
+            None => Err(RestoreError::new(key, "no such kind of record")),
+        }
+    }
+
+    /// The lasting changes since the last call, in their order.
+    #[must_use]
+    pub fn take_edits(&mut self) -> Vec<Edit> {
+        self.keys.take_edits()
+    }
+
+    /// Keys and values under labels.
+    #[must_use]
+    pub const fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Keys and values under labels, to be changed.
+    pub const fn keys_mut(&mut self) -> &mut Keys {
+        &mut self.keys
+    }
+}

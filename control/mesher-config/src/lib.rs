@@ -1,0 +1,16 @@
+//! Configuration as values in and values out: keys with labels, their revisions and their history.
+//! It must not know HTTP, read a clock, draw a random number or touch a file: all that comes in.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `configuration` | the whole, for all tenants; brings records back and takes them back |
+//! | `edit` | every lasting change, for a journal |
+//! | `keys/` | keys and values under labels, as kie has them |
+
+mod configuration;
+mod edit;
+mod keys;
+
+pub use configuration::Configuration;
+pub use edit::{Edit, RestoreError};
+pub use keys::Keys;

@@ -1,0 +1,86 @@
+//! The configuration behind a lock, and the door to it.
+//! It must not answer a change before that is kept, and must hold the lock for plain computing only.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mesher_config::Configuration;
+
+use crate::Clock;
+use crate::audit::{Auditor, Origin};
+use crate::keep::{Cause, Edit, Keep, NotKept, Receipt};
+
+/// What the requests share of the configuration.
+#[derive(Debug)]
+pub(crate) struct Cabinet {
+    state: Mutex<Configuration>,
+    clock: Clock,
+    auditor: Arc<Auditor>,
+    /// `None`: all is forgotten with the process.
+    keep: Option<Arc<Keep>>,
+}
+
+impl Cabinet {
+    pub(crate) fn new(
+        configuration: Configuration,
+        clock: Clock,
+        auditor: Arc<Auditor>,
+        keep: Option<Arc<Keep>>,
+    ) -> Self {
+        Self { state: Mutex::new(configuration), clock, auditor, keep }
+    }
+
+    /// Looks at the configuration as it is now.
+    pub(crate) fn look<T>(&self, act: impl FnOnce(&Configuration) -> T) -> T {
+        act(&self.lock())
+    }
+
+    /// Runs `act`, and waits until what it changed is kept.
+    pub(crate) async fn change<T>(
+        &self,
+        act: impl FnOnce(&mut Configuration, Duration) -> T,
+    ) -> Result<T, NotKept> {
+        let (outcome, receipt) = {
+            let mut state = self.lock();
+            let outcome = act(&mut state, self.clock.now().unix);
+            (outcome, self.hand_over(state))
+        };
+        Receipt::settle(receipt).await.map(|()| outcome)
+    }
+
+    /// Takes back edits, oldest first, that the store does not have.
+    pub(crate) fn take_back(&self, edits: Vec<Edit>) {
+        restore(&mut self.lock(), edits);
+    }
+
+    fn hand_over(&self, mut state: MutexGuard<'_, Configuration>) -> Option<Receipt> {
+        let edits: Vec<_> = state.take_edits().into_iter().map(Edit::Config).collect();
+        if edits.is_empty() {
+            return None;
+        }
+        let Some(keep) = &self.keep else {
+            drop(state);
+            self.auditor.tell(&edits, &Origin::current());
+            return None;
+        };
+        let cause = Cause { changes: Vec::new(), origin: Origin::current() };
+        Some(keep.submit(edits, cause).unwrap_or_else(|edits| {
+            restore(&mut state, edits);
+            Receipt::refused()
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Configuration> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes edits back, the newest first.
+fn restore(configuration: &mut Configuration, edits: Vec<Edit>) {
+    for edit in edits.into_iter().rev() {
+        if let Edit::Config(edit) = edit {
+            // The record was here before, so it can be read.
+            let _ = configuration.restore(&edit.key, edit.before);
+        }
+    }
+}
