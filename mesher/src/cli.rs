@@ -27,8 +27,16 @@ pub(crate) enum Command {
     Proxy(Proxy),
     /// An application together with its proxy
     Run(Run),
-    /// Looks at services, instances or proxies
+    /// Looks at services, instances, proxies or rules
     Get(Get),
+    /// Writes rule documents: all of a file, or none
+    Apply(Apply),
+    /// Removes a rule document
+    Delete(Delete),
+    /// Shows how rule documents were changed, and by whom
+    History(History),
+    /// Brings all rule documents back to how they stood at a revision
+    Rollback(Rollback),
     /// Checks a settings file
     Config(Config),
     /// Prints a completion script for a shell
@@ -187,8 +195,75 @@ pub(crate) enum Kind {
     Services,
     /// Instances with their endpoints
     Instances,
-    /// Proxies with their addresses
+    /// Proxies with their addresses, and the rules they serve with
     Proxies,
+    /// Rule documents
+    Rules,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    /// The documents, YAML or JSON; - reads standard input
+    #[arg(short = 'f', long = "file", value_name = "FILE")]
+    pub(crate) file: String,
+    /// Shows what would be done, and changes nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Waits until every proxy that the change concerns serves with it; names those that do not, and fails
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "5s", value_parser = parse_duration)]
+    pub(crate) wait: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    /// Its kind
+    pub(crate) kind: String,
+    /// Its name
+    pub(crate) name: String,
+    /// Its application
+    #[arg(long, value_name = "NAME", default_value = mesher_model::DEFAULT)]
+    pub(crate) app: String,
+    /// Its environment
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub(crate) env: String,
+    /// Only looks whether it is there
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// Only documents of this kind
+    #[arg(requires = "name")]
+    pub(crate) kind: Option<String>,
+    /// Only the document of this name
+    pub(crate) name: Option<String>,
+    /// Only this change, with its difference
+    #[arg(long, value_name = "REVISION", conflicts_with = "kind")]
+    pub(crate) revision: Option<u64>,
+    /// How many changes, newest first
+    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) limit: u16,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rollback {
+    /// The revision whose state comes back
+    pub(crate) revision: u64,
+    /// Shows what would be done, and changes nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Waits until every proxy that the change concerns serves with it; names those that do not, and fails
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "5s", value_parser = parse_duration)]
+    pub(crate) wait: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 #[derive(Debug, Args)]

@@ -4,15 +4,19 @@
 mod address;
 mod credentials;
 mod error;
+mod link;
 mod mesh;
 mod registry;
+mod rules;
 mod transport;
 
 pub use address::{Address, AddressError};
 pub use credentials::Credentials;
 pub use error::ClientError;
+pub use link::{Heard, Link, LinkEnd};
 pub use mesher_tls::TlsError;
 pub use registry::ServiceIdentity;
+pub use rules::bases;
 pub use transport::Tenancy;
 
 use std::path::Path;

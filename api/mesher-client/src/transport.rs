@@ -9,9 +9,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::header::{AUTHORIZATION, IF_MATCH};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::upgrade::Upgraded;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -89,6 +91,8 @@ pub(crate) struct Call<'a> {
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) consumer: Option<&'a str>,
+    /// Fields that only this call has.
+    pub(crate) fields: Vec<(HeaderName, String)>,
     pub(crate) body: Bytes,
 }
 
@@ -146,6 +150,16 @@ impl Transport {
         Err(last)
     }
 
+    /// As [`Self::send`], for something that stands at this ETag.
+    pub(crate) async fn send_on_condition(
+        &self,
+        mut call: Call<'_>,
+        tag: &str,
+    ) -> Result<Bytes, ClientError> {
+        call.fields.push((IF_MATCH, tag.to_owned()));
+        self.send(call).await
+    }
+
     /// As [`Self::send`], with the answer read as JSON.
     pub(crate) async fn fetch<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, ClientError> {
         self.read(&self.send(call).await?)
@@ -164,6 +178,44 @@ impl Transport {
         })
     }
 
+    /// Sends `call` to the address that answered last, then to the others, until one lets the connection become another.
+    pub(crate) async fn upgrade(
+        &self,
+        call: &Call<'_>,
+        is_taken: impl Fn(&Response<Incoming>) -> bool,
+    ) -> Result<Upgraded, ClientError> {
+        let token = self.keyring.field(self).await?;
+        let answer = self.upgrade_with(call, token.as_ref(), &is_taken).await;
+        let Some(used) = token.filter(|_| answer.as_ref().is_err_and(|error| error.status() == Some(401)))
+        else {
+            return answer;
+        };
+        if !self.keyring.refused(&used).await {
+            return answer;
+        }
+        let token = self.keyring.field(self).await?;
+        self.upgrade_with(call, token.as_ref(), &is_taken).await
+    }
+
+    async fn upgrade_with(
+        &self,
+        call: &Call<'_>,
+        token: Option<&HeaderValue>,
+        is_taken: &impl Fn(&Response<Incoming>) -> bool,
+    ) -> Result<Upgraded, ClientError> {
+        let first = self.preferred.load(Ordering::Relaxed);
+        let mut last = no_address();
+        for offset in 0..self.addresses.len() {
+            let Some(address) = self.addresses.get((first + offset) % self.addresses.len()) else { continue };
+            let request = self.request(address, call, token)?;
+            match self.exchange(address, request, |answer| upgraded(address, answer, is_taken)).await {
+                Err(error) if is_worth_another_address(&error) => last = error,
+                answer => return answer,
+            }
+        }
+        Err(last)
+    }
+
     /// Writes the answer of the first address into `sink`, piece by piece. Answers how many bytes that were.
     pub(crate) async fn download(&self, path: &str, sink: &mut impl Write) -> Result<u64, ClientError> {
         let token = self.keyring.field(self).await?;
@@ -177,9 +229,7 @@ impl Transport {
         let answer = answer.map_err(|error| unreachable(innermost(&error)))?;
         let (status, mut body) = (answer.status(), answer.into_body());
         if !status.is_success() {
-            let refusal = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-            let refusal = refusal.map_err(|error| unreachable(format!("its answer broke off: {error}")))?;
-            return read_answer(address, status, refusal.to_bytes()).map(|_| 0);
+            return read_answer(address, status, whole(address, body).await?).map(|_| 0);
         }
         let mut count = 0;
         while let Some(frame) = tokio::time::timeout(CALL_TIME_MAX, body.frame()).await.map_err(late)? {
@@ -212,6 +262,9 @@ impl Transport {
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, token);
         }
+        for (name, value) in &call.fields {
+            request = request.header(name, value);
+        }
         request.body(Full::new(call.body.clone())).map_err(|error| unreachable(error.to_string()))
     }
 
@@ -221,20 +274,56 @@ impl Transport {
         call: &Call<'_>,
         token: Option<&HeaderValue>,
     ) -> Result<Bytes, ClientError> {
-        let unreachable = |reason| unreachable(address, reason);
         let request = self.request(address, call, token)?;
-        let exchange = async {
-            let answer = self.http.request(request).await.map_err(|error| unreachable(innermost(&error)))?;
-            let status = answer.status();
-            let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
-            let body =
-                body.map_err(|error| unreachable(format!("its answer broke off: {error}")))?.to_bytes();
+        self.exchange(address, request, async |answer: Response<Incoming>| {
+            let (status, body) = (answer.status(), whole(address, answer.into_body()).await?);
             read_answer(address, status, body)
+        })
+        .await
+    }
+
+    /// Sends a request, and takes what is wanted of its answer, in the time of one call.
+    async fn exchange<T>(
+        &self,
+        address: &Address,
+        request: Request<Full<Bytes>>,
+        take: impl AsyncFnOnce(Response<Incoming>) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        let exchange = async {
+            let answer = self.http.request(request).await;
+            take(answer.map_err(|error| unreachable(address, innermost(&error)))?).await
         };
         tokio::time::timeout(CALL_TIME_MAX, exchange).await.unwrap_or_else(|_| {
             Err(ClientError::Timeout { address: address.to_string(), seconds: CALL_TIME_MAX.as_secs() })
         })
     }
+}
+
+async fn whole(address: &Address, body: Incoming) -> Result<Bytes, ClientError> {
+    let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+    body.map(|body| body.to_bytes())
+        .map_err(|error| unreachable(address, format!("its answer broke off: {error}")))
+}
+
+/// The connection behind an answer that lets it become another.
+async fn upgraded(
+    address: &Address,
+    answer: Response<Incoming>,
+    is_taken: &impl Fn(&Response<Incoming>) -> bool,
+) -> Result<Upgraded, ClientError> {
+    if is_taken(&answer) {
+        return hyper::upgrade::on(answer).await.map_err(|error| unreachable(address, innermost(&error)));
+    }
+    let status = answer.status();
+    let body = whole(address, answer.into_body()).await?;
+    // Whatever good it means, it is not what was asked for.
+    read_answer(address, status, body).and_then(|body| {
+        Err(ClientError::Garbage {
+            address: address.to_string(),
+            status: status.as_u16(),
+            reason: format!("it does not upgrade; it began with {:?}", shown(&body)),
+        })
+    })
 }
 
 fn read_answer(address: &Address, status: StatusCode, body: Bytes) -> Result<Bytes, ClientError> {
@@ -253,7 +342,7 @@ fn read_answer(address: &Address, status: StatusCode, body: Bytes) -> Result<Byt
 
 /// A refusal in the form of `/mesher/v1`.
 fn mesh_error(body: &[u8]) -> serde_json::Result<ErrorBody> {
-    let MeshError { error, detail } = serde_json::from_slice(body)?;
+    let MeshError { error, detail, .. } = serde_json::from_slice(body)?;
     Ok(ErrorBody { error_code: error, error_message: String::new(), detail })
 }
 
@@ -296,12 +385,12 @@ pub(crate) fn escape(text: &str) -> String {
 
 /// A request without a body.
 pub(crate) fn call(method: Method, path: String) -> Call<'static> {
-    Call { method, path, consumer: None, body: Bytes::new() }
+    Call { method, path, consumer: None, fields: Vec::new(), body: Bytes::new() }
 }
 
 /// A request with a JSON body.
 pub(crate) fn call_with<T: Serialize>(method: Method, path: String, body: &T) -> Call<'static> {
     let body =
         serde_json::to_vec(body).expect("the model's types have string keys and no failing serializer");
-    Call { method, path, consumer: None, body: body.into() }
+    Call { method, path, consumer: None, fields: Vec::new(), body: body.into() }
 }

@@ -116,6 +116,42 @@ pub struct ProxyRow {
     pub state: String,
     /// When the control plane last heard of it, RFC 3339 with milliseconds; set by the control plane.
     pub seen_at: Option<String>,
+    /// How it stands to the rules; set by the control plane, absent for a proxy without a link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules: Option<RulesOfProxy>,
+}
+
+/// How a proxy stands to the rules.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RulesOfProxy {
+    /// `connected` or `disconnected`.
+    pub link: String,
+    /// Since when, RFC 3339 with milliseconds.
+    pub link_since_at: Option<String>,
+    /// The revision that it serves with.
+    pub serving: u64,
+    /// Since when, RFC 3339 with milliseconds.
+    pub serving_since_at: Option<String>,
+    /// Services whose rules it holds.
+    pub services: u64,
+    /// Changes that it has not answered yet.
+    pub waiting: u64,
+    /// Why it goes on with an older revision; absent where it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<RefusedRules>,
+}
+
+/// An update of rules that a proxy refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RefusedRules {
+    /// The revision that it would have served with.
+    pub revision: u64,
+    /// Why.
+    pub reason: String,
+    /// When, RFC 3339 with milliseconds.
+    pub at: Option<String>,
 }
 
 /// The error body of `/mesher/v1`.
@@ -125,4 +161,13 @@ pub struct MeshError {
     pub error: String,
     /// What happened and how to mend it.
     pub detail: String,
+    /// The line of a text that is wrong, counted from one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// The place in that line, counted from one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<u64>,
+    /// The line itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }

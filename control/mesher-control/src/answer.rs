@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use mesher_access::AccessError;
 use mesher_model::mesh::MeshError;
+use mesher_model::rule::Diagnostic;
 use mesher_model::{ErrorBody, ErrorCode};
 use mesher_registry::RegistryError;
 use serde::Serialize;
@@ -91,9 +92,45 @@ impl IntoResponse for MeshRefused {
     }
 }
 
+/// A refusal of `/mesher/v1` that is written already.
+#[derive(Debug)]
+pub(crate) struct Written(Box<Response>);
+
+impl From<Response> for Written {
+    fn from(response: Response) -> Self {
+        Self(Box::new(response))
+    }
+}
+
+impl IntoResponse for Written {
+    fn into_response(self) -> Response {
+        *self.0
+    }
+}
+
 /// A refusal of `/mesher/v1`, and of every path that no API knows.
 pub(crate) fn mesh_error(code: u16, error: &str, detail: impl Into<String>) -> Response {
-    json_with(status(code), &MeshError { error: error.to_owned(), detail: detail.into() })
+    json_with(
+        status(code),
+        &MeshError { error: error.to_owned(), detail: detail.into(), ..MeshError::default() },
+    )
+}
+
+/// Why documents are refused, with the place.
+pub(crate) fn mesh_diagnostic(found: &Diagnostic) -> Response {
+    let body = MeshError {
+        error: "bad_document".to_owned(),
+        detail: found.message.clone(),
+        line: found.line,
+        column: found.column,
+        text: found.text.clone(),
+    };
+    json_with(StatusCode::UNPROCESSABLE_ENTITY, &body)
+}
+
+/// A body with a status of its own.
+pub(crate) fn json_of_status(code: u16, body: &impl Serialize) -> Response {
+    json_with(status(code), body)
 }
 
 fn json_with(status: StatusCode, body: &impl Serialize) -> Response {

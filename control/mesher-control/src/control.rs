@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use mesher_access::Caller;
 use mesher_config::Configuration;
 use mesher_registry::{Moment, Registry};
+use mesher_rules::Book;
 use serde_json::Value;
 
 use crate::access::Gatekeeper;
@@ -14,6 +16,7 @@ use crate::audit::{Auditor, Origin};
 use crate::cabinet::Cabinet;
 use crate::hosts::Hosts;
 use crate::keep::{Cause, Edit, Keep, NotKept, Receipt};
+use crate::links::Links;
 use crate::metrics::Metrics;
 use crate::proxies::Proxies;
 use crate::watch::Watchers;
@@ -28,16 +31,31 @@ pub(crate) struct Control {
     state: Mutex<State>,
     /// `None`: all is forgotten with the process.
     keep: Option<Arc<Keep>>,
-    cabinet: Cabinet,
+    config: Cabinet<Configuration>,
+    rules: Cabinet<Book>,
+    told: Told,
     proxies: Mutex<Proxies>,
     pub(crate) metrics: Metrics,
     pub(crate) hosts: Hosts,
     pub(crate) watchers: Watchers,
     /// Absent where access control is off.
     pub(crate) gatekeeper: Option<Arc<Gatekeeper>>,
-    auditor: Arc<Auditor>,
     clock: Clock,
     started: Duration,
+}
+
+/// Who is told of every change that is kept, whatever it is of.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    auditor: Arc<Auditor>,
+    links: Arc<Links>,
+}
+
+impl Told {
+    pub(crate) fn tell(&self, edits: &[Edit], cause: &Cause) {
+        self.links.publish(&cause.rules);
+        self.auditor.tell(edits, &cause.origin);
+    }
 }
 
 #[derive(Debug)]
@@ -54,6 +72,9 @@ pub(crate) struct Beginning {
     /// The records of access control.
     pub(crate) access: Vec<(String, Value)>,
     pub(crate) configuration: Configuration,
+    pub(crate) rules: Book,
+    /// Names the history that revisions of rules belong to.
+    pub(crate) epoch: String,
     /// `None`: all is forgotten with the process.
     pub(crate) keep: Option<Arc<Keep>>,
 }
@@ -64,7 +85,7 @@ impl Control {
         address: SocketAddr,
         beginning: Beginning,
     ) -> Result<Self, ControlError> {
-        let Beginning { mut registry, access, configuration, keep } = beginning;
+        let Beginning { mut registry, access, configuration, rules, epoch, keep } = beginning;
         let clock = settings.clock.clone();
         let now = clock.now();
         registry.register_own(own::describe(settings, address), now)?;
@@ -74,17 +95,19 @@ impl Control {
             Gatekeeper::open(settings, access, clock.clone(), (Arc::clone(&auditor), keep.clone()))
         };
         let gatekeeper = settings.access.as_ref().map(open).transpose()?.map(Arc::new);
-        let cabinet = Cabinet::new(configuration, clock.clone(), Arc::clone(&auditor), keep.clone());
+        let links = Arc::new(Links::new(epoch, &rules, clock.clone()));
+        let told = Told { auditor, links };
         Ok(Self {
             state: Mutex::new(State { registry, expiry_rests_until: Duration::ZERO }),
-            keep,
-            cabinet,
+            config: Cabinet::new(configuration, clock.clone(), told.clone(), keep.clone()),
+            rules: Cabinet::new(rules, clock.clone(), told.clone(), keep.clone()),
+            told,
             proxies: Mutex::new(Proxies::default()),
             metrics: Metrics::default(),
             hosts: Hosts::new(&settings.extra_hosts),
             watchers: Watchers::default(),
             gatekeeper,
-            auditor,
+            keep,
             clock,
             started: now.monotonic,
         })
@@ -123,12 +146,31 @@ impl Control {
         &self,
         act: impl FnOnce(&mut Configuration, Duration) -> T,
     ) -> Result<T, NotKept> {
-        self.cabinet.change(act).await
+        self.config.change(act).await
     }
 
     /// Looks at the configuration as it is now.
     pub(crate) fn look_at_config<T>(&self, act: impl FnOnce(&Configuration) -> T) -> T {
-        self.cabinet.look(act)
+        self.config.look(act)
+    }
+
+    /// Runs `act` on the rules at this time, which is given as time since the Unix epoch, and waits until what it changed
+    /// is kept.
+    pub(crate) async fn with_rules<T>(
+        &self,
+        act: impl FnOnce(&mut Book, Duration) -> T,
+    ) -> Result<T, NotKept> {
+        self.rules.change(act).await
+    }
+
+    /// Looks at the rules as they are now.
+    pub(crate) fn look_at_rules<T>(&self, act: impl FnOnce(&Book) -> T) -> T {
+        self.rules.look(act)
+    }
+
+    /// The links to proxies.
+    pub(crate) fn links(&self) -> &Arc<Links> {
+        &self.told.links
     }
 
     /// Takes out what has run out.
@@ -157,7 +199,7 @@ impl Control {
     fn hand_over(&self, mut state: MutexGuard<'_, State>, now: Moment, origin: Origin) -> Option<Receipt> {
         let (changes, edits) = (state.registry.take_changes(), state.registry.take_edits());
         let edits: Vec<_> = edits.into_iter().map(Edit::Registry).collect();
-        let cause = Cause { changes, origin };
+        let cause = Cause { changes, rules: Vec::new(), origin };
         let Some(keep) = &self.keep else {
             self.tell(state, &edits, &cause);
             return None;
@@ -175,20 +217,26 @@ impl Control {
 
     /// Watchers hear of changes in their order, so under the lock; log and audit need not hold it.
     fn tell(&self, state: MutexGuard<'_, State>, edits: &[Edit], cause: &Cause) {
-        let Cause { changes, origin } = cause;
+        let Cause { changes, .. } = cause;
         self.watchers.publish(&state.registry, changes);
         drop(state);
         journal::write(changes, &self.metrics);
-        self.auditor.tell(edits, origin);
+        self.told.tell(edits, cause);
     }
 
     /// Takes back edits, oldest first, that the store does not have. Nothing may be handed over meanwhile.
     pub(crate) fn take_back(&self, edits: Vec<Edit>) {
         let now = self.clock.now();
-        let (registry, others): (Vec<_>, Vec<_>) =
-            edits.into_iter().partition(|edit| matches!(edit, Edit::Registry(_)));
-        let (access, config): (Vec<_>, Vec<_>) =
-            others.into_iter().partition(|edit| matches!(edit, Edit::Access(_)));
+        let [mut registry, mut access, mut config, mut rules] = [const { Vec::new() }; 4];
+        for edit in edits {
+            let of_part = match &edit {
+                Edit::Registry(_) => &mut registry,
+                Edit::Access(_) => &mut access,
+                Edit::Config(_) => &mut config,
+                Edit::Rules(_) => &mut rules,
+            };
+            of_part.push(edit);
+        }
         {
             let mut state = lock(&self.state);
             restore(&mut state.registry, registry, now);
@@ -197,8 +245,20 @@ impl Control {
         if let Some(gatekeeper) = &self.gatekeeper {
             gatekeeper.take_back(access);
         }
-        self.cabinet.take_back(config);
+        self.config.take_back(config);
+        self.rules.take_back(rules);
         self.metrics.not_kept();
+    }
+
+    /// Whether a caller's token still counts: for what lasts longer than a request.
+    pub(crate) fn is_admitted(&self, caller: Option<&Caller>) -> bool {
+        let Some((gatekeeper, caller)) = self.gatekeeper.as_ref().zip(caller) else { return true };
+        gatekeeper.with(|access, now| access.check(caller, now).is_ok())
+    }
+
+    /// The time now.
+    pub(crate) fn now_moment(&self) -> Moment {
+        self.clock.now()
     }
 
     /// The way into the store, where there is one.

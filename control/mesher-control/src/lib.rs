@@ -14,6 +14,7 @@ mod gate;
 mod hosts;
 mod journal;
 mod keep;
+mod links;
 mod mesh;
 mod metrics;
 mod own;

@@ -49,6 +49,8 @@ impl Proxies {
             }
         }
         row.id.clone_from(&id);
+        // What it serves with it says on its link.
+        row.rules = None;
         self.0.insert(id, Heard { row, at: now });
         Ok(())
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use mesher_config::Configuration;
 use mesher_registry::Registry;
+use mesher_rules::Book;
 use mesher_store::{EmbeddedSettings, Store, StoreError};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -133,7 +134,8 @@ async fn start(
     let mut registry = Registry::new(uuid::Uuid::new_v4().as_u64_pair().0, settings.limits);
     let Some(directory) = &settings.data_directory else {
         let (access, configuration) = (Vec::new(), Configuration::default());
-        let beginning = Beginning { registry, access, configuration, keep: None };
+        let (rules, epoch) = (Book::default(), uuid::Uuid::new_v4().simple().to_string());
+        let beginning = Beginning { registry, access, configuration, rules, epoch, keep: None };
         return Ok((Arc::new(Control::new(settings, address, beginning)?), None));
     };
     let clock = settings.clock.clone();
@@ -144,8 +146,9 @@ async fn start(
     let store = store.await?;
     let loaded = keep::load(&store, &mut registry, settings.clock.now()).await?;
     let (keep, steps) = Keep::new(store.clone(), loaded.last_link);
-    let keep::Loaded { access, configuration, last_link } = loaded;
-    let beginning = Beginning { registry, access, configuration, keep: Some(Arc::new(keep)) };
+    let keep::Loaded { access, configuration, rules, last_link } = loaded;
+    let epoch = store.status().epoch.to_string();
+    let beginning = Beginning { registry, access, configuration, rules, epoch, keep: Some(Arc::new(keep)) };
     let control = Arc::new(Control::new(settings, address, beginning)?);
     let worker = tokio::spawn(keep::run(Arc::downgrade(&control), store, steps, last_link));
     Ok((control, Some(worker)))

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mesher_model::rule::{Action, Base, Change, Document, RuleKey, Target};
+use mesher_model::rule::{Action, Base, Change, Document, PlannedStep, RuleKey, Target};
 use mesher_traffic::Policy;
 
 use crate::book::{Book, DOCUMENTS_AT_ONCE_MAX, DOCUMENTS_MAX};
@@ -72,65 +72,65 @@ impl Book {
         Plan { steps: gone.into_iter().chain(back).collect(), rollback_to: Some(revision) }.bounded()
     }
 
-    /// What a plan would do, with the revision that each document stands at. Nothing is changed.
+    /// What a plan would do; whom it would concern is not known here. Nothing is changed.
     ///
     /// # Errors
     /// [`RuleError`]: documents that cannot hold together, a document to remove that is not there.
-    pub fn check(&self, plan: &Plan) -> Result<Vec<(Action, Base)>, RuleError> {
+    pub fn check(&self, plan: &Plan) -> Result<Vec<PlannedStep>, RuleError> {
         self.check_together(plan)?;
         let steps = plan.steps.iter().map(|(key, after)| {
             let row = self.row(key);
-            if row.is_none() && after.is_none() {
-                return Err(RuleError::Missing { key: key.clone() });
-            }
-            let action = Action::between(row.map(|row| &row.document), after.as_ref());
-            let revision = row.map_or(0, |row| row.changed_revision);
-            Ok((action, Base { key: key.clone(), revision }))
+            let before = row.map(|row| row.document.clone());
+            let holding = after.as_ref().or(before.as_ref());
+            let service =
+                holding.ok_or_else(|| RuleError::Missing { key: key.clone() })?.service().to_string();
+            Ok(PlannedStep {
+                action: Action::between(before.as_ref(), after.as_ref()),
+                base: Base { key: key.clone(), revision: row.map_or(0, |row| row.changed_revision) },
+                changed_revision: None,
+                service,
+                affected: 0,
+                before,
+                after: after.clone(),
+            })
         });
         steps.collect()
     }
 
     /// Does what a plan says, as a whole, where each document still stands at its base. `bases` may be absent for a
-    /// rollback, which begins with what stands now. Answers the revision of each step; `None` where nothing changed.
+    /// rollback, which begins with what stands now. Answers what was done; a step without a revision changed nothing.
     ///
     /// # Errors
     /// [`RuleError`]; nothing is changed then.
     pub fn amend(
         &mut self,
-        plan: Plan,
+        plan: &Plan,
         bases: Option<&[Base]>,
         author: &Author,
-    ) -> Result<Vec<Option<u64>>, RuleError> {
-        let checked = self.check(&plan)?;
+    ) -> Result<Vec<PlannedStep>, RuleError> {
+        let mut steps = self.check(plan)?;
         if let Some(bases) = bases {
-            checked.iter().try_for_each(|(_, now)| self.check_base(now, bases))?;
+            steps.iter().try_for_each(|step| self.check_base(&step.base, bases))?;
         }
-        let mut next = self.revision();
-        let (mut changes, mut revisions) = (Vec::new(), Vec::new());
-        for ((key, after), (action, _)) in plan.steps.into_iter().zip(checked) {
-            if action == Action::None {
-                revisions.push(None);
-                continue;
-            }
-            next += 1;
-            revisions.push(Some(next));
-            let before = self.row(&key).map(|row| row.document.clone());
-            let service = after.as_ref().or(before.as_ref()).map(|document| document.service().to_string());
+        let mut changes = Vec::new();
+        let effective = steps.iter_mut().filter(|step| step.action != Action::None);
+        for (step, revision) in effective.zip(self.revision() + 1..) {
+            step.changed_revision = Some(revision);
             changes.push(Change {
-                changed_revision: next,
+                changed_revision: revision,
                 at: author.at.clone(),
                 by: author.who.clone(),
                 from: author.from.clone(),
-                action,
-                key,
-                service: service.unwrap_or_default(),
+                action: step.action,
+                key: step.base.key.clone(),
+                service: step.service.clone(),
                 rollback_to: plan.rollback_to,
-                before,
-                after,
+                before: step.before.clone(),
+                after: step.after.clone(),
             });
         }
         self.make(changes);
-        Ok(revisions)
+        Ok(steps)
     }
 
     fn check_base(&self, now: &Base, bases: &[Base]) -> Result<(), RuleError> {

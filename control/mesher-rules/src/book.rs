@@ -108,7 +108,7 @@ impl Book {
     }
 
     fn put(&mut self, key: &RuleKey, row: Option<Arc<RuleRow>>) -> Option<Arc<RuleRow>> {
-        let before = match row {
+        match row {
             Some(row) => {
                 let keys = self.targets.entry(row.document.target()).or_default();
                 if let Err(place) = keys.binary_search(key) {
@@ -123,8 +123,7 @@ impl Book {
                 })
             }
             None => self.rows.remove(key).inspect(|before| self.leave_target(key, &before.document)),
-        };
-        before
+        }
     }
 
     fn leave_target(&mut self, key: &RuleKey, document: &Document) {

@@ -7,10 +7,11 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use mesher_client::{Address, ControlClient, Credentials, Tenancy};
-use mesher_model::mesh::{InstanceRow, ProxyRow, ServiceRow};
+use mesher_model::mesh::{InstanceRow, ProxyRow, RulesOfProxy, ServiceRow};
 use serde::Serialize;
 
 use crate::cli::{self, Form, Kind};
+use crate::commands::rules::rule_cells;
 use crate::failure::{Misconfigured, answer};
 use crate::{signals, table};
 
@@ -35,9 +36,17 @@ pub(crate) fn run(arguments: &cli::Get) -> anyhow::Result<ExitCode> {
             Kind::Proxies => {
                 let mut proxies = client.proxies().await?;
                 proxies.retain(|proxy| is_named(&proxy.service));
-                let heads =
-                    ["SERVICE", "VERSION", "STATE", "OUTBOUND", "INBOUND", "ADMIN", "SNAPSHOT", "MESHER"];
+                let heads = [
+                    "SERVICE", "VERSION", "STATE", "OUTBOUND", "INBOUND", "ADMIN", "SNAPSHOT", "MESHER",
+                    "RULES", "SINCE", "LINK",
+                ];
                 print(form, &proxies, &heads, proxy_cells)
+            }
+            Kind::Rules => {
+                let mut rules = client.rules(None).await?;
+                rules.retain(|rule| is_named(&rule.key.name) || is_named(&rule.service));
+                let heads = ["KIND", "NAME", "APP", "ENVIRONMENT", "SERVICE", "REVISION", "CHANGED", "BY"];
+                print(form, &rules, &heads, rule_cells)
             }
         }
     })?
@@ -74,7 +83,7 @@ fn credentials() -> Result<Credentials, Misconfigured> {
     }
 }
 
-fn print<T: Serialize>(
+pub(super) fn print<T: Serialize>(
     form: Form,
     items: &[T],
     heads: &[&str],
@@ -116,6 +125,7 @@ fn instance_cells(instance: &InstanceRow) -> Vec<String> {
 }
 
 fn proxy_cells(proxy: &ProxyRow) -> Vec<String> {
+    let rules = &proxy.rules;
     vec![
         proxy.service.clone(),
         proxy.version.clone(),
@@ -125,5 +135,16 @@ fn proxy_cells(proxy: &ProxyRow) -> Vec<String> {
         proxy.admin.clone(),
         proxy.snapshot.to_string(),
         proxy.mesher_version.clone(),
+        rules.as_ref().map(|rules| format!("r{}", rules.serving)).unwrap_or_default(),
+        rules.as_ref().and_then(|rules| rules.serving_since_at.clone()).unwrap_or_default(),
+        rules.as_ref().map(link).unwrap_or_default(),
     ]
+}
+
+/// The link in words: what a proxy refused is what somebody has to see first.
+fn link(rules: &RulesOfProxy) -> String {
+    match &rules.refused {
+        Some(refused) => format!("refused r{}: {}", refused.revision, refused.reason),
+        None => rules.link.clone(),
+    }
 }

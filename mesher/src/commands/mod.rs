@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod get;
 mod kept;
 pub(crate) mod proxy;
+pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod sample;
 

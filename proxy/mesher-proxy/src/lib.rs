@@ -26,6 +26,7 @@ mod listening;
 mod memory;
 mod proxy;
 mod request;
+mod rules;
 mod snapshot;
 mod status;
 mod telemetry;

@@ -20,11 +20,12 @@ use crate::handover::{self, Giver, HandoverError, Offered, Question, Stock, Succ
 use crate::listening::Listening;
 use crate::memory::Relief;
 use crate::request::invocation::Direction;
+use crate::rules::Desk;
 use crate::snapshot::{IDLE_AT_PROXY_MAX, SharedSnapshot, Snapshot};
 use crate::status::{Addresses, State, Status};
 use crate::telemetry::context;
 use crate::worker::Shared;
-use crate::{admin, application, threads};
+use crate::{admin, application, rules, threads};
 
 /// Look-ups that may wait for the control thread.
 const LOOKUPS_WAITING_MAX: usize = 4096;
@@ -223,7 +224,8 @@ impl Proxy {
 
         tokio::task::spawn_local(shared.relief.clone().serve());
         let known = (Arc::clone(&shared.snapshot), shared.relief.clone());
-        let mut fleet = Fleet::new(client.clone(), Arc::clone(&status), known);
+        let (desk, orders) = Desk::new();
+        let mut fleet = Fleet::new(client.clone(), Arc::clone(&status), known, (desk.clone(), orders));
         if let Some(taken) = taken {
             fleet.adopt(&taken.heritage.known);
         }
@@ -237,6 +239,8 @@ impl Proxy {
             is_up: application,
             is_outdated: false,
         };
+        let row = self.row(&status.instance_id);
+        tokio::task::spawn_local(rules::keep(client.clone(), Arc::clone(&status), desk, row));
         Ok(Parts { shared, status, registration, client, questions, workers })
     }
 

@@ -78,9 +78,32 @@ pub(crate) struct Status {
     is_doubted: Notify,
     registry_trouble: Mutex<Option<Trouble>>,
     registry_requests: Mutex<BTreeMap<&'static str, u64>>,
+    rules: Mutex<Rules>,
     orders: Vec<mpsc::UnboundedSender<Order>>,
     drain: watch::Sender<bool>,
     has_drained: watch::Sender<bool>,
+}
+
+/// What the link to the control plane is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum LinkState {
+    /// It was not opened yet, or the registry has none.
+    #[default]
+    None,
+    /// It is open.
+    Connected,
+    /// It is gone; why.
+    Away(String),
+}
+
+/// How the proxy stands to the rules.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rules {
+    pub(crate) link: LinkState,
+    /// Of the rules that are served with; 0 for none.
+    pub(crate) revision: u64,
+    /// Why newer ones are not.
+    pub(crate) refused: Option<String>,
 }
 
 /// Why the registry cannot be asked.
@@ -117,6 +140,7 @@ impl Status {
             is_doubted: Notify::new(),
             registry_trouble: Mutex::default(),
             registry_requests: Mutex::default(),
+            rules: Mutex::default(),
             orders,
             drain: watch::Sender::new(false),
             has_drained: watch::Sender::new(false),
@@ -187,6 +211,22 @@ impl Status {
     pub(crate) fn registry_trouble(&self) -> Option<(Duration, String)> {
         let trouble = lock(&self.registry_trouble);
         trouble.as_ref().map(|trouble| (trouble.since.elapsed(), trouble.reason.clone()))
+    }
+
+    /// What became of the link to the control plane.
+    pub(crate) fn link_is(&self, link: LinkState) {
+        lock(&self.rules).link = link;
+    }
+
+    /// The revision of the rules that are served with, and why a newer one is not.
+    pub(crate) fn rules_are(&self, revision: u64, refused: Option<String>) {
+        let mut rules = lock(&self.rules);
+        (rules.revision, rules.refused) = (revision, refused);
+    }
+
+    /// How the proxy stands to the rules.
+    pub(crate) fn rules(&self) -> Rules {
+        lock(&self.rules).clone()
     }
 
     pub(crate) fn count_registry_request(&self, result: &'static str) {

@@ -89,6 +89,8 @@ pub(crate) struct Worker {
     pub(crate) connection_ended: Notify,
     pub(crate) connection_count: Cell<usize>,
     rotations: RefCell<HashMap<ClusterId, RoundRobin, foldhash::fast::RandomState>>,
+    /// Calls of each cluster that a route shares out.
+    shared_out: RefCell<HashMap<ClusterId, u32, foldhash::fast::RandomState>>,
     /// Where the control thread publishes; as long as nothing is new, looking costs one plain load.
     published: RefCell<Cache<Arc<SharedSnapshot>, Arc<Snapshot>>>,
     snapshot: RefCell<View>,
@@ -119,6 +121,7 @@ impl Worker {
             connection_ended: Notify::new(),
             connection_count: Cell::new(0),
             rotations: RefCell::default(),
+            shared_out: RefCell::default(),
             published: RefCell::new(Cache::new(Arc::clone(&shared.snapshot))),
             snapshot,
             spare_buffers: RefCell::default(),
@@ -163,6 +166,14 @@ impl Worker {
     ) -> R {
         let mut rotations = self.rotations.borrow_mut();
         use_it(rotations.entry(cluster).or_insert_with(|| RoundRobin::starting_at(self.number)))
+    }
+
+    /// How many calls of a cluster a route has shared out before this one; workers begin apart from each other.
+    pub(crate) fn next_share(&self, cluster: ClusterId) -> u32 {
+        let mut counts = self.shared_out.borrow_mut();
+        let count = counts.entry(cluster).or_insert_with(|| fastrand::u32(..));
+        *count = count.wrapping_add(1);
+        *count
     }
 
     /// Buffers for a connection that becomes busy.
@@ -240,6 +251,7 @@ impl Worker {
         let clusters: HashSet<_, foldhash::fast::RandomState> =
             snapshot.clusters().map(|cluster| cluster.id).collect();
         self.rotations.borrow_mut().retain(|id, _| clusters.contains(id));
+        self.shared_out.borrow_mut().retain(|id, _| clusters.contains(id));
         self.counters.borrow_mut().forget_clusters(|id| clusters.contains(&id));
     }
 }

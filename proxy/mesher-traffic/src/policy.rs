@@ -122,7 +122,7 @@ impl RoutePolicy {
     /// its part but for a few calls, without chance.
     #[must_use]
     pub fn choose(&self, count: u32) -> usize {
-        let draw = u64::from(count.wrapping_mul(SPREAD)) * u64::from(self.total) >> 32;
+        let draw = (u64::from(count.wrapping_mul(SPREAD)) * u64::from(self.total)) >> 32;
         self.shares.iter().position(|share| draw < u64::from(share.end)).unwrap_or(0)
     }
 

@@ -24,6 +24,7 @@ mod registries;
 mod replace;
 mod requests;
 mod rolling;
+mod rules;
 mod settings;
 mod start;
 mod stop;

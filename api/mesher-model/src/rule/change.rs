@@ -134,12 +134,12 @@ pub struct Base {
     pub revision: u64,
 }
 
-/// Answer of `POST /mesher/v1/rules:check` and `POST /mesher/v1/rules:apply`.
+/// Answer of `POST /mesher/v1/rules:check`, `rules:apply` and `rollback`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Checked {
     /// What was found; with an error there are no steps.
     pub diagnostics: Vec<Diagnostic>,
-    /// What becomes of each document, in the order of the text.
+    /// What becomes of each document, in the order in which they are changed.
     pub steps: Vec<PlannedStep>,
 }
 
@@ -148,7 +148,7 @@ pub struct Checked {
 pub struct PlannedStep {
     /// What is done.
     pub action: Action,
-    /// To which document.
+    /// To which document, as it stood before.
     pub base: Base,
     /// The revision of the change; absent where nothing was changed.
     pub changed_revision: Option<u64>,
@@ -158,8 +158,8 @@ pub struct PlannedStep {
     pub affected: u64,
     /// The document before.
     pub before: Option<Document>,
-    /// The document after.
-    pub after: Document,
+    /// The document after; `null` for none.
+    pub after: Option<Document>,
 }
 
 /// Whether those whom a change concerns serve with it. Body of `GET /mesher/v1/changes/{revision}/convergence`.

@@ -15,9 +15,9 @@ pub const UNKNOWN_FORMAT: u16 = 4002;
 pub const PROXY_MESSAGE_BYTES_MAX: usize = 256 * 1024;
 /// The longest message of the control plane, in bytes.
 pub const CONTROL_MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// How often each side speaks at least.
-pub const BEAT: std::time::Duration = std::time::Duration::from_secs(15);
-/// How long a peer may be silent: three beats.
+/// How often the control plane asks whether the proxy is there, by a ping that both sides hear of.
+pub const PING: std::time::Duration = std::time::Duration::from_secs(15);
+/// How long a peer may be silent: three pings.
 pub const SILENCE_MAX: std::time::Duration = std::time::Duration::from_secs(45);
 
 /// What a proxy says.
@@ -36,6 +36,8 @@ pub enum ProxySays {
         targets: Vec<Target>,
         /// The revision that it serves with; 0 for none.
         serving: u64,
+        /// The history that this revision belongs to; empty for none.
+        epoch: String,
     },
     /// It wants the documents of more services. Answered by an update that names them.
     Subscribe {
@@ -63,11 +65,6 @@ pub enum ProxySays {
         /// Why.
         reason: String,
     },
-    /// Its own state, whenever it changes and with each beat.
-    State {
-        /// Who speaks.
-        row: Box<ProxyRow>,
-    },
     /// Something that another release says.
     #[serde(other)]
     Unknown,
@@ -79,8 +76,6 @@ pub enum ProxySays {
 pub enum ControlSays {
     /// Documents that changed, or all of those that were subscribed to.
     Update(Update),
-    /// It is there.
-    Beat,
     /// Something that another release says.
     #[serde(other)]
     Unknown,

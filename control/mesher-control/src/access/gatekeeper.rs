@@ -93,7 +93,7 @@ impl Gatekeeper {
             self.auditor.tell(&edits, &Origin::current());
             return None;
         };
-        let cause = Cause { changes: Vec::new(), origin: Origin::current() };
+        let cause = Cause { changes: Vec::new(), rules: Vec::new(), origin: Origin::current() };
         Some(keep.submit(edits, cause).unwrap_or_else(|edits| {
             restore(&mut access, edits);
             Receipt::refused()

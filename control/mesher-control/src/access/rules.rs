@@ -57,7 +57,7 @@ pub(crate) const OPEN: [&str; 6] = [
 /// Templates for which any token will do: what an account may know and do of itself.
 const OWN: [&str; 3] = ["/v4/self-perms", "/v4/accounts/{name}/password", "/v4/account/{name}/password"];
 /// The kind of a template, by how it begins; the first that fits.
-const KINDS: [(&str, &str); 14] = [
+const KINDS: [(&str, &str); 16] = [
     ("/v4/{project}/registry/microservices/{service}/schemas", "service/schema"),
     ("/v4/{project}/registry/", "service"),
     ("/v4/{project}/govern/", "service"),
@@ -70,6 +70,8 @@ const KINDS: [(&str, &str); 14] = [
     ("/mesher/v1/instances", "service"),
     ("/mesher/v1/proxies", "service"),
     ("/mesher/v1/rules", "governance"),
+    ("/mesher/v1/changes", "governance"),
+    ("/mesher/v1/rollback", "governance"),
     ("/mesher/v1/", "ops"),
     ("/", "ops"),
 ];
@@ -85,7 +87,8 @@ pub(crate) fn need(method: &Method, template: Option<&str>) -> Need {
         return Need::Token;
     }
     let kind = KINDS.iter().find(|(begin, _)| template.starts_with(begin)).map_or("ops", |(_, kind)| kind);
-    let verb = if template.ends_with("/instances/action") { Verb::Get } else { verb(method) };
+    let is_look = template.ends_with("/instances/action") || template == "/mesher/v1/rules:check";
+    let verb = if is_look { Verb::Get } else { verb(method) };
     Need::Permission { kind, verb, subject: subject(verb, template) }
 }
 
@@ -117,7 +120,8 @@ fn subject(verb: Verb, template: &str) -> Subject {
         "/mesher/v1/services"
         | "/mesher/v1/services/{app}/{name}"
         | "/mesher/v1/instances"
-        | "/mesher/v1/proxies" => Subject::Listed,
+        | "/mesher/v1/proxies"
+        | "/mesher/v1/proxies/{id}/link" => Subject::Listed,
         _ => Subject::Everything,
     }
 }

@@ -39,6 +39,11 @@ impl Origin {
         ORIGIN.try_with(Clone::clone).unwrap_or_else(|_| Self::own())
     }
 
+    /// The account; empty where nobody was asked for one.
+    pub(crate) fn account(&self) -> &str {
+        if self.who == ANONYMOUS { "" } else { &self.who }
+    }
+
     fn of(request: &Request) -> Self {
         let caller = request.extensions().get::<Caller>();
         Self {

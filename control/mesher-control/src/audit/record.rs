@@ -47,6 +47,7 @@ impl Record {
                 let edit = edit.without_secrets();
                 (edit.before, edit.after)
             }
+            Edit::Rules(edit) => (edit.before.clone(), edit.after.clone()),
             Edit::Config(edit) => (edit.before.clone(), edit.after.clone()),
         };
         let action = match (&before, &after) {

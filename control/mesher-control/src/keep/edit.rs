@@ -12,6 +12,7 @@ pub(crate) enum Edit {
     Registry(mesher_registry::Edit),
     Access(mesher_access::Edit),
     Config(mesher_config::Edit),
+    Rules(mesher_rules::Edit),
 }
 
 impl Edit {
@@ -21,7 +22,13 @@ impl Edit {
             Self::Registry(edit) => format!("{REGISTRY}{}", edit.key.to_path()).into(),
             Self::Access(edit) => edit.key.as_str().into(),
             Self::Config(edit) => edit.key.as_str().into(),
+            Self::Rules(edit) => edit.key.as_str().into(),
         }
+    }
+
+    /// Whether it tells only that another record changed, or forgets that one did.
+    pub(crate) fn is_history(&self) -> bool {
+        matches!(self, Self::Rules(edit) if !edit.is_of_document())
     }
 
     /// The record as it is now, as JSON; `None`: it is gone. Records are plain data, of which serde can write all.
@@ -29,7 +36,8 @@ impl Edit {
         match self {
             Self::Registry(edit) => edit.after.as_ref().map(|record| record.to_json().unwrap_or_default()),
             Self::Access(mesher_access::Edit { after, .. })
-            | Self::Config(mesher_config::Edit { after, .. }) => {
+            | Self::Config(mesher_config::Edit { after, .. })
+            | Self::Rules(mesher_rules::Edit { after, .. }) => {
                 after.as_ref().map(|record| record.to_string().into_bytes())
             }
         }

@@ -3,6 +3,7 @@
 
 use mesher_config::Configuration;
 use mesher_registry::{Key, Moment, Registry, Stored};
+use mesher_rules::Book;
 use mesher_store::{KeyRange, Record, Store};
 use serde_json::Value;
 use tracing::{info, warn};
@@ -20,6 +21,7 @@ pub(crate) struct Loaded {
     /// The records of access control.
     pub(crate) access: Vec<(String, Value)>,
     pub(crate) configuration: Configuration,
+    pub(crate) rules: Book,
     /// Number of the last change.
     pub(crate) last_link: u64,
 }
@@ -79,6 +81,13 @@ fn take(
         let value = serde_json::from_slice(&record.value).map_err(|error| bad(&key, &error.to_string()))?;
         let restored = loaded.configuration.restore(path, Some(value));
         restored.map_err(|error| bad(&key, &error.reason))?;
+    } else if path.starts_with("rules/") {
+        let value = serde_json::from_slice(&record.value).map_err(|error| bad(&key, &error.to_string()))?;
+        match loaded.rules.restore(path, Some(value)) {
+            Ok(true) => {}
+            Ok(false) => return Err(bad(&key, "its key is none of the rules'")),
+            Err(error) => return Err(bad(&key, &error.to_string())),
+        }
     } else {
         return Err(bad(&key, "this release knows no such kind of record"));
     }

@@ -15,7 +15,7 @@ mod load;
 mod steps;
 mod worker;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mesher_registry::Change;
@@ -50,7 +50,10 @@ pub(crate) enum NotKept {
 /// What a call did, for those who are told.
 #[derive(Debug)]
 pub(crate) struct Cause {
+    /// Of the registry.
     pub(crate) changes: Vec<Change>,
+    /// Of rules.
+    pub(crate) rules: Vec<Arc<mesher_model::rule::Change>>,
     pub(crate) origin: Origin,
 }
 

@@ -22,7 +22,8 @@ fn control(store: &Store) -> Arc<Control> {
     let (keep, steps) = Keep::new(store.clone(), 0);
     let registry = Registry::new(1, mesher_registry::Limits::default());
     let (access, configuration) = (Vec::new(), mesher_config::Configuration::default());
-    let beginning = Beginning { registry, access, configuration, keep: Some(Arc::new(keep)) };
+    let (rules, epoch) = (mesher_rules::Book::default(), String::new());
+    let beginning = Beginning { registry, access, configuration, rules, epoch, keep: Some(Arc::new(keep)) };
     let control = Arc::new(Control::new(&Settings::default(), LISTEN, beginning).unwrap());
     tokio::spawn(run(Arc::downgrade(&control), store.clone(), steps, 0));
     control

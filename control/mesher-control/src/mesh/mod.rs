@@ -2,17 +2,20 @@
 //! It must not hold logic.
 
 mod backup;
+mod changes;
 mod filter;
 mod instances;
+mod link;
 pub(crate) mod listing;
 mod place;
 mod proxies;
+mod rules;
 mod services;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 
 use crate::control::Control;
 
@@ -23,6 +26,15 @@ pub(crate) fn routes() -> Router<Arc<Control>> {
         .route("/services/{app}/{name}", get(services::read_one))
         .route("/instances", get(instances::list))
         .route("/proxies", get(proxies::list))
-        .route("/proxies/{id}", put(proxies::announce).delete(proxies::remove));
+        .route("/proxies/{id}", put(proxies::announce).delete(proxies::remove))
+        .route("/proxies/{id}/link", get(link::open))
+        .route("/rules", get(rules::list))
+        .route("/rules/{kind}/{name}", get(rules::read_one).put(rules::write_one).delete(rules::remove))
+        .route("/rules:check", post(rules::check))
+        .route("/rules:apply", post(rules::apply))
+        .route("/changes", get(changes::list))
+        .route("/changes/{revision}", get(changes::read_one))
+        .route("/changes/{revision}/convergence", get(changes::convergence))
+        .route("/rollback", post(changes::rollback));
     Router::new().nest("/mesher/v1", mesh)
 }

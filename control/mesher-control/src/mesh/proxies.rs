@@ -23,6 +23,7 @@ const MAX_ANNOUNCEMENT: usize = 8 * 1024;
 
 /// `GET /mesher/v1/proxies`
 pub(super) async fn list(State(control): State<Arc<Control>>, filter: Filter) -> Response {
+    let mut states = control.links().states();
     let (keyed, now) = control.with_proxies(|proxies, now| {
         let admitted = proxies.recent(now).filter(|(row, _)| {
             filter.sees(&row.env, &row.app, &row.service)
@@ -33,7 +34,8 @@ pub(super) async fn list(State(control): State<Arc<Control>>, filter: Filter) ->
         });
         let keyed = admitted.map(|(row, seen)| {
             let key = listing::key(&[&row.app, &row.env, &row.service, &row.version, &row.id]);
-            (key, ProxyRow { seen_at: rows::date(seen), ..row.clone() })
+            let rules = states.remove(&row.id);
+            (key, ProxyRow { seen_at: rows::date(seen), rules, ..row.clone() })
         });
         (keyed.collect(), now)
     });
@@ -69,5 +71,6 @@ async fn read(body: Body) -> Result<ProxyRow, MeshRefused> {
 /// `DELETE /mesher/v1/proxies/{id}`: 204 also for one that is gone already, so that it may be repeated.
 pub(super) async fn remove(State(control): State<Arc<Control>>, Place(id): Place<String>) -> StatusCode {
     control.with_proxies(|proxies, _| proxies.remove(&id));
+    control.links().forget(&id);
     StatusCode::NO_CONTENT
 }

@@ -102,10 +102,7 @@ impl Call {
 
     /// Whether the caller's token still counts: for what lasts longer than a request.
     pub(crate) fn is_admitted(&self) -> bool {
-        let Some((gatekeeper, caller)) = self.control.gatekeeper.as_ref().zip(self.caller.as_ref()) else {
-            return true;
-        };
-        gatekeeper.with(|access, now| access.check(caller, now).is_ok())
+        self.control.is_admitted(self.caller.as_ref())
     }
 
     /// Id of the service in the path.

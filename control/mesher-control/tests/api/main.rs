@@ -22,6 +22,7 @@ mod page;
 mod registry;
 mod registry_rows;
 mod rows;
+mod rules;
 mod support;
 mod tls;
 mod watch;

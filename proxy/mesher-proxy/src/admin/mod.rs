@@ -82,7 +82,13 @@ async fn ready(State(status): State<Arc<Status>>) -> Response {
         Some((since, reason)) => format!("away for {} s: {reason}", since.as_secs()),
     };
     let code = if state == ProxyState::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({"state": state.as_str(), "registry": registry, "snapshot": status.snapshot_number()});
+    let rules = views::rules(&status.rules());
+    let body = json!({
+        "state": state.as_str(),
+        "registry": registry,
+        "snapshot": status.snapshot_number(),
+        "rules": rules,
+    });
     (code, Json(body)).into_response()
 }
 

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::snapshot::{Cluster, ClusterKind, Endpoint};
-use crate::status::{State as ProxyState, Status};
+use crate::status::{LinkState, Rules, State as ProxyState, Status};
 use crate::telemetry::exposition::protocol_word;
 
 pub(super) async fn index() -> &'static str {
@@ -40,8 +40,19 @@ pub(super) async fn config(State(status): State<Arc<Status>>) -> Json<Value> {
         "properties": bootstrap.properties,
         "chains": {"consumer": chain(crate::request::invocation::Direction::Outbound),
             "provider": chain(crate::request::invocation::Direction::Inbound)},
+        "rules": rules(&status.rules()),
         "snapshot": snapshot(&status),
     }))
+}
+
+/// How the proxy stands to the rules of the control plane.
+pub(super) fn rules(rules: &Rules) -> Value {
+    let link = match &rules.link {
+        LinkState::None => "none".to_owned(),
+        LinkState::Connected => "connected".to_owned(),
+        LinkState::Away(reason) => format!("away: {reason}"),
+    };
+    json!({"link": link, "revision": rules.revision, "refused": rules.refused})
 }
 
 pub(super) async fn clusters(State(status): State<Arc<Status>>) -> Json<Value> {
@@ -92,7 +103,8 @@ fn cluster(cluster: &Cluster) -> Value {
         ClusterKind::Nowhere => "nowhere",
     };
     let endpoints: Vec<_> = cluster.endpoints.iter().map(endpoint).collect();
-    json!({"name": &*cluster.name, "kind": kind, "endpoints": endpoints})
+    let rules = cluster.governance.as_ref().map(|governance| governance.words());
+    json!({"name": &*cluster.name, "kind": kind, "endpoints": endpoints, "rules": rules})
 }
 
 fn endpoint(endpoint: &Endpoint) -> Value {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use mesher_client::{ClientError, ControlClient};
 use mesher_model::Instance;
 use mesher_model::query::{BatchFindResult, ServiceKey};
+use mesher_model::rule::Target;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::discovery::endpoints::{self, EndpointIds};
@@ -16,6 +17,7 @@ use crate::discovery::look_up::{self, Found, Lookup, LookupFailure};
 use crate::discovery::names::candidates;
 use crate::handover::Question;
 use crate::memory::{Burst, Relief};
+use crate::rules::{Desk, Order};
 use crate::snapshot::{Cluster, ClusterId, ClusterKind, Endpoint, SharedSnapshot, Snapshot};
 use crate::status::Status;
 
@@ -75,6 +77,10 @@ pub(crate) struct Fleet {
     /// What those who wait will be told, once the snapshot that it rests on is published.
     answers: Vec<(Waiting, Result<(), LookupFailure>)>,
     pub(super) has_changed: bool,
+    pub(super) rules: Desk,
+    /// Wishes for a snapshot with new rules, and those that the next one fills.
+    orders: mpsc::UnboundedReceiver<Order>,
+    filled: Vec<Order>,
     /// Learning many names leaves much behind that is needed no more.
     learning: Burst,
     pub(super) ids: EndpointIds,
@@ -90,6 +96,7 @@ impl Fleet {
         client: ControlClient,
         status: Arc<Status>,
         (snapshot, relief): (Arc<SharedSnapshot>, Relief),
+        (rules, orders): (Desk, mpsc::UnboundedReceiver<Order>),
     ) -> Self {
         let bootstrap = &status.bootstrap;
         Self {
@@ -105,6 +112,9 @@ impl Fleet {
             waiting: BTreeMap::new(),
             answers: Vec::new(),
             has_changed: false,
+            rules,
+            orders,
+            filled: Vec::new(),
             learning: Burst::new(relief),
             ids: EndpointIds::default(),
             news: mpsc::unbounded_channel(),
@@ -129,6 +139,10 @@ impl Fleet {
                 Some(question) = questions.recv() => {
                     // Whoever asked may have gone away.
                     let _ = question.send(Known::of(&self));
+                }
+                Some(order) = self.orders.recv() => {
+                    self.filled.push(order);
+                    self.has_changed = true;
                 }
                 () = tokio::time::sleep_until(next_refresh) => {
                     self.expire();
@@ -156,6 +170,9 @@ impl Fleet {
         if std::mem::take(&mut self.has_changed) {
             self.publish();
         }
+        for order in self.filled.drain(..) {
+            let _ = order.send(self.snapshot.load().number);
+        }
         for (waiting, answer) in self.answers.drain(..) {
             // Whoever asked may have given up.
             let _ = waiting.send(answer);
@@ -168,7 +185,7 @@ impl Fleet {
             endpoint.id = self.ids.next_endpoint();
         }
         let id = self.local.as_ref().map_or_else(|| self.ids.next_cluster(), |cluster| cluster.id);
-        self.local = Some(Arc::new(Cluster { id, name, kind: ClusterKind::Local, endpoints }));
+        self.local = Some(Arc::new(Cluster::new(id, &name, ClusterKind::Local, endpoints)));
         self.has_changed = true;
     }
 
@@ -194,9 +211,12 @@ impl Fleet {
     fn start_look_up(&self, name: (Box<str>, u16), as_written: &str) {
         let keys = candidates(&name.0, as_written, &self.app, &self.environment);
         let (client, news) = (self.client.clone(), self.news.0.clone());
-        let status = Arc::clone(&self.status);
+        let (status, rules) = (Arc::clone(&self.status), self.rules.clone());
         tokio::task::spawn_local(async move {
             let result = look_up::look_up(&client, &status, &keys, &name).await;
+            if let Found::Service { key, .. } = &result {
+                rules.know(target(key)).await;
+            }
             // Nobody listens any more only when the proxy ends.
             let _ = news.send(News::Found { name, result });
         });
@@ -222,8 +242,7 @@ impl Fleet {
             Found::Outside { resolved, is_certain } => {
                 let id = self.ids.next_cluster();
                 let endpoints = resolved.endpoints(&mut self.ids);
-                let cluster =
-                    Cluster { id, name: name.0.as_ref().into(), kind: ClusterKind::Outside, endpoints };
+                let cluster = Cluster::new(id, &name.0, ClusterKind::Outside, endpoints);
                 let time = if is_certain { OUTSIDE_TIME_MAX } else { UNCERTAIN_TIME_MAX };
                 let expires_at = Instant::now() + time;
                 self.make_room_outside();
@@ -257,7 +276,7 @@ impl Fleet {
         } else {
             format!("{}:{}", key.app_id, key.service_name)
         };
-        Arc::new(Cluster { id, name: name.as_str().into(), kind: ClusterKind::Service, endpoints })
+        Arc::new(Cluster::new(id, &name, ClusterKind::Service, endpoints))
     }
 
     /// Takes a new set of instances. An empty one is no reason to forget endpoints that still accept connections:
@@ -306,7 +325,8 @@ impl Fleet {
             left = alive.len(),
             "the registry names no instance any more; keeping those that answer"
         );
-        known.cluster = Arc::new(Cluster { endpoints: alive, ..Cluster::clone(&known.cluster) });
+        let Cluster { id, name, kind, .. } = known.cluster.as_ref();
+        known.cluster = Arc::new(Cluster::new(*id, name, *kind, alive));
         self.has_changed = true;
     }
 
@@ -328,7 +348,18 @@ impl Fleet {
         self.has_changed |= self.outside.len() != before;
     }
 
-    pub(super) fn publish(&self) {
+    /// Puts each service under the rules that hold for it now.
+    fn govern(&mut self) {
+        let rules = &self.rules;
+        let has_rules = !rules.is_empty();
+        for known in self.services.values_mut() {
+            let policy = if has_rules { rules.policy(&target(&known.key)) } else { None };
+            known.cluster = known.cluster.governed(policy);
+        }
+    }
+
+    pub(super) fn publish(&mut self) {
+        self.govern();
         let mut next = Snapshot::numbered(self.snapshot.load().number + 1);
         if let Some(local) = &self.local {
             next.add_local(Arc::clone(local));
@@ -342,5 +373,14 @@ impl Fleet {
         tracing::debug!(number = next.number, "snapshot published");
         self.snapshot.store(Arc::new(next));
         self.status.snapshot_changed();
+    }
+}
+
+/// What rules call a service.
+pub(super) fn target(key: &ServiceKey) -> Target {
+    Target {
+        environment: key.environment.clone(),
+        application: key.app_id.clone(),
+        service: key.service_name.clone(),
     }
 }

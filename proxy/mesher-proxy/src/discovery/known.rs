@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::PortProtocol;
 use crate::discovery::endpoints::EndpointIds;
-use crate::discovery::fleet::{Fleet, KnownOutside, KnownService};
+use crate::discovery::fleet::{Fleet, KnownOutside, KnownService, target};
+use crate::rules::HeldRules;
 use crate::snapshot::{Cluster, ClusterKind, Endpoint};
 
 /// All that is known.
@@ -19,6 +20,7 @@ use crate::snapshot::{Cluster, ClusterKind, Endpoint};
 pub(crate) struct Known {
     services: Vec<Service>,
     outside: Vec<Outside>,
+    rules: HeldRules,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -68,7 +70,7 @@ impl Known {
             endpoints: places(&known.cluster),
             left: known.expires_at.saturating_duration_since(now),
         });
-        Self { services: services.collect(), outside: outside.collect() }
+        Self { services: services.collect(), outside: outside.collect(), rules: fleet.rules.tell() }
     }
 }
 
@@ -76,7 +78,9 @@ impl Fleet {
     /// Begins with what another process knew, instead of nothing. The registry is asked for changes as ever.
     pub(crate) fn adopt(&mut self, known: &Known) {
         let now = Instant::now();
+        self.rules.adopt(&known.rules);
         for service in &known.services {
+            self.rules.want(target(&service.key));
             let cluster = cluster(&mut self.ids, &service.name, ClusterKind::Service, &service.endpoints);
             let (key, revision) = (service.key.clone(), service.revision.clone());
             let entry = KnownService { key, revision, cluster, emptied_at: None };
@@ -94,7 +98,7 @@ impl Fleet {
 fn cluster(ids: &mut EndpointIds, name: &str, kind: ClusterKind, places: &[Place]) -> Arc<Cluster> {
     let id = ids.next_cluster();
     let endpoints = places.iter().map(|place| place.endpoint(ids)).collect();
-    Arc::new(Cluster { id, name: name.into(), kind, endpoints })
+    Arc::new(Cluster::new(id, name, kind, endpoints))
 }
 
 fn places(cluster: &Cluster) -> Vec<Place> {

@@ -5,10 +5,11 @@ use crate::handlers::Handler;
 use crate::handlers::balance::Balance;
 use crate::handlers::metrics::Metrics;
 use crate::handlers::retry::Retry;
+use crate::handlers::route::Route;
 use crate::request::invocation::Direction;
 
 /// Calls of the local application.
-static CONSUMER: &[&dyn Handler] = &[&Metrics, &Retry, &Balance];
+static CONSUMER: &[&dyn Handler] = &[&Metrics, &Route, &Retry, &Balance];
 
 /// Calls to the local application.
 static PROVIDER: &[&dyn Handler] = &[&Metrics, &Balance];

@@ -5,6 +5,7 @@ pub(crate) mod balance;
 pub(crate) mod chains;
 pub(crate) mod metrics;
 pub(crate) mod retry;
+pub(crate) mod route;
 
 use std::time::Duration;
 

@@ -87,6 +87,8 @@ pub(crate) struct Invocation {
     pub(crate) refusal: Option<Failure>,
     /// Tries begun.
     pub(crate) tries: u32,
+    /// The part of its cluster that a route chose.
+    pub(crate) share: Option<usize>,
     /// The endpoint of the current try, as a place in its cluster.
     pub(crate) endpoint: Option<usize>,
     tried: [Cell<Option<EndpointId>>; TRIED_MAX],
@@ -111,6 +113,7 @@ impl Invocation {
             row,
             refusal: None,
             tries: 0,
+            share: None,
             endpoint: None,
             tried: [const { Cell::new(None) }; TRIED_MAX],
         }

@@ -1,6 +1,8 @@
 //! Everything a worker believes: which services there are, and where. Immutable, swapped whole.
 //! A snapshot must never change after it is published; an invocation keeps the one it began with.
 
+mod governance;
+
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -12,6 +14,7 @@ use hashbrown::HashMap;
 use mesher_model::PORTS_PROPERTY;
 
 use crate::bootstrap::PortProtocol;
+use governance::Governance;
 
 /// How long a connection to another Mesher proxy may be idle. Its own limit is longer.
 pub(crate) const IDLE_AT_PROXY_MAX: Duration = Duration::from_secs(60);
@@ -48,9 +51,16 @@ pub(crate) struct Cluster {
     pub(crate) name: Arc<str>,
     pub(crate) kind: ClusterKind,
     pub(crate) endpoints: Vec<Endpoint>,
+    /// What rules make of it, where there are any.
+    pub(crate) governance: Option<Governance>,
 }
 
 impl Cluster {
+    /// A cluster without rules.
+    pub(crate) fn new(id: ClusterId, name: &str, kind: ClusterKind, endpoints: Vec<Endpoint>) -> Self {
+        Self { id, name: name.into(), kind, endpoints, governance: None }
+    }
+
     pub(crate) fn is_service(&self) -> bool {
         self.kind == ClusterKind::Service
     }
@@ -90,8 +100,7 @@ pub(crate) struct ClusterIndex(usize);
 impl Snapshot {
     /// An empty snapshot with this number.
     pub(crate) fn numbered(number: u64) -> Self {
-        let nowhere =
-            Cluster { id: ClusterId(0), name: "".into(), kind: ClusterKind::Nowhere, endpoints: Vec::new() };
+        let nowhere = Cluster::new(ClusterId(0), "", ClusterKind::Nowhere, Vec::new());
         Self {
             number,
             clusters: vec![Arc::new(nowhere)],

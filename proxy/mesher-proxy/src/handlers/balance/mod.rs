@@ -21,17 +21,22 @@ impl Handler for Balance {
             return Err(refusal);
         }
         let cluster = call.cluster();
+        let is_part = |place| match (call.share, &cluster.governance) {
+            (Some(share), Some(governance)) => governance.is_part(share, place),
+            _ => true,
+        };
         let may_take = |endpoint: &Endpoint| is_eligible(endpoint, call.target);
         let pick = |rotation: &mut RoundRobin, also: &dyn Fn(&Endpoint) -> bool| {
             let endpoints = &cluster.endpoints;
             rotation.pick(endpoints.len(), |place| {
                 endpoints.get(place).is_some_and(|endpoint| may_take(endpoint) && also(endpoint))
+                    && is_part(place)
             })
         };
         let chosen = worker.with_rotation(cluster.id, |rotation| {
             pick(rotation, &|endpoint| !call.has_tried(endpoint.id)).or_else(|| pick(rotation, &|_| true))
         });
-        call.endpoint = Some(chosen.ok_or_else(|| nothing_to_choose(cluster, call.target))?);
+        call.endpoint = Some(chosen.ok_or_else(|| nothing_to_choose(cluster, call))?);
         Ok(())
     }
 }
@@ -44,8 +49,15 @@ fn is_eligible(endpoint: &Endpoint, target: Target) -> bool {
     endpoint.protocol == target.protocol && is_chosen
 }
 
-fn nothing_to_choose(cluster: &Cluster, target: Target) -> Failure {
-    let name = &cluster.name;
+fn nothing_to_choose(cluster: &Cluster, call: &Invocation) -> Failure {
+    let (name, target) = (&cluster.name, call.target);
+    if let (Some(share), Some(governance)) = (call.share, &cluster.governance)
+        && cluster.endpoints.iter().any(|endpoint| is_eligible(endpoint, target))
+    {
+        // A call that was meant for one part goes to no other: whoever wrote the rule relies on it.
+        let part = governance.describe(share);
+        return Failure::local(FailureKind::NoEndpoint, format!("no instance of {name} is of {part}"));
+    }
     let of_protocol = || cluster.endpoints.iter().filter(|endpoint| endpoint.protocol == target.protocol);
     match target.port {
         Some(port) if of_protocol().next().is_some() => {

@@ -1,0 +1,182 @@
+//! All links, behind one lock, and the rules that proxies are told.
+//! It must not write to a socket: each session asks for its next update itself, so that a slow one holds up nobody.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mesher_model::mesh::RulesOfProxy;
+use mesher_model::rule::{Change, Convergence, Document, Target};
+use mesher_rules::Book;
+use tokio::sync::watch;
+
+use super::peer::{Name, Peer, Standing};
+use super::session::Session;
+use super::shelf::Shelf;
+use crate::Clock;
+
+/// The most proxies that are known at one time.
+const PEERS_MAX: usize = 20_000;
+/// Services whose rules one proxy may hold.
+const TARGETS_MAX: usize = 20_002;
+/// How long a proxy that went away is remembered.
+const AWAY_TIME_MAX: Duration = Duration::from_secs(600);
+/// The longest id of a proxy, in bytes.
+const ID_BYTES_MAX: usize = 64;
+
+/// Why a link is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum LinkError {
+    #[error("{PEERS_MAX} proxies are linked already")]
+    Full,
+    #[error("an id has 1 to {ID_BYTES_MAX} letters, digits, _-.")]
+    BadId,
+    #[error("one proxy holds the rules of at most {TARGETS_MAX} services")]
+    TooManyTargets,
+}
+
+/// All links.
+#[derive(Debug)]
+pub(crate) struct Links {
+    pub(super) state: Mutex<State>,
+    pub(super) clock: Clock,
+    /// Changes whenever a proxy says something, or goes, or comes.
+    progress: watch::Sender<()>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) shelf: Shelf,
+    pub(super) peers: HashMap<String, Peer>,
+    last_session: u64,
+}
+
+impl Links {
+    pub(crate) fn new(epoch: String, book: &Book, clock: Clock) -> Self {
+        let state = State { shelf: Shelf::new(epoch, book), peers: HashMap::new(), last_session: 0 };
+        Self { state: Mutex::new(state), clock, progress: watch::Sender::new(()) }
+    }
+
+    /// Tells of changes that are kept, in their order.
+    pub(crate) fn publish(&self, changes: &[Arc<Change>]) {
+        if changes.is_empty() {
+            return;
+        }
+        let mut state = self.lock();
+        let State { shelf, peers, .. } = &mut *state;
+        for change in changes {
+            shelf.take(change);
+            let (before, after) = (change.before.as_ref(), change.after.as_ref());
+            let affected = peers.values_mut().filter(|peer| peer.is_affected(before, after));
+            affected.for_each(|peer| peer.tell(change));
+        }
+        shelf.forget_gone(|key| peers.values().any(|peer| peer.awaits(key)));
+        drop(state);
+        self.moved();
+    }
+
+    /// Begins a session of a proxy, in place of one that it has.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        id: &str,
+        name: Name,
+        targets: Vec<Target>,
+        (serving, epoch): (u64, &str),
+    ) -> Result<Session, LinkError> {
+        let is_id = (1..=ID_BYTES_MAX).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+        if !is_id {
+            return Err(LinkError::BadId);
+        }
+        let now = self.clock.now();
+        let mut state = self.lock();
+        let State { shelf, peers, last_session } = &mut *state;
+        if !peers.contains_key(id) && peers.len() >= PEERS_MAX {
+            peers.retain(|_, peer| peer.is_away_since().is_none());
+            if peers.len() >= PEERS_MAX {
+                return Err(LinkError::Full);
+            }
+        }
+        *last_session += 1;
+        let number = *last_session;
+        let peer = peers.entry(id.to_owned()).or_insert_with(|| Peer::new(name.clone(), number, now));
+        // A revision of another history means nothing in this one.
+        peer.begin(name, number, if epoch == shelf.epoch { serving } else { 0 }, now);
+        peer.subscribe(targets);
+        let wake = Arc::clone(&peer.wake);
+        drop(state);
+        let session = Session::new(Arc::clone(self), id.to_owned(), number, wake);
+        session.check_bound()?;
+        self.moved();
+        Ok(session)
+    }
+
+    /// How each proxy with a link stands to the rules.
+    pub(crate) fn states(&self) -> HashMap<String, RulesOfProxy> {
+        let mut state = self.lock();
+        let now = self.clock.now().monotonic;
+        state.peers.retain(|_, peer| {
+            peer.is_away_since().is_none_or(|since| now.saturating_sub(since.monotonic) < AWAY_TIME_MAX)
+        });
+        state.peers.iter().map(|(id, peer)| (id.clone(), peer.state())).collect()
+    }
+
+    /// Forgets a proxy that says it ends.
+    pub(crate) fn forget(&self, id: &str) {
+        let forgotten = self.lock().peers.remove(id);
+        if let Some(peer) = forgotten {
+            peer.wake.notify_one();
+            self.moved();
+        }
+    }
+
+    /// How many proxies a change from one document to another concerns.
+    pub(crate) fn audience(&self, before: Option<&Document>, after: Option<&Document>) -> u64 {
+        self.lock().peers.values().filter(|peer| peer.is_affected(before, after)).count() as u64
+    }
+
+    /// How far a change has come. Only those count whom it concerns.
+    pub(crate) fn convergence(&self, change: &Change) -> Convergence {
+        let state = self.lock();
+        let mut found = Convergence::default();
+        let (before, after) = (change.before.as_ref(), change.after.as_ref());
+        for (id, peer) in state.peers.iter().filter(|(_, peer)| peer.is_affected(before, after)) {
+            found.affected += 1;
+            match peer.standing(id, change.changed_revision) {
+                Standing::Serving => found.serving += 1,
+                Standing::Refused(behind) => found.refused.push(behind),
+                Standing::Waiting(behind) => found.waiting.push(behind),
+            }
+        }
+        found.done = found.serving == found.affected;
+        found.refused.sort_by(|one, other| one.instance.cmp(&other.instance));
+        found.waiting.sort_by(|one, other| one.instance.cmp(&other.instance));
+        found
+    }
+
+    /// Changes with everything that [`Self::convergence`] may depend on.
+    pub(crate) fn progress(&self) -> watch::Receiver<()> {
+        self.progress.subscribe()
+    }
+
+    pub(super) fn moved(&self) {
+        self.progress.send_replace(());
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The proxy of a session, while that speaks for it.
+    pub(super) fn peer(&mut self, id: &str, session: u64) -> Option<(&mut Peer, &Shelf)> {
+        let peer = self.peers.get_mut(id).filter(|peer| peer.session == Some(session))?;
+        Some((peer, &self.shelf))
+    }
+}
+
+/// Whether a proxy holds more than it may.
+pub(super) fn check_targets(count: usize) -> Result<(), LinkError> {
+    if count > TARGETS_MAX { Err(LinkError::TooManyTargets) } else { Ok(()) }
+}

@@ -1,0 +1,22 @@
+//! The native links to proxies: who holds which rules, what each is told, what each says of it.
+//! It must not hold logic: this is the map of the folder.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `hub` | all links, and the rules as they were told |
+//! | `shelf` | the rules that are kept, by the services that they are about |
+//! | `peer` | one proxy: what it wants, has, waits for, refused |
+//! | `session` | one connection of a proxy, as its socket sees it |
+//! | `socket` | the web socket itself |
+
+mod hub;
+mod peer;
+mod session;
+mod shelf;
+mod socket;
+
+pub(crate) use hub::Links;
+pub(crate) use socket::{limit, serve};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! One connection of a proxy, as its socket sees it: what to send next, what was heard.
+//! It must end itself as soon as another connection speaks for the same proxy.
+
+use std::sync::Arc;
+
+use mesher_model::rule::Target;
+use mesher_model::rule::link::Update;
+use tokio::sync::Notify;
+
+use super::hub::{LinkError, Links, check_targets};
+
+/// A connection of a proxy.
+#[derive(Debug)]
+pub(crate) struct Session {
+    links: Arc<Links>,
+    id: String,
+    number: u64,
+    wake: Arc<Notify>,
+}
+
+/// Another connection speaks for the proxy, or it was forgotten.
+#[derive(Debug)]
+pub(crate) struct Replaced;
+
+impl Session {
+    pub(super) fn new(links: Arc<Links>, id: String, number: u64, wake: Arc<Notify>) -> Self {
+        Self { links, id, number, wake }
+    }
+
+    /// The proxy's.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What is sent next. May be dropped at any time.
+    pub(crate) async fn next(&self) -> Result<Update, Replaced> {
+        loop {
+            {
+                let mut state = self.links.lock();
+                let (peer, shelf) = state.peer(&self.id, self.number).ok_or(Replaced)?;
+                if let Some(update) = peer.next_update(shelf) {
+                    return Ok(update);
+                }
+            }
+            self.wake.notified().await;
+        }
+    }
+
+    pub(crate) fn accepted(&self, nonce: u64) {
+        let now = self.links.clock.now();
+        let is_known =
+            self.links.lock().peer(&self.id, self.number).is_some_and(|(peer, _)| peer.accept(nonce, now));
+        if is_known {
+            self.links.moved();
+        }
+    }
+
+    pub(crate) fn refused(&self, nonce: u64, reason: String) {
+        let now = self.links.clock.now();
+        let is_known = self
+            .links
+            .lock()
+            .peer(&self.id, self.number)
+            .is_some_and(|(peer, _)| peer.refuse(nonce, reason.clone(), now));
+        if is_known {
+            tracing::error!(proxy = self.id, reason, "a proxy refused rules and goes on with those it has");
+            self.links.moved();
+        }
+    }
+
+    pub(crate) fn subscribe(&self, targets: Vec<Target>) -> Result<(), LinkError> {
+        if let Some((peer, _)) = self.links.lock().peer(&self.id, self.number) {
+            peer.subscribe(targets);
+        }
+        self.check_bound()
+    }
+
+    pub(crate) fn unsubscribe(&self, targets: &[Target]) {
+        if let Some((peer, _)) = self.links.lock().peer(&self.id, self.number) {
+            peer.unsubscribe(targets);
+        }
+    }
+
+    pub(super) fn check_bound(&self) -> Result<(), LinkError> {
+        let mut state = self.links.lock();
+        check_targets(state.peer(&self.id, self.number).map_or(0, |(peer, _)| peer.target_count()))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let now = self.links.clock.now();
+        if let Some((peer, _)) = self.links.lock().peer(&self.id, self.number) {
+            peer.leave(now);
+        }
+        self.links.moved();
+    }
+}

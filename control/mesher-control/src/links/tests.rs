@@ -1,0 +1,232 @@
+//! Links as proxies see them: what comes, in which order, after which answers.
+//! It must open no socket.
+
+use std::sync::Arc;
+
+use mesher_model::rule::link::Update;
+use mesher_model::rule::{Base, Change, Target};
+use mesher_rules::{Author, Book, Plan, parse};
+
+use super::hub::Links;
+use super::peer::Name;
+use super::session::Session;
+use crate::Clock;
+
+const EPOCH: &str = "first";
+
+/// Rules, and the links that are told of them.
+struct Mesh {
+    book: Book,
+    links: Arc<Links>,
+}
+
+impl Mesh {
+    fn new() -> Self {
+        let book = Book::default();
+        let links = Arc::new(Links::new(EPOCH.to_owned(), &book, Clock::system()));
+        Self { book, links }
+    }
+
+    /// Writes a document, whatever stands there; answers the change.
+    fn write(&mut self, name: &str, service: &str, request: &str) -> Arc<Change> {
+        let text = format!(
+            "apiVersion: mesher/v1\nkind: Timeout\nmetadata: {{name: {name}}}\nspec: {{service: \"{service}\", request: {request}}}\n"
+        );
+        self.amend(&Plan::write(parse(&text).unwrap().documents).unwrap())
+    }
+
+    fn remove(&mut self, name: &str) -> Arc<Change> {
+        let row = self.book.rows().find(|row| row.key.name == name).unwrap();
+        self.amend(&Plan::remove(row.key.clone()))
+    }
+
+    fn amend(&mut self, plan: &Plan) -> Arc<Change> {
+        let bases: Vec<Base> = self.book.check(plan).unwrap().into_iter().map(|step| step.base).collect();
+        self.book.amend(plan, Some(&bases), &Author::default()).unwrap();
+        let news = self.book.take_news();
+        self.links.publish(&news);
+        news.last().cloned().unwrap()
+    }
+
+    fn join(&self, id: &str, services: &[&str]) -> Session {
+        let name =
+            Name { environment: String::new(), application: "default".to_owned(), service: id.to_owned() };
+        let targets = services.iter().map(|service| target(service)).collect();
+        self.links.begin(id, name, targets, (0, EPOCH)).unwrap()
+    }
+}
+
+fn target(service: &str) -> Target {
+    Target { environment: String::new(), application: "default".to_owned(), service: service.to_owned() }
+}
+
+/// The next update, which has to be there.
+async fn next(session: &Session) -> Update {
+    tokio::time::timeout(std::time::Duration::from_secs(5), session.next()).await.unwrap().unwrap()
+}
+
+/// Whether nothing is to be sent.
+async fn is_quiet(session: &Session) -> bool {
+    use std::task::Poll;
+    let mut next = std::pin::pin!(session.next());
+    std::future::poll_fn(|context| Poll::Ready(next.as_mut().poll(context).is_pending())).await
+}
+
+fn names(update: &Update) -> Vec<&str> {
+    update.changed.iter().map(|resource| resource.document["metadata"]["name"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_proxy_hears_of_the_services_it_asked_for_and_of_no_other() {
+    let mut mesh = Mesh::new();
+    mesh.write("a", "a", "1s");
+    mesh.write("b", "b", "1s");
+    mesh.write("every", "*", "9s");
+    let session = mesh.join("one", &["a"]);
+    let update = next(&session).await;
+    assert_eq!(names(&update), ["every", "a"]);
+    assert_eq!(update.targets, [target("*"), target("a")]);
+    assert!(is_quiet(&session).await, "nothing goes before the answer");
+    session.accepted(update.nonce);
+    assert!(is_quiet(&session).await, "all is told");
+
+    mesh.write("b", "b", "2s");
+    assert!(is_quiet(&session).await, "it did not ask for b");
+    let change = mesh.write("a", "a", "2s");
+    let update = next(&session).await;
+    assert_eq!((names(&update), update.revision), (vec!["a"], change.changed_revision));
+    assert!(update.targets.is_empty(), "a change is no whole");
+    let size = serde_json::to_string(&update).unwrap().len();
+    assert!(size < 500, "{size} bytes for one changed rule");
+    session.accepted(update.nonce);
+
+    session.subscribe(vec![target("b")]).unwrap();
+    let update = next(&session).await;
+    assert_eq!((names(&update), update.targets.clone()), (vec!["b"], vec![target("b")]));
+}
+
+#[tokio::test]
+async fn what_is_gone_is_told_and_what_moved_to_another_service_too() {
+    let mut mesh = Mesh::new();
+    mesh.write("x", "a", "1s");
+    let (of_a, of_both) = (mesh.join("one", &["a"]), mesh.join("two", &["a", "b"]));
+    for session in [&of_a, &of_both] {
+        session.accepted(next(session).await.nonce);
+    }
+    mesh.write("x", "b", "1s");
+    let update = next(&of_a).await;
+    assert_eq!(update.removed.iter().map(|gone| gone.name.as_str()).collect::<Vec<_>>(), ["x"]);
+    of_a.accepted(update.nonce);
+    let update = next(&of_both).await;
+    assert_eq!((names(&update), update.removed.len()), (vec!["x"], 0));
+    of_both.accepted(update.nonce);
+
+    let change = mesh.remove("x");
+    assert!(is_quiet(&of_a).await);
+    let update = next(&of_both).await;
+    assert_eq!(update.removed[0].revision, change.changed_revision);
+    assert!(update.is_empty, "there is no document left");
+}
+
+#[tokio::test]
+async fn many_changes_while_a_proxy_is_busy_are_one_update() {
+    let mut mesh = Mesh::new();
+    let session = mesh.join("one", &["a", "b"]);
+    let first = next(&session).await;
+    for round in 1..=100 {
+        mesh.write("a", "a", &format!("{round}s"));
+        mesh.write("b", "b", &format!("{round}s"));
+    }
+    session.accepted(first.nonce);
+    let update = next(&session).await;
+    assert_eq!((names(&update), update.revision), (vec!["a", "b"], 200));
+    assert_eq!(update.changed[0].document["spec"]["request"], "1m40s");
+    session.accepted(update.nonce);
+    assert_eq!(mesh.links.states()["one"].serving, 200);
+    assert!(is_quiet(&session).await);
+}
+
+#[tokio::test]
+async fn convergence_counts_those_whom_a_change_concerns() {
+    let mut mesh = Mesh::new();
+    let (one, two) = (mesh.join("one", &["a"]), mesh.join("two", &["a"]));
+    let _other = mesh.join("other", &["b"]);
+    for session in [&one, &two] {
+        session.accepted(next(session).await.nonce);
+    }
+    let change = mesh.write("a", "a", "1s");
+    let found = mesh.links.convergence(&change);
+    assert_eq!((found.affected, found.serving, found.done), (2, 0, false));
+    assert_eq!(
+        found.waiting.iter().map(|behind| behind.instance.as_str()).collect::<Vec<_>>(),
+        ["one", "two"]
+    );
+
+    one.accepted(next(&one).await.nonce);
+    let update = next(&two).await;
+    two.refused(update.nonce, "it cannot be compiled".to_owned());
+    let found = mesh.links.convergence(&change);
+    assert_eq!((found.serving, found.waiting.len(), found.done), (1, 0, false));
+    assert_eq!(found.refused[0].reason.as_deref(), Some("it cannot be compiled"));
+    assert!(is_quiet(&two).await, "the same is not sent again and again");
+    let state = &mesh.links.states()["two"];
+    assert_eq!(state.refused.as_ref().unwrap().revision, change.changed_revision);
+
+    // What it refused it does not have: with the next change it gets everything.
+    let change = mesh.write("a", "a", "2s");
+    let update = next(&two).await;
+    assert_eq!(update.targets, [target("*"), target("a")]);
+    two.accepted(update.nonce);
+    assert!(mesh.links.states()["two"].refused.is_none());
+    assert_eq!(mesh.links.convergence(&change).serving, 1);
+    one.accepted(next(&one).await.nonce);
+    assert!(mesh.links.convergence(&change).done);
+}
+
+#[tokio::test]
+async fn a_proxy_that_went_away_is_waited_for_until_it_says_it_ends() {
+    let mut mesh = Mesh::new();
+    let session = mesh.join("one", &["a"]);
+    session.accepted(next(&session).await.nonce);
+    drop(session);
+    let change = mesh.write("a", "a", "1s");
+    let found = mesh.links.convergence(&change);
+    assert_eq!(found.waiting[0].link, "disconnected");
+    let session = mesh.join("one", &["a"]);
+    let update = next(&session).await;
+    assert_eq!(names(&update), ["a"]);
+    session.accepted(update.nonce);
+    assert!(mesh.links.convergence(&change).done);
+    mesh.links.forget("one");
+    assert_eq!(mesh.links.convergence(&change).affected, 0);
+    assert!(session.next().await.is_err());
+}
+
+#[tokio::test]
+async fn one_connection_speaks_for_a_proxy() {
+    let mut mesh = Mesh::new();
+    let older = mesh.join("one", &["a"]);
+    let update = next(&older).await;
+    let newer = mesh.join("one", &["a"]);
+    assert!(older.next().await.is_err());
+    older.accepted(update.nonce);
+    drop(older);
+    assert_eq!(mesh.links.states()["one"].link, "connected");
+    let change = mesh.write("a", "a", "1s");
+    assert_eq!(mesh.links.convergence(&change).serving, 0, "the older one's word counts no more");
+    newer.accepted(next(&newer).await.nonce);
+    assert!(mesh.links.convergence(&change).done);
+}
+
+#[test]
+fn an_id_is_a_name_and_a_revision_of_another_history_is_none() {
+    let mesh = Mesh::new();
+    let name = Name { environment: String::new(), application: String::new(), service: String::new() };
+    for id in ["", "a b", "a/b", &"x".repeat(65)] {
+        assert!(mesh.links.begin(id, name.clone(), Vec::new(), (0, EPOCH)).is_err(), "{id:?}");
+    }
+    let _of_other = mesh.links.begin("one", name.clone(), Vec::new(), (7, "other")).unwrap();
+    assert_eq!(mesh.links.states()["one"].serving, 0);
+    let _of_this = mesh.links.begin("one", name, Vec::new(), (7, EPOCH)).unwrap();
+    assert_eq!(mesh.links.states()["one"].serving, 7);
+}

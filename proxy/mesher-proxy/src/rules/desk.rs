@@ -1,0 +1,156 @@
+//! Where the fleet asks for rules and the link brings them: all on the control thread.
+//! It must hold up no look-up longer than a moment: without the control plane calls go on with what is held.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mesher_model::rule::Target;
+use mesher_model::rule::link::Update;
+use mesher_traffic::Policy;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use super::held::{HeldRules, Rulebook, Taken};
+
+/// How long the first call of a service waits for its rules.
+const FIRST_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// A wish for a new snapshot, answered with its number once it is published.
+pub(crate) type Order = oneshot::Sender<u64>;
+
+/// The rules of this proxy. Cheap to clone; clones are the same desk.
+#[derive(Debug, Clone)]
+pub(crate) struct Desk {
+    shared: Rc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: RefCell<State>,
+    /// Services were added that the link has not asked for.
+    has_wish: Notify,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    rules: Rulebook,
+    /// Services whose rules are wanted.
+    targets: BTreeSet<Target>,
+    /// Those of them that the control plane was not asked about.
+    unsaid: BTreeSet<Target>,
+    /// Those of them whose rules are here.
+    known: BTreeSet<Target>,
+    waiting: BTreeMap<Target, Vec<oneshot::Sender<()>>>,
+    is_linked: bool,
+}
+
+impl Desk {
+    /// A desk, and the orders that the fleet has to fill.
+    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Order>) {
+        // Bounded by the link, which waits for the answer to each.
+        let (orders, receiver) = mpsc::unbounded_channel();
+        let shared = Shared { state: RefCell::default(), has_wish: Notify::new(), orders };
+        (Self { shared: Rc::new(shared) }, receiver)
+    }
+
+    /// What holds for a service.
+    pub(crate) fn policy(&self, target: &Target) -> Option<Arc<Policy>> {
+        self.shared.state.borrow().rules.policy(target).cloned()
+    }
+
+    /// Whether there is any rule at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shared.state.borrow().rules.len() == 0
+    }
+
+    /// Asks for the rules of a service from now on.
+    pub(crate) fn want(&self, target: Target) {
+        let mut state = self.shared.state.borrow_mut();
+        if state.targets.insert(target.clone()) {
+            state.unsaid.insert(target);
+            self.shared.has_wish.notify_one();
+        }
+    }
+
+    /// As [`Self::want`], and waits until the rules are here; not at all without a link, and never for long.
+    pub(crate) async fn know(&self, target: Target) {
+        self.want(target.clone());
+        let known = {
+            let mut state = self.shared.state.borrow_mut();
+            if state.known.contains(&target) || !state.is_linked {
+                return;
+            }
+            let (told, known) = oneshot::channel();
+            state.waiting.entry(target).or_default().push(told);
+            known
+        };
+        let _ = tokio::time::timeout(FIRST_WAIT_MAX, known).await;
+    }
+
+    /// What holds, for another process.
+    pub(crate) fn tell(&self) -> HeldRules {
+        self.shared.state.borrow().rules.tell()
+    }
+
+    /// Begins with what another process held.
+    pub(crate) fn adopt(&self, held: &HeldRules) {
+        self.shared.state.borrow_mut().rules.adopt(held);
+    }
+
+    /// A link begins: all services that it has to ask for, and what is held.
+    pub(super) fn begin_link(&self) -> (Vec<Target>, u64, String) {
+        let mut state = self.shared.state.borrow_mut();
+        state.is_linked = true;
+        state.unsaid.clear();
+        (state.targets.iter().cloned().collect(), state.rules.revision(), state.rules.epoch().to_owned())
+    }
+
+    /// The link is gone: nobody waits for it.
+    pub(super) fn end_link(&self) {
+        let mut state = self.shared.state.borrow_mut();
+        state.is_linked = false;
+        state.known.clear();
+        state.waiting.clear();
+    }
+
+    /// Services that have to be asked for, once there are any.
+    pub(super) async fn wishes(&self) -> Vec<Target> {
+        loop {
+            let unsaid = std::mem::take(&mut self.shared.state.borrow_mut().unsaid);
+            if !unsaid.is_empty() {
+                return unsaid.into_iter().collect();
+            }
+            self.shared.has_wish.notified().await;
+        }
+    }
+
+    /// Takes an update, and waits until the snapshot with it is published.
+    pub(super) async fn take(&self, update: &Update) -> Result<(), String> {
+        let taken = self.shared.state.borrow_mut().rules.take(update)?;
+        {
+            let mut state = self.shared.state.borrow_mut();
+            for target in &update.targets {
+                state.known.insert(target.clone());
+                for told in state.waiting.remove(target).into_iter().flatten() {
+                    // Whoever waited may have given up.
+                    let _ = told.send(());
+                }
+            }
+        }
+        if taken == Taken::Changed {
+            let (done, published) = oneshot::channel();
+            if self.shared.orders.send(done).is_ok() {
+                // The fleet ends with the proxy alone.
+                let _ = published.await;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn revision(&self) -> u64 {
+        self.shared.state.borrow().rules.revision()
+    }
+}

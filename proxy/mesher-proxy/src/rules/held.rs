@@ -1,0 +1,183 @@
+//! The documents that a proxy holds, and the policy of each service that they are about.
+//! It must take an update as a whole or not at all, and never an older one over a newer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use mesher_model::rule::link::{RemovedResource, Resource, Update};
+use mesher_model::rule::{Document, Kind, RuleKey, Target};
+use mesher_traffic::Policy;
+use serde::{Deserialize, Serialize};
+
+/// Documents, in the form in which one process tells them to the next, and in which they lie on disk.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct HeldRules {
+    pub(crate) epoch: String,
+    pub(crate) revision: u64,
+    pub(crate) documents: Vec<Resource>,
+}
+
+/// A document that holds.
+#[derive(Debug, Clone)]
+struct Held {
+    document: Arc<Document>,
+    revision: u64,
+}
+
+/// The documents and what they mean.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rulebook {
+    epoch: String,
+    revision: u64,
+    documents: BTreeMap<RuleKey, Held>,
+    policies: BTreeMap<Target, Arc<Policy>>,
+}
+
+/// What an update did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// A new snapshot is due.
+    Changed,
+    /// All stands as it stood.
+    Unchanged,
+}
+
+impl Rulebook {
+    pub(super) fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    pub(super) const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.documents.len()
+    }
+
+    /// What holds for a service: what its own documents say, beside those about every service.
+    pub(super) fn policy(&self, target: &Target) -> Option<&Arc<Policy>> {
+        if self.policies.is_empty() {
+            return None;
+        }
+        self.policies.get(target).or_else(|| self.policies.get(&target.every()))
+    }
+
+    /// Takes an update, or says why not; nothing has changed then.
+    pub(super) fn take(&mut self, update: &Update) -> Result<Taken, String> {
+        let is_same_history = self.epoch == update.epoch;
+        if is_same_history && update.revision < self.revision {
+            return Err(format!("revision {} comes after revision {}", update.revision, self.revision));
+        }
+        let mut next = self.clone();
+        (next.epoch, next.revision) = (update.epoch.clone(), update.revision);
+        let mut touched = BTreeSet::new();
+        if is_same_history || !update.is_empty {
+            next.clear(&update.targets, &mut touched);
+        } else if self.documents.values().any(|held| update.targets.contains(&held.document.target())) {
+            // It lost all that it knew: what worked until now is not forgotten for that.
+            tracing::warn!("the control plane knows no rule at all any more; keeping those that hold");
+        }
+        for resource in &update.changed {
+            next.put(resource, &mut touched)?;
+        }
+        for removed in &update.removed {
+            next.remove(removed, &mut touched);
+        }
+        next.compile(&touched)?;
+        let has_changed = self.policies != next.policies;
+        *self = next;
+        Ok(if has_changed { Taken::Changed } else { Taken::Unchanged })
+    }
+
+    /// Takes back what another process held, or this one before it ended. What cannot be read is left out.
+    pub(super) fn adopt(&mut self, held: &HeldRules) {
+        let mut next = Self { epoch: held.epoch.clone(), revision: held.revision, ..Self::default() };
+        let mut touched = BTreeSet::new();
+        let all = held.documents.iter().try_for_each(|resource| next.put(resource, &mut touched));
+        match all.and_then(|()| next.compile(&touched)) {
+            Ok(()) => *self = next,
+            Err(reason) => tracing::warn!(reason, "rules that were held before cannot be used"),
+        }
+    }
+
+    /// What holds, for another process.
+    pub(super) fn tell(&self) -> HeldRules {
+        let documents = self.documents.values().map(|held| Resource {
+            kind: held.document.kind().to_string(),
+            revision: held.revision,
+            // Documents are plain data, of which serde can write all.
+            document: serde_json::to_value(held.document.as_ref()).unwrap_or_default(),
+        });
+        HeldRules { epoch: self.epoch.clone(), revision: self.revision, documents: documents.collect() }
+    }
+
+    fn clear(&mut self, targets: &[Target], touched: &mut BTreeSet<Target>) {
+        self.documents.retain(|_, held| {
+            let target = held.document.target();
+            let stays = !targets.contains(&target);
+            if !stays {
+                touched.insert(target);
+            }
+            stays
+        });
+    }
+
+    /// A kind that this release does not know is passed over.
+    fn put(&mut self, resource: &Resource, touched: &mut BTreeSet<Target>) -> Result<(), String> {
+        if Kind::parse(&resource.kind).is_none() {
+            tracing::debug!(kind = resource.kind, "a kind of rule that this release does not know");
+            return Ok(());
+        }
+        let document: Document = serde_json::from_value(resource.document.clone())
+            .map_err(|error| format!("{} at revision {}: {error}", resource.kind, resource.revision))?;
+        touched.insert(document.target());
+        let held = Held { revision: resource.revision, document: Arc::new(document) };
+        if let Some(before) = self.documents.insert(held.document.key(), held) {
+            touched.insert(before.document.target());
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, removed: &RemovedResource, touched: &mut BTreeSet<Target>) {
+        let Some(kind) = Kind::parse(&removed.kind) else { return };
+        let RemovedResource { env, app, name, .. } = removed.clone();
+        let key = RuleKey { kind, environment: env, application: app, name };
+        if let Some(before) = self.documents.remove(&key) {
+            touched.insert(before.document.target());
+        }
+    }
+
+    fn compile(&mut self, touched: &BTreeSet<Target>) -> Result<(), String> {
+        for target in touched {
+            // What holds for every service is part of what each of them has of its own.
+            let own: Vec<Target> = match target.service == target.every().service {
+                true => self
+                    .policies
+                    .keys()
+                    .filter(|own| own.every() == *target && *own != target)
+                    .chain([target])
+                    .cloned()
+                    .collect(),
+                false => vec![target.clone()],
+            };
+            own.iter().try_for_each(|target| self.compile_one(target))?;
+        }
+        Ok(())
+    }
+
+    fn compile_one(&mut self, target: &Target) -> Result<(), String> {
+        let every = target.every();
+        let documents = self.documents.values().map(|held| held.document.as_ref());
+        let own: Vec<_> = documents.clone().filter(|document| document.target() == *target).collect();
+        if own.is_empty() {
+            self.policies.remove(target);
+            return Ok(());
+        }
+        let of_every = documents.filter(|document| every != *target && document.target() == every);
+        let policy = Policy::compile(own.into_iter().chain(of_every)).map_err(|error| error.to_string())?;
+        self.policies.insert(target.clone(), Arc::new(policy));
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! The link to the control plane: opened, kept, opened again.
+//! It must never ask in step with other proxies, and must cost nothing where the registry is no control plane of ours.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mesher_client::{ControlClient, Heard, Link, LinkEnd};
+use mesher_model::mesh::ProxyRow;
+use mesher_model::rule::Kind;
+use mesher_model::rule::link::{ControlSays, FORMAT, ProxySays, SILENCE_MAX, Update};
+use tokio::time::Instant;
+
+use super::desk::Desk;
+use crate::status::{LinkState, Status};
+
+/// The longest pause before the first new try; each further one may be twice as long.
+const PAUSE_FIRST: Duration = Duration::from_secs(1);
+/// The longest pause. Whoever waits draws a part of it, so that proxies that lost one control plane come back apart.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// A link that lasted so long was a good one: the next pause is short again.
+const GOOD_LINK: Duration = Duration::from_secs(60);
+
+/// Keeps the link for the life of the proxy.
+pub(crate) async fn keep(client: ControlClient, status: Arc<Status>, desk: Desk, row: ProxyRow) {
+    let mut pause = PAUSE_FIRST;
+    loop {
+        let began = Instant::now();
+        match client.link(&row.id).await {
+            Ok(link) => {
+                tracing::info!("linked to the control plane");
+                status.link_is(LinkState::Connected);
+                let end = serve(link, &status, &desk, &row).await;
+                desk.end_link();
+                tracing::warn!(reason = %end, "the link to the control plane ended; serving with the rules that hold");
+                status.link_is(LinkState::Away(end.to_string()));
+            }
+            Err(error) if error.is_unknown_path() => {
+                // An original Service Center: what it knows of rules comes by its configuration.
+                tracing::debug!(%error, "the registry has no links");
+                status.link_is(LinkState::None);
+                pause = PAUSE_MAX;
+            }
+            Err(error) => status.link_is(LinkState::Away(error.to_string())),
+        }
+        if began.elapsed() >= GOOD_LINK {
+            pause = PAUSE_FIRST;
+        }
+        tokio::time::sleep(pause.mul_f32(fastrand::f32())).await;
+        pause = pause.saturating_mul(2).min(PAUSE_MAX);
+    }
+}
+
+/// Speaks until the link ends.
+async fn serve(mut link: Link, status: &Status, desk: &Desk, row: &ProxyRow) -> LinkEnd {
+    match speak(&mut link, status, desk, row).await {
+        Err(end) => end,
+        Ok(never) => match never {},
+    }
+}
+
+async fn speak(
+    link: &mut Link,
+    status: &Status,
+    desk: &Desk,
+    row: &ProxyRow,
+) -> Result<std::convert::Infallible, LinkEnd> {
+    let (targets, serving, epoch) = desk.begin_link();
+    let kinds = Kind::ALL.iter().map(ToString::to_string).collect();
+    let row = Box::new(ProxyRow { state: status.state().as_str().to_owned(), ..row.clone() });
+    link.say(&ProxySays::Hello { format: FORMAT, row, kinds, targets, serving, epoch }).await?;
+    let mut last_heard = Instant::now();
+    loop {
+        tokio::select! {
+            heard = link.hear() => {
+                last_heard = Instant::now();
+                match heard? {
+                    Heard::Says(ControlSays::Update(update)) => take(link, status, desk, update).await?,
+                    Heard::Says(_) | Heard::Alive => {}
+                }
+            }
+            targets = desk.wishes() => link.say(&ProxySays::Subscribe { targets }).await?,
+            () = tokio::time::sleep_until(last_heard + SILENCE_MAX) => {
+                return Err(LinkEnd::Broken(format!("nothing was heard for {} s", SILENCE_MAX.as_secs())));
+            }
+        }
+    }
+}
+
+async fn take(link: &mut Link, status: &Status, desk: &Desk, update: Update) -> Result<(), LinkEnd> {
+    let nonce = update.nonce;
+    match desk.take(&update).await {
+        Ok(()) => {
+            status.rules_are(desk.revision(), None);
+            link.say(&ProxySays::Accepted { nonce, serving: desk.revision() }).await
+        }
+        Err(reason) => {
+            tracing::error!(
+                reason,
+                revision = update.revision,
+                "rules of the control plane cannot be used; serving with the last good ones"
+            );
+            status.rules_are(desk.revision(), Some(reason.clone()));
+            link.say(&ProxySays::Refused { nonce, serving: desk.revision(), reason }).await
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Updates as a control plane sends them, good and bad, and what is held after each.
+//! It must open no link.
+
+use mesher_model::rule::Target;
+use mesher_model::rule::link::{RemovedResource, Resource, Update};
+use serde_json::{Value, json};
+
+use super::Desk;
+use super::held::{Rulebook, Taken};
+
+fn target(service: &str) -> Target {
+    Target { environment: String::new(), application: "default".to_owned(), service: service.to_owned() }
+}
+
+fn timeout(name: &str, service: &str, request: &str) -> Resource {
+    let document = json!({"apiVersion": "mesher/v1", "kind": "Timeout", "metadata": {"name": name},
+        "spec": {"service": service, "request": request}});
+    Resource { kind: "Timeout".to_owned(), revision: 1, document }
+}
+
+fn update(revision: u64, targets: &[&str], changed: Vec<Resource>) -> Update {
+    let targets = targets.iter().map(|service| target(service)).collect();
+    Update { nonce: revision, epoch: "first".to_owned(), revision, targets, changed, ..Update::default() }
+}
+
+fn seconds(rules: &Rulebook, service: &str) -> Option<u64> {
+    rules.policy(&target(service))?.request_timeout.map(|limit| limit.as_secs())
+}
+
+#[test]
+fn documents_come_change_and_go() {
+    let mut rules = Rulebook::default();
+    let all = vec![timeout("a", "a", "1s"), timeout("every", "*", "9s")];
+    assert_eq!(rules.take(&update(1, &["a", "*"], all)), Ok(Taken::Changed));
+    assert_eq!((seconds(&rules, "a"), seconds(&rules, "b")), (Some(1), Some(9)));
+    assert_eq!(rules.take(&update(2, &[], vec![timeout("a", "a", "2s")])), Ok(Taken::Changed));
+    assert_eq!(rules.take(&update(2, &[], vec![timeout("a", "a", "2s")])), Ok(Taken::Unchanged));
+    assert_eq!(seconds(&rules, "a"), Some(2));
+    // It is about another service now, so that the first one is under what holds for all.
+    assert_eq!(rules.take(&update(3, &[], vec![timeout("a", "b", "3s")])), Ok(Taken::Changed));
+    assert_eq!((seconds(&rules, "a"), seconds(&rules, "b")), (Some(9), Some(3)));
+    let gone = |name: &str| RemovedResource {
+        kind: "Timeout".to_owned(),
+        env: String::new(),
+        app: "default".to_owned(),
+        name: name.to_owned(),
+        revision: 4,
+    };
+    let removal = Update { removed: vec![gone("every"), gone("unknown")], ..update(4, &[], Vec::new()) };
+    assert_eq!(rules.take(&removal), Ok(Taken::Changed));
+    assert_eq!((seconds(&rules, "a"), seconds(&rules, "b")), (None, Some(3)));
+    assert_eq!(
+        rules.take(&update(5, &["b"], Vec::new())),
+        Ok(Taken::Changed),
+        "everything about b, which is nothing"
+    );
+    assert_eq!(rules.len(), 0);
+}
+
+#[test]
+fn what_cannot_be_used_changes_nothing() {
+    let mut rules = Rulebook::default();
+    rules.take(&update(3, &["a"], vec![timeout("a", "a", "1s")])).unwrap();
+    let bad = |document: Value| Resource { kind: "Timeout".to_owned(), revision: 9, document };
+    for (changed, words) in [
+        (vec![timeout("b", "b", "2s"), timeout("a", "a", "soon")], "no span of time"),
+        (vec![bad(json!({}))], "missing field"),
+        (vec![bad(json!(null))], "null"),
+        (vec![timeout("a2", "a", "5s")], "are about the same service"),
+    ] {
+        let refusal = rules.take(&update(4, &[], changed)).unwrap_err();
+        assert!(refusal.contains(words), "{refusal}");
+        assert_eq!((seconds(&rules, "a"), rules.len(), rules.revision()), (Some(1), 1, 3));
+    }
+}
+
+/// RG-12: a revision that goes back is refused.
+#[test]
+fn rg_12_an_older_revision_never_replaces_a_newer_one() {
+    let mut rules = Rulebook::default();
+    rules.take(&update(5, &["a"], vec![timeout("a", "a", "5s")])).unwrap();
+    let refusal = rules.take(&update(4, &["a"], vec![timeout("a", "a", "4s")])).unwrap_err();
+    assert!(refusal.contains("revision 4 comes after revision 5"), "{refusal}");
+    assert_eq!(seconds(&rules, "a"), Some(5));
+    // A restored backup is another history, which begins where it begins.
+    let restored = Update { epoch: "second".to_owned(), ..update(2, &["a"], vec![timeout("a", "a", "2s")]) };
+    assert_eq!(rules.take(&restored), Ok(Taken::Changed));
+    assert_eq!((seconds(&rules, "a"), rules.revision()), (Some(2), 2));
+}
+
+/// RG-06: a control plane that lost everything empties nothing.
+#[test]
+fn rg_06_a_control_plane_without_rules_empties_nothing() {
+    let mut rules = Rulebook::default();
+    rules.take(&update(5, &["a"], vec![timeout("a", "a", "5s")])).unwrap();
+    let empty = Update { is_empty: true, epoch: "second".to_owned(), ..update(0, &["a"], Vec::new()) };
+    assert_eq!(rules.take(&empty), Ok(Taken::Unchanged));
+    assert_eq!(seconds(&rules, "a"), Some(5));
+    // In its own history the last document may well be removed.
+    let mut rules = Rulebook::default();
+    rules.take(&update(5, &["a"], vec![timeout("a", "a", "5s")])).unwrap();
+    let empty = Update { is_empty: true, ..update(6, &["a"], Vec::new()) };
+    assert_eq!(rules.take(&empty), Ok(Taken::Changed));
+    assert_eq!(seconds(&rules, "a"), None);
+}
+
+#[test]
+fn a_kind_of_a_later_release_is_passed_over() {
+    let mut rules = Rulebook::default();
+    let later = Resource { kind: "Mirror".to_owned(), revision: 1, document: json!({"anything": 1}) };
+    assert_eq!(rules.take(&update(1, &["a"], vec![later, timeout("a", "a", "1s")])), Ok(Taken::Changed));
+    assert_eq!((rules.len(), seconds(&rules, "a")), (1, Some(1)));
+}
+
+#[test]
+fn another_process_goes_on_with_what_is_held() {
+    let mut rules = Rulebook::default();
+    rules.take(&update(7, &["a", "*"], vec![timeout("a", "a", "1s"), timeout("every", "*", "9s")])).unwrap();
+    let (desk, _orders) = Desk::new();
+    desk.adopt(&rules.tell());
+    assert_eq!(desk.tell(), rules.tell());
+    let limit = |service| desk.policy(&target(service)).and_then(|policy| policy.request_timeout);
+    assert_eq!(limit("a").map(|limit| limit.as_secs()), Some(1));
+    assert_eq!(limit("z").map(|limit| limit.as_secs()), Some(9));
+}
+
+#[tokio::test]
+async fn without_a_link_nobody_waits_for_rules() {
+    let (desk, _orders) = Desk::new();
+    tokio::time::timeout(std::time::Duration::from_millis(100), desk.know(target("a"))).await.unwrap();
+    assert_eq!(desk.begin_link(), (vec![target("a")], 0, String::new()));
+    desk.want(target("b"));
+    assert_eq!(desk.wishes().await, [target("b")]);
+}
+
+#[tokio::test]
+async fn a_first_call_waits_until_the_rules_of_its_service_are_here() {
+    let (desk, mut orders) = Desk::new();
+    desk.begin_link();
+    let fleet = async {
+        let order = orders.recv().await.unwrap();
+        order.send(2).unwrap();
+    };
+    let answer = update(1, &["a"], vec![timeout("a", "a", "1s")]);
+    let link = async {
+        assert_eq!(desk.wishes().await, [target("a")]);
+        desk.take(&answer).await.unwrap();
+    };
+    let call = async {
+        desk.know(target("a")).await;
+        assert!(desk.policy(&target("a")).is_some());
+    };
+    tokio::join!(fleet, link, call);
+}

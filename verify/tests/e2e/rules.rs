@@ -1,0 +1,213 @@
+//! Rules from the command to the calls: applied, enforced, looked at, refused, taken back, held through outages.
+//! It must see a rule's effect in answers alone.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use mesher_verify::application::Application;
+use mesher_verify::binary;
+use mesher_verify::mesh::{ANY_PORT, Control, NEWS, Pair, Proxy, QUESTION, ask_calculator};
+use mesher_verify::patience::until;
+use mesher_verify::process::{Ended, Process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What a change may take until it is enforced.
+const CHANGE_TIME_MAX: Duration = Duration::from_secs(1);
+/// Calls that are looked at.
+const CALLS: usize = 40;
+/// Calls that may be off.
+const OFF_MAX: usize = 3;
+/// Bad configuration, as `sysexits.h` numbers it.
+const BAD_CONFIGURATION: Option<i32> = Some(78);
+
+fn route(first: u32, second: u32) -> String {
+    format!(
+        "apiVersion: mesher/v1\nkind: Route\nmetadata: {{name: canary}}\nspec:\n  service: calculator\n  rules:\n    - backends:\n        - {{subset: {{version: 0.0.1}}, weight: {first}}}\n        - {{subset: {{version: 0.0.2}}, weight: {second}}}\n"
+    )
+}
+
+fn timeout(service: &str, request: &str) -> String {
+    format!(
+        "apiVersion: mesher/v1\nkind: Timeout\nmetadata: {{name: limit}}\nspec: {{service: \"{service}\", request: {request}}}\n"
+    )
+}
+
+fn mesher(control: &Control, arguments: &[&str]) -> Command {
+    let mut command = binary::command(arguments);
+    command.args(["--control", &control.url()]);
+    command
+}
+
+/// Applies a text that stands in a file.
+fn apply(control: &Control, text: &str, more: &[&str]) -> Ended {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("rules.yaml");
+    std::fs::write(&file, text).unwrap();
+    let mut command = mesher(control, &["apply"]);
+    Process::run(command.arg("-f").arg(&file).args(more))
+}
+
+#[track_caller]
+fn assert_done(ended: &Ended) {
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+/// How many of the calls version 0.0.2 answers.
+fn count_second(proxy: SocketAddr) -> usize {
+    let versions: Vec<_> = (0..CALLS).map(|_| ask_calculator(proxy).unwrap()).collect();
+    versions.iter().filter(|version| *version == "0.0.2").count()
+}
+
+/// Version 0.0.2 answers so many of the calls. Workers share out for themselves, so that a few more or less are right;
+/// but not where one version gets all.
+#[track_caller]
+fn assert_second(proxy: SocketAddr, expected: usize, when: &str) {
+    let count = count_second(proxy);
+    let most = if expected == 0 || expected == CALLS { 0 } else { OFF_MAX };
+    assert!(count.abs_diff(expected) <= most, "{when}: {count} instead of {expected}");
+}
+
+fn rules_of(control: &Control, service: &str) -> Value {
+    let rows = control.rows("proxies");
+    let row = rows.iter().find(|row| row["service"] == service);
+    row.map(|row| row["rules"].clone()).unwrap_or_default()
+}
+
+#[test]
+fn shares_follow_the_weights_within_a_second_of_each_change() {
+    let control = Control::start();
+    let _pairs = ["0.0.1", "0.0.2"].map(|version| Pair::calculator(&control, version));
+    let caller = Proxy::start(&control.url(), "caller", &[]);
+    let outbound = caller.addresses.outbound;
+    until("both versions answer", || {
+        (caller.addresses.wait_reachable(&format!("http://calculator{QUESTION}")).status() == 200
+            && caller.addresses.endpoints("calculator").len() == 2)
+            .then_some(())
+    });
+    assert_second(outbound, CALLS / 2, "without a rule they take turns");
+
+    let done = apply(&control, &route(90, 10), &["--wait"]);
+    assert_done(&done);
+    assert!(done.output.contains("Route canary created at r1; it concerns 1 proxy"), "{done:?}");
+    assert_second(outbound, CALLS / 10, "90 to 10");
+    for (weights, expected) in [((0, 1), CALLS), ((1, 0), 0), ((1, 1), CALLS / 2)] {
+        let began = Instant::now();
+        assert_done(&apply(&control, &route(weights.0, weights.1), &["--wait"]));
+        assert!(began.elapsed() < CHANGE_TIME_MAX, "{:?}", began.elapsed());
+        assert_second(outbound, expected, &format!("{weights:?}"));
+    }
+    let rules = rules_of(&control, "caller");
+    assert_eq!((&rules["link"], &rules["serving"]), (&"connected".into(), &4.into()), "{rules}");
+
+    let shown = Process::run(&mut mesher(&control, &["get", "rules"]));
+    assert!(shown.output.contains("canary") && shown.output.contains("r4"), "{}", shown.output);
+    let history = Process::run(&mut mesher(&control, &["history", "Route", "canary"]));
+    assert_eq!(history.output.lines().count(), 5, "{}", history.output);
+    assert_done(&Process::run(&mut mesher(&control, &["rollback", "1", "--wait"])));
+    assert_second(outbound, CALLS / 10, "as at revision 1");
+    assert_done(&Process::run(&mut mesher(&control, &["delete", "Route", "canary"])));
+    until("no rule holds", || (count_second(outbound).abs_diff(CALLS / 2) <= OFF_MAX).then_some(()));
+}
+
+#[test]
+fn cf_04_a_part_without_instances_gets_no_substitute() {
+    let control = Control::start();
+    let _pair = Pair::calculator(&control, "0.0.1");
+    let caller = Proxy::start(&control.url(), "caller", &[]);
+    caller.addresses.wait_reachable(&format!("http://calculator{QUESTION}"));
+    assert_done(&apply(&control, &route(0, 1), &["--wait"]));
+    let answer = caller.addresses.get(&format!("http://calculator{QUESTION}")).unwrap();
+    assert_eq!(answer.status(), 503);
+    assert!(answer.text().contains("version 0.0.2, which rule 1 of Route canary chose"), "{}", answer.text());
+}
+
+#[test]
+fn a_call_ends_with_its_limit() {
+    let control = Control::start();
+    let slow = Application::start(|mut wire| wire.remainder().map(drop));
+    let _provider = Proxy::beside(&control.url(), "slow", slow.port());
+    let caller = Proxy::start(&control.url(), "caller", &[]);
+    assert_done(&apply(&control, &timeout("*", "300ms"), &[]));
+    let began = Instant::now();
+    // The first call of a service waits for its rules: none goes by them.
+    let answer = until("the service is found", || {
+        caller.addresses.get("http://slow/").ok().filter(|answer| answer.status() != 502)
+    });
+    assert_eq!(answer.status(), 504, "{}", answer.text());
+    assert!(answer.text().contains("300ms"), "{}", answer.text());
+    assert!(began.elapsed() < NEWS);
+}
+
+#[test]
+fn cf_01_a_bad_document_is_refused_with_file_line_and_column() {
+    let control = Control::start();
+    let refused = apply(&control, &timeout("calculator", "soon"), &[]);
+    assert_eq!(refused.code, BAD_CONFIGURATION, "{refused:?}");
+    assert!(refused.errors.contains("rules.yaml:4:"), "{}", refused.errors);
+    assert!(refused.errors.contains("request: soon") && refused.errors.contains('^'), "{}", refused.errors);
+    assert!(control.rows("rules").is_empty());
+    let planned = apply(&control, &timeout("calculator", "5s"), &["--dry-run"]);
+    assert_done(&planned);
+    assert!(
+        planned.output.contains("would be created") && planned.output.contains("+  request: 5s"),
+        "{planned:?}"
+    );
+    assert!(control.rows("rules").is_empty(), "a dry run changes nothing");
+    let unknown = Process::run(&mut mesher(&control, &["delete", "Timeout", "nothing"]));
+    assert_eq!(unknown.code, Some(1), "{unknown:?}");
+}
+
+#[test]
+fn a_change_that_a_proxy_does_not_serve_with_is_told_and_fails_the_wait() {
+    let control = Control::start();
+    let _pair = Pair::calculator(&control, "0.0.1");
+    let caller = Proxy::start(&control.url(), "caller", &[]);
+    caller.addresses.wait_reachable(&format!("http://calculator{QUESTION}"));
+    until("it is linked", || (rules_of(&control, "caller")["link"] == "connected").then_some(()));
+    caller.process.signal(mesher_verify::process::Signal::STOP);
+    let behind = apply(&control, &route(1, 0), &["--wait=1s"]);
+    assert_eq!(behind.code, Some(1), "{behind:?}");
+    assert!(
+        behind.errors.contains("default/caller") && behind.errors.contains("serves with r0"),
+        "{behind:?}"
+    );
+    caller.process.signal(mesher_verify::process::Signal::CONT);
+    until("it has caught up", || (rules_of(&control, "caller")["serving"] == 1).then_some(()));
+}
+
+/// RG-04, RG-13: rules hold while the control plane is away, and changes that were made meanwhile arrive.
+#[test]
+fn rg_04_rules_hold_while_the_control_plane_is_away() {
+    let folder = TempDir::new().unwrap();
+    let directory = folder.path().join("data");
+    let mut control = Control::keeping(&directory, ANY_PORT);
+    let address = control.address.to_string();
+    let _pairs = ["0.0.1", "0.0.2"].map(|version| Pair::calculator(&control, version));
+    let caller = Proxy::start(&control.url(), "caller", &[]);
+    let outbound = caller.addresses.outbound;
+    caller.addresses.wait_reachable(&format!("http://calculator{QUESTION}"));
+    assert_done(&apply(&control, &route(0, 1), &["--wait"]));
+    control.process.crash();
+    assert_eq!(count_second(outbound), CALLS);
+    let control = Control::keeping(&directory, &address);
+    assert_done(&apply(&control, &route(1, 0), &[]));
+    until("the change has arrived", || (count_second(outbound) == 0).then_some(()));
+}
+
+/// RG-06: a control plane that lost everything empties no rule.
+#[test]
+fn rg_06_a_control_plane_that_forgot_everything_empties_no_rule() {
+    let mut control = Control::start();
+    let address = control.address.to_string();
+    let _pairs = ["0.0.1", "0.0.2"].map(|version| Pair::calculator(&control, version));
+    let caller = Proxy::start(&control.url(), "caller", &[]);
+    let outbound = caller.addresses.outbound;
+    caller.addresses.wait_reachable(&format!("http://calculator{QUESTION}"));
+    assert_done(&apply(&control, &route(0, 1), &["--wait"]));
+    control.process.crash();
+    let control = Control::listen(&address);
+    until("it is linked again", || (rules_of(&control, "caller")["link"] == "connected").then_some(()));
+    assert_eq!(count_second(outbound), CALLS);
+}
