@@ -96,6 +96,11 @@ pub(crate) fn mesh_error(code: u16, error: &str, detail: impl Into<String>) -> R
     json_with(status(code), &MeshError { error: error.to_owned(), detail: detail.into() })
 }
 
+/// A refusal in the three members that all of ServiceComb's APIs have.
+pub(crate) fn error(code: u16, body: &ErrorBody) -> Response {
+    json_with(status(code), body)
+}
+
 fn json_with(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_vec(body) {
         Ok(body) => (status, [(CONTENT_TYPE, JSON)], body).into_response(),

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::access::Gatekeeper;
 use crate::audit::{Auditor, Origin};
-use crate::cabinet::Cabinet;
+use crate::configuration::Cabinet;
 use crate::hosts::Hosts;
 use crate::keep::{Cause, Edit, Keep, NotKept, Receipt};
 use crate::metrics::Metrics;
@@ -28,7 +28,7 @@ pub(crate) struct Control {
     state: Mutex<State>,
     /// `None`: all is forgotten with the process.
     keep: Option<Arc<Keep>>,
-    cabinet: Cabinet,
+    pub(crate) cabinet: Cabinet,
     proxies: Mutex<Proxies>,
     pub(crate) metrics: Metrics,
     pub(crate) hosts: Hosts,
@@ -170,6 +170,7 @@ impl Control {
 
     /// Tells of edits that are kept.
     pub(crate) fn publish(&self, edits: &[Edit], cause: &Cause) {
+        self.cabinet.publish(edits);
         self.tell(lock(&self.state), edits, cause);
     }
 

@@ -24,6 +24,14 @@ impl Edit {
         }
     }
 
+    /// Whether it is what somebody asked for, and does not follow from such an edit.
+    pub(crate) fn is_asked_for(&self) -> bool {
+        match self {
+            Self::Registry(_) | Self::Access(_) => true,
+            Self::Config(edit) => edit.is_asked_for(),
+        }
+    }
+
     /// The record as it is now, as JSON; `None`: it is gone. Records are plain data, of which serde can write all.
     pub(super) fn after(&self) -> Option<Vec<u8>> {
         match self {

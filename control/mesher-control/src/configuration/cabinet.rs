@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use mesher_config::Configuration;
 
+use super::polls::Polls;
+use super::waiters::Waiters;
 use crate::Clock;
 use crate::audit::{Auditor, Origin};
 use crate::keep::{Cause, Edit, Keep, NotKept, Receipt};
@@ -14,6 +16,8 @@ use crate::keep::{Cause, Edit, Keep, NotKept, Receipt};
 #[derive(Debug)]
 pub(crate) struct Cabinet {
     state: Mutex<Configuration>,
+    pub(super) waiters: Waiters,
+    pub(super) polls: Polls,
     clock: Clock,
     auditor: Arc<Auditor>,
     /// `None`: all is forgotten with the process.
@@ -27,7 +31,8 @@ impl Cabinet {
         auditor: Arc<Auditor>,
         keep: Option<Arc<Keep>>,
     ) -> Self {
-        Self { state: Mutex::new(configuration), clock, auditor, keep }
+        let (waiters, polls) = (Waiters::default(), Polls::default());
+        Self { state: Mutex::new(configuration), waiters, polls, clock, auditor, keep }
     }
 
     /// Looks at the configuration as it is now.
@@ -48,9 +53,29 @@ impl Cabinet {
         Receipt::settle(receipt).await.map(|()| outcome)
     }
 
-    /// Takes back edits, oldest first, that the store does not have.
+    /// Tells those who wait of edits that are kept.
+    pub(crate) fn publish(&self, edits: &[Edit]) {
+        for edit in edits {
+            if let Edit::Config(edit) = edit {
+                self.waiters.wake(edit);
+            }
+        }
+    }
+
+    /// Takes back edits, oldest first, that the store does not have. Whoever saw them hears that they are gone.
     pub(crate) fn take_back(&self, edits: Vec<Edit>) {
+        let woken = edits.clone();
         restore(&mut self.lock(), edits);
+        self.publish(&woken);
+    }
+
+    /// How many calls wait for a change.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiters.count()
+    }
+
+    pub(super) const fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     fn hand_over(&self, mut state: MutexGuard<'_, Configuration>) -> Option<Receipt> {
@@ -60,12 +85,16 @@ impl Cabinet {
         }
         let Some(keep) = &self.keep else {
             drop(state);
+            self.publish(&edits);
             self.auditor.tell(&edits, &Origin::current());
             return None;
         };
         let cause = Cause { changes: Vec::new(), origin: Origin::current() };
         Some(keep.submit(edits, cause).unwrap_or_else(|edits| {
+            let woken = edits.clone();
             restore(&mut state, edits);
+            drop(state);
+            self.publish(&woken);
             Receipt::refused()
         }))
     }
