@@ -82,6 +82,13 @@ pub(crate) struct Control {
     /// Where it answers [env: MESHER_CONTROL_LISTEN] [default: 127.0.0.1:30100]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Opens a further door to the same, for clients that expect kie there [env: MESHER_KIE_LISTEN] [default: closed]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) kie_listen: Option<SocketAddr>,
+    /// Opens a further door to the same, for clients that expect config-center there [env:
+    /// MESHER_CONFIG_CENTER_LISTEN] [default: closed]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) config_center_listen: Option<SocketAddr>,
     /// Names that a browser may use for it, beside addresses and localhost
     #[arg(long, value_name = "NAME")]
     pub(crate) host: Vec<String>,
@@ -91,7 +98,7 @@ pub(crate) struct Control {
     /// The certificate's private key, PEM [env: MESHER_CONTROL_TLS_KEY]
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_key: Option<PathBuf>,
-    /// Takes a free port where the address's port is taken
+    /// Takes a free port where the address's port is taken, and leaves a further door closed where its port is
     #[arg(long, hide = true)]
     pub(crate) any_port: bool,
     /// Prints {"control":"http://…"}, or https, as one line once it listens

@@ -11,7 +11,9 @@ use crate::{AccessError, account};
 const KINDS: [&str; 7] = ["account", "config", "role", "service", "governance", "ops", "service/schema"];
 /// What may be done, as the original names it.
 const VERBS: [&str; 5] = ["get", "create", "update", "delete", "*"];
-/// What a permission on services may be narrowed by.
+/// Kinds of which a permission may reach a part.
+const NARROWED: [&str; 2] = ["service", "config"];
+/// What such a permission may be narrowed by.
 const LABELS: [&str; 3] = ["environment", "appId", "serviceName"];
 /// Most permissions of one role, resources of one permission, and verbs of it.
 const LIST_MAX: usize = 64;
@@ -35,7 +37,7 @@ pub struct Resource {
     /// `service`, `service/schema`, `governance`, `config`, `account`, `role` or `ops`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Narrows services to those of this `environment`, `appId` and `serviceName`; those that are not named are all.
+    /// Narrows services, or keys, to those of this `environment`, `appId` and `serviceName`; those that are not named are all.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
 }
@@ -110,8 +112,8 @@ impl Permission {
 impl Resource {
     fn check(&self) -> Result<(), AccessError> {
         check_word("Resource.Type", &self.kind, &KINDS)?;
-        if !self.labels.is_empty() && self.kind != "service" {
-            return Err(invalid("Resource.Labels", "only services can be narrowed"));
+        if !self.labels.is_empty() && !NARROWED.contains(&self.kind.as_str()) {
+            return Err(invalid("Resource.Labels", "only services and configuration can be narrowed"));
         }
         for (name, value) in &self.labels {
             check_word("Resource.Labels", name, &LABELS)?;

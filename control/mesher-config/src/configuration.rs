@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::edit::{self, Edit, RestoreError};
-use crate::keys::Keys;
+use crate::keys::{Keys, Limits};
 
 /// All configuration.
 #[derive(Debug, Default)]
@@ -13,6 +13,12 @@ pub struct Configuration {
 }
 
 impl Configuration {
+    /// Nothing yet, and room for so much.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { keys: Keys::new(limits) }
+    }
+
     /// Takes a record as it was stored, or takes one away. Also undoes an [`Edit`]: with its key and what was before.
     /// Collects no edit.
     ///
@@ -20,9 +26,15 @@ impl Configuration {
     /// [`RestoreError`] where the key or the record is none of the configuration's.
     pub fn restore(&mut self, key: &str, record: Option<Value>) -> Result<(), RestoreError> {
         match key.strip_prefix(edit::KEYS) {
-            Some(_) => self.keys.restore(key, record),
+            Some(path) => self.keys.restore(path, record).map_err(|reason| RestoreError::new(key, reason)),
             None => Err(RestoreError::new(key, "no such kind of record")),
         }
+    }
+
+    /// To be called once after all that was stored is restored, before the first call: what an earlier process told and
+    /// did not keep must not be told again with another meaning.
+    pub fn begin_life(&mut self) {
+        self.keys.begin_life();
     }
 
     /// The lasting changes since the last call, in their order.

@@ -133,6 +133,11 @@ pub(crate) fn json_of_status(code: u16, body: &impl Serialize) -> Response {
     json_with(status(code), body)
 }
 
+/// A refusal in the three members that all of ServiceComb's APIs have.
+pub(crate) fn error(code: u16, body: &ErrorBody) -> Response {
+    json_with(status(code), body)
+}
+
 fn json_with(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_vec(body) {
         Ok(body) => (status, [(CONTENT_TYPE, JSON)], body).into_response(),

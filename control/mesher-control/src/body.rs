@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Value;
 
 /// How long a body may take to arrive, in whole.
@@ -44,29 +44,41 @@ pub(crate) async fn read_lenient<T: DeserializeOwned>(body: Body, limit: usize) 
 /// As [`read_lenient`], of a body that was read.
 pub(crate) fn parse_lenient<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BodyError> {
     let value: Value = serde_json::from_slice(bytes)?;
+    // A list would be taken for the members in their order.
+    if !value.is_object() {
+        return Err(serde_json::Error::custom("an object is wanted here").into());
+    }
     Ok(serde_json::from_value(tidy(value))?)
 }
 
 /// Every member name that a client may send, wherever it stands. No two differ in case only.
-pub(crate) const NAMES: [&str; 49] = [
+pub(crate) const NAMES: [&str; 60] = [
     "alias",
     "appId",
     "availableZone",
+    "check",
     "consumer",
     "consumerServiceId",
+    "data",
     "dataCenterInfo",
     "dependencies",
     "description",
+    "dimensionsInfo",
     "endpoints",
     "environment",
     "force",
     "framework",
     "healthCheck",
     "hostName",
+    "ids",
     "instance",
     "instanceId",
     "instances",
     "interval",
+    "items",
+    "key",
+    "keys",
+    "labels",
     "level",
     "matches",
     "mode",
@@ -75,12 +87,14 @@ pub(crate) const NAMES: [&str; 49] = [
     "path",
     "paths",
     "port",
+    "priority",
     "properties",
     "property",
     "providers",
     "region",
     "registerBy",
     "rev",
+    "rules",
     "schema",
     "schemaId",
     "schemas",
@@ -92,16 +106,17 @@ pub(crate) const NAMES: [&str; 49] = [
     "status",
     "summary",
     "tags",
+    "tenant",
     "times",
     "timestamp",
-    "tenant",
     "url",
+    "value",
+    "value_type",
     "version",
-    "rules",
 ];
 
 /// Members whose own members are free text, names and all.
-const FREE: [&str; 3] = ["properties", "property", "tags"];
+const FREE: [&str; 5] = ["items", "labels", "properties", "property", "tags"];
 
 fn tidy(value: Value) -> Value {
     match value {

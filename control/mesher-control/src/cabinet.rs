@@ -85,9 +85,11 @@ impl<C: Content> Cabinet<C> {
         Receipt::settle(receipt).await.map(|()| outcome)
     }
 
-    /// Takes back edits, oldest first, that the store does not have.
+    /// Takes back edits, oldest first, that the store does not have. Whoever saw them hears that they are gone.
     pub(crate) fn take_back(&self, edits: Vec<Edit>) {
+        let woken = edits.clone();
         restore(&mut *self.lock(), edits);
+        self.told.wake(&woken);
     }
 
     fn hand_over(&self, mut state: MutexGuard<'_, C>) -> Option<Receipt> {
@@ -102,7 +104,9 @@ impl<C: Content> Cabinet<C> {
             return None;
         };
         Some(keep.submit(edits, cause).unwrap_or_else(|edits| {
+            let woken = edits.clone();
             restore(&mut *state, edits);
+            self.told.wake(&woken);
             Receipt::refused()
         }))
     }

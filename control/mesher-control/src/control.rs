@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::access::Gatekeeper;
 use crate::audit::{Auditor, Origin};
 use crate::cabinet::Cabinet;
+use crate::configuration::{Polls, Waiters};
 use crate::hosts::Hosts;
 use crate::keep::{Cause, Edit, Keep, NotKept, Receipt};
 use crate::links::Links;
@@ -34,6 +35,8 @@ pub(crate) struct Control {
     config: Cabinet<Configuration>,
     rules: Cabinet<Book>,
     told: Told,
+    /// Polls of those who name a session.
+    pub(crate) polls: Polls,
     proxies: Mutex<Proxies>,
     pub(crate) metrics: Metrics,
     pub(crate) hosts: Hosts,
@@ -49,11 +52,22 @@ pub(crate) struct Control {
 pub(crate) struct Told {
     auditor: Arc<Auditor>,
     links: Arc<Links>,
+    waiters: Arc<Waiters>,
 }
 
 impl Told {
+    /// Wakes those who wait for a change of keys, also where one is taken back: whoever saw it hears that it is gone.
+    pub(crate) fn wake(&self, edits: &[Edit]) {
+        for edit in edits {
+            if let Edit::Config(edit) = edit {
+                self.waiters.wake(edit);
+            }
+        }
+    }
+
     pub(crate) fn tell(&self, edits: &[Edit], cause: &Cause) {
         self.links.publish(&cause.rules);
+        self.wake(edits);
         self.auditor.tell(edits, &cause.origin);
     }
 }
@@ -96,12 +110,13 @@ impl Control {
         };
         let gatekeeper = settings.access.as_ref().map(open).transpose()?.map(Arc::new);
         let links = Arc::new(Links::new(epoch, &rules, clock.clone()));
-        let told = Told { auditor, links };
+        let told = Told { auditor, links, waiters: Arc::default() };
         Ok(Self {
             state: Mutex::new(State { registry, expiry_rests_until: Duration::ZERO }),
             config: Cabinet::new(configuration, clock.clone(), told.clone(), keep.clone()),
             rules: Cabinet::new(rules, clock.clone(), told.clone(), keep.clone()),
             told,
+            polls: Polls::default(),
             proxies: Mutex::new(Proxies::default()),
             metrics: Metrics::default(),
             hosts: Hosts::new(&settings.extra_hosts),
@@ -166,6 +181,11 @@ impl Control {
     /// Looks at the rules as they are now.
     pub(crate) fn look_at_rules<T>(&self, act: impl FnOnce(&Book) -> T) -> T {
         self.rules.look(act)
+    }
+
+    /// Those who wait for a change of keys.
+    pub(crate) fn waiters(&self) -> &Waiters {
+        &self.told.waiters
     }
 
     /// The links to proxies.

@@ -15,7 +15,9 @@ use mesher_tls::TlsError;
 #[non_exhaustive]
 pub enum ControlError {
     /// The address is taken.
-    #[error("another process listens on {0}; stop it or choose another address with --listen")]
+    #[error(
+        "another process listens on {0}; stop it or choose another address with --listen, --kie-listen or --config-center-listen"
+    )]
     AddressTaken(SocketAddr),
     /// The address cannot be listened on for another reason.
     #[error("cannot listen on {address}: {source}")]

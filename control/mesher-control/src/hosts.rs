@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue, Uri};
 
-/// Below this, SDKs use any name for the control plane.
-const ANY_NAME: &str = "/v4/";
+/// Below these, SDKs use any name for the control plane.
+const ANY_NAME: [&str; 5] = ["/v4/", "/v1/", "/v3/", "/configuration/", "/members"];
 /// Where a browser says what page a request is from (Fetch Metadata); programs send none.
 const FETCH_SITE: &str = "sec-fetch-site";
 
@@ -43,7 +43,7 @@ impl Hosts {
     /// Whether a read comes from a program, from a page of ours, or from a person who typed the address. Asked of paths
     /// alone that programs reach by any name.
     pub(crate) fn admit_read(&self, path: &str, headers: &HeaderMap) -> bool {
-        if !path.starts_with(ANY_NAME) {
+        if !ANY_NAME.iter().any(|begin| path.starts_with(begin)) {
             return true;
         }
         let is_near = match headers.get(FETCH_SITE).map(HeaderValue::as_bytes) {

@@ -1,4 +1,4 @@
-//! The control plane's HTTP face: Service Center v4, `/mesher/v1`, the status page, health and metrics.
+//! The control plane's HTTP face: Service Center v4, kie, config-center, `/mesher/v1`, the status page, health and metrics.
 //! It must not decide what a call means for the records; that is `mesher-registry`'s.
 
 mod access;
@@ -7,8 +7,10 @@ mod audit;
 mod body;
 mod cabinet;
 mod clock;
+mod configuration;
 mod connection;
 mod control;
+mod doors;
 mod error;
 mod gate;
 mod hosts;

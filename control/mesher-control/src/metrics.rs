@@ -77,6 +77,8 @@ pub(crate) struct Metrics {
     expiry_paused: Gauge,
     watchers: Gauge,
     watchers_cut: Counter,
+    keys: Gauge,
+    waiting: Gauge,
     not_kept: Counter,
     store_bytes: Gauge,
     store_revision: Gauge,
@@ -98,6 +100,10 @@ impl Default for Metrics {
         exposition.register("watchers", "Web sockets that watch, or send heartbeats", watchers.clone());
         let help = "Watchers cut off because they read too slowly";
         exposition.register("watchers_cut", help, watchers_cut.clone());
+        let (keys, waiting) = (Gauge::default(), Gauge::default());
+        exposition.register("keys", "Keys of the configuration", keys.clone());
+        let help = "Calls that wait for a change of the configuration";
+        exposition.register("waiting_calls", help, waiting.clone());
         let not_kept = Counter::default();
         let help = "Failures of the store; the changes that it did not keep were taken back";
         exposition.register("store_failures", help, not_kept.clone());
@@ -117,6 +123,8 @@ impl Default for Metrics {
             expiry_paused,
             watchers,
             watchers_cut,
+            keys,
+            waiting,
             not_kept,
             store_bytes,
             store_revision,
@@ -183,6 +191,9 @@ pub(crate) async fn count(State(control): State<Arc<Control>>, request: Request,
 pub(crate) async fn show(State(control): State<Arc<Control>>) -> Response {
     control.look(|registry, _| control.metrics.take(registry.all_services()));
     control.metrics.watchers.set(i64::try_from(control.watchers.count()).unwrap_or(i64::MAX));
+    let keys = control.look_at_config(|configuration| configuration.keys().count_of_all());
+    control.metrics.keys.set(i64::try_from(keys).unwrap_or(i64::MAX));
+    control.metrics.waiting.set(i64::try_from(control.waiters().count()).unwrap_or(i64::MAX));
     if let Some(keep) = control.keep() {
         let status = keep.store().status();
         control.metrics.store_bytes.set(i64::try_from(status.file_bytes).unwrap_or(i64::MAX));

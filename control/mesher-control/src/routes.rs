@@ -13,7 +13,7 @@ use axum::{Router, http::StatusCode};
 use mesher_model::ErrorCode;
 
 use crate::control::Control;
-use crate::{access, answer, audit, mesh, metrics, page, v4};
+use crate::{access, answer, audit, configuration, mesh, metrics, page, v4};
 
 pub(crate) fn build(control: Arc<Control>) -> Router {
     let browsers =
@@ -22,6 +22,7 @@ pub(crate) fn build(control: Arc<Control>) -> Router {
     let all = Router::new()
         .merge(browsers)
         .merge(v4::routes())
+        .merge(configuration::routes())
         .route("/livez", get(healthy))
         .route("/readyz", get(healthy));
     guarded(&control, all)
@@ -55,7 +56,7 @@ async fn own_host(State(control): State<Arc<Control>>, request: Request, next: N
     answer::mesh_error(403, "foreign_host", detail)
 }
 
-/// Refuses what a page of another site would change, and what it would read below `/v4`, where any `Host` is taken.
+/// Refuses what a page of another site would change, and what it would read where any `Host` is taken.
 async fn no_foreign_page(State(control): State<Arc<Control>>, request: Request, next: Next) -> Response {
     if !request.method().is_safe() {
         if !control.hosts.admit_change(request.headers()) {

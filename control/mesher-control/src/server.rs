@@ -1,8 +1,7 @@
-//! Binds the address, takes connections, and ends them all when told to.
+//! Opens the doors, takes connections, and ends them all when told to.
 //! It must not know a route: it runs one service on each connection.
 
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use mesher_config::Configuration;
 use mesher_registry::Registry;
 use mesher_rules::Book;
 use mesher_store::{EmbeddedSettings, Store, StoreError};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
@@ -21,6 +20,7 @@ use tracing::{debug, info, warn};
 
 use crate::connection::Peer;
 use crate::control::{Beginning, Control};
+use crate::doors::Doors;
 use crate::keep::{self, Keep};
 use crate::{ControlError, Settings, connection, routes, secure};
 
@@ -34,7 +34,7 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// A control plane that listens and does not answer yet.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
+    doors: Doors,
     address: SocketAddr,
     control: Arc<Control>,
     places: Arc<Semaphore>,
@@ -49,18 +49,13 @@ impl Server {
     /// # Errors
     /// [`ControlError`]; whoever chose the address, the files or the password is to blame.
     pub async fn bind(settings: Settings) -> Result<Self, ControlError> {
-        let asked = settings.listen;
-        let fails = |source: io::Error| match source.kind() {
-            io::ErrorKind::AddrInUse => ControlError::AddressTaken(asked),
-            _ => ControlError::Listen { address: asked, source },
-        };
         let secure = settings.tls.as_ref().map(secure::open).transpose()?;
-        let listener = TcpListener::bind(asked).await.map_err(fails)?;
-        let address = listener.local_addr().map_err(fails)?;
-        warn_of_exposure(&settings, address);
+        let doors = Doors::open(&settings).await?;
+        let address = doors.main();
+        doors.addresses().for_each(|address| warn_of_exposure(&settings, address));
         let (control, worker) = start(&settings, address).await?;
         let places = Arc::new(Semaphore::new(settings.max_connections.min(Semaphore::MAX_PERMITS)));
-        Ok(Self { listener, address, control, places, worker, secure })
+        Ok(Self { doors, address, control, places, worker, secure })
     }
 
     /// The address that it listens on.
@@ -69,11 +64,27 @@ impl Server {
         self.address
     }
 
+    /// The door for clients of kie, as they write it; `None` where it is closed.
+    #[must_use]
+    pub fn kie_url(&self) -> Option<String> {
+        self.doors.kie().map(|address| self.url_of(address))
+    }
+
+    /// The door for clients of config-center, as they write it; `None` where it is closed.
+    #[must_use]
+    pub fn config_center_url(&self) -> Option<String> {
+        self.doors.config_center().map(|address| self.url_of(address))
+    }
+
     /// Its address as a client writes it.
     #[must_use]
     pub fn url(&self) -> String {
+        self.url_of(self.address)
+    }
+
+    fn url_of(&self, address: SocketAddr) -> String {
         let scheme = if self.secure.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", self.address)
+        format!("{scheme}://{address}")
     }
 
     /// Answers until `shutdown` is done. Then takes nothing more, closes idle connections at once, and gives
@@ -84,7 +95,7 @@ impl Server {
     /// # Errors
     /// None today; a failing listener is retried.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), ControlError> {
-        let Self { listener, address, control, places, worker, secure } = self;
+        let Self { mut doors, address, control, places, worker, secure } = self;
         let router = routes::build(Arc::clone(&control));
         let (stop, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
@@ -97,7 +108,7 @@ impl Server {
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
-                (stream, peer, place) = accept(&listener, &places) => {
+                (stream, peer, place) = accept(&mut doors, &places) => {
                     let served = hold(stream, peer, keeper.clone(), router.clone(), stopped.clone());
                     connections.spawn(async move {
                         served.await;
@@ -109,7 +120,7 @@ impl Server {
                 _ = tick.tick() => control.tick(),
             }
         }
-        drop(listener);
+        drop(doors);
         // No receiver is left where no connection is.
         let _ = stop.send(true);
         control.watchers.close();
@@ -174,13 +185,13 @@ fn warn_of_exposure(settings: &Settings, address: SocketAddr) {
 
 /// Takes the next connection, once there is a place for it: until then it waits in the system's backlog.
 async fn accept(
-    listener: &TcpListener,
+    doors: &mut Doors,
     places: &Arc<Semaphore>,
 ) -> (TcpStream, Peer, Option<OwnedSemaphorePermit>) {
     // The semaphore is never closed.
     let place = Arc::clone(places).acquire_owned().await.ok();
     loop {
-        match listener.accept().await {
+        match doors.accept().await {
             Ok((stream, peer)) => return (stream, Peer(peer), place),
             Err(error) => {
                 warn!(%error, "cannot take a connection");

@@ -15,6 +15,10 @@ use crate::Clock;
 pub struct Settings {
     /// Where it answers; port 0 takes a free one. `127.0.0.1:30100` by default.
     pub listen: SocketAddr,
+    /// A further door for clients that expect kie here; closed when absent. Every door answers everything.
+    pub kie_listen: Option<SocketAddr>,
+    /// A further door for clients that expect config-center here; closed when absent.
+    pub config_center_listen: Option<SocketAddr>,
     /// The address that it names as its own to clients; found from the routes of the machine when absent.
     pub advertise: Option<IpAddr>,
     /// Names that a browser may use for it in `Host`, beside addresses and `localhost`.
@@ -69,6 +73,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 30_100)),
+            kie_listen: None,
+            config_center_listen: None,
             advertise: None,
             extra_hosts: Vec::new(),
             max_connections: 10_000,

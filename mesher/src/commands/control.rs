@@ -30,29 +30,28 @@ pub(crate) fn run(arguments: cli::Control) -> anyhow::Result<ExitCode> {
         None => {}
     }
     refuse_what_is_not_built()?;
-    let listen = address(&arguments)?;
+    let listen = address(arguments.listen, "MESHER_CONTROL_LISTEN")?.unwrap_or(Settings::default().listen);
+    let kie_listen = address(arguments.kie_listen, "MESHER_KIE_LISTEN")?;
+    let config_center_listen = address(arguments.config_center_listen, "MESHER_CONFIG_CENTER_LISTEN")?;
     let (access, tls) = (access()?, tls(&arguments)?);
     let data_directory =
         if arguments.in_memory { None } else { Some(kept::folder(arguments.data_dir.as_ref())?) };
     signals::leave_group_if(arguments.tied)?;
     mesher_net::worker::block_on(async {
-        let settings = |listen| Settings {
+        let settings = Settings {
             listen,
+            kie_listen,
+            config_center_listen,
             extra_hosts: arguments.host.clone(),
-            access: access.clone(),
-            tls: tls.clone(),
-            data_directory: data_directory.clone(),
+            access,
+            tls,
+            data_directory,
             ..Settings::default()
         };
-        let server = match Server::bind(settings(listen)).await {
-            Err(ControlError::AddressTaken(_)) if arguments.any_port => {
-                Server::bind(settings(SocketAddr::new(listen.ip(), 0))).await?
-            }
-            server => server.map_err(misconfigured)?,
-        };
+        let server = bind(settings, arguments.any_port).await?;
         let shutdown = signals::shutdown()?;
         if arguments.print_addresses {
-            answer(&serde_json::json!({"control": server.url()}).to_string());
+            answer(&addresses(&server).to_string());
         }
         tracing::info!(address = %server.address(), "control plane listening");
         server.serve(shutdown).await?;
@@ -60,14 +59,43 @@ pub(crate) fn run(arguments: cli::Control) -> anyhow::Result<ExitCode> {
     })?
 }
 
-fn address(arguments: &cli::Control) -> anyhow::Result<SocketAddr> {
-    match (arguments.listen, signals::variable("MESHER_CONTROL_LISTEN")) {
-        (Some(listen), _) => Ok(listen),
-        (None, Some(text)) => text.parse().map_err(|_| {
+/// Opens the doors. With `any_port` the main one moves to a free port, and a further one stays closed, where another
+/// process has its port.
+async fn bind(mut settings: Settings, any_port: bool) -> anyhow::Result<Server> {
+    loop {
+        let taken = match Server::bind(settings.clone()).await {
+            Err(ControlError::AddressTaken(taken)) if any_port => taken,
+            server => return server.map_err(misconfigured),
+        };
+        if Some(taken) == settings.kie_listen.take_if(|door| *door == taken)
+            || Some(taken) == settings.config_center_listen.take_if(|door| *door == taken)
+        {
+            continue;
+        }
+        settings.listen.set_port(0);
+    }
+}
+
+/// Where a server answers, door by door.
+fn addresses(server: &Server) -> serde_json::Value {
+    let mut addresses = serde_json::json!({"control": server.url()});
+    for (name, url) in [("kie", server.kie_url()), ("configCenter", server.config_center_url())] {
+        if let Some(url) = url {
+            addresses[name] = url.into();
+        }
+    }
+    addresses
+}
+
+/// The address that a flag or, without it, a variable names.
+fn address(flag: Option<SocketAddr>, variable: &str) -> anyhow::Result<Option<SocketAddr>> {
+    match (flag, signals::variable(variable)) {
+        (Some(listen), _) => Ok(Some(listen)),
+        (None, Some(text)) => text.parse().map(Some).map_err(|_| {
             let remedy = "write for example 127.0.0.1:30100";
-            Misconfigured(format!("MESHER_CONTROL_LISTEN: {text:?} is no address; {remedy}")).into()
+            Misconfigured(format!("{variable}: {text:?} is no address; {remedy}")).into()
         }),
-        (None, None) => Ok(Settings::default().listen),
+        (None, None) => Ok(None),
     }
 }
 

@@ -32,6 +32,8 @@ const CALLS_IN_A_ROUND: usize = 2;
 const CONTROL_TIME_MAX: Duration = Duration::from_secs(10);
 /// Where the page is, unless the port is taken.
 const PAGE_PORT: u16 = 8080;
+/// Where SDKs expect kie; the door stays closed where the port is taken.
+const KIE_ADDRESS: &str = "127.0.0.1:30110";
 /// The call that the demo makes, and that it proposes.
 const CALL: &str = "/bmi?height=1.8&weight=75";
 
@@ -46,6 +48,7 @@ struct Member {
 #[derive(Deserialize)]
 struct ControlAddress {
     control: String,
+    kie: Option<String>,
 }
 
 /// Runs the demo until its time or a signal ends it.
@@ -85,6 +88,8 @@ async fn until(duration: Option<Duration>) {
 #[derive(Default)]
 struct Mesh {
     control: Option<(Child, String)>,
+    /// The door for clients of kie.
+    kie: Option<String>,
     members: Vec<Member>,
 }
 
@@ -92,7 +97,8 @@ impl Mesh {
     async fn start(&mut self, arguments: &cli::Demo) -> anyhow::Result<()> {
         let begun = Instant::now();
         let mut command = children::own_command()?;
-        command.args(["control", "--tied", "--any-port", "--print-addresses"]).env("MESHER_LOG", log_level());
+        command.args(["control", "--tied", "--any-port", "--print-addresses", "--kie-listen", KIE_ADDRESS]);
+        command.env("MESHER_LOG", log_level());
         match &arguments.data_dir {
             Some(folder) => command.arg("--data-dir").arg(folder),
             None => command.arg("--in-memory"),
@@ -103,6 +109,7 @@ impl Mesh {
             .await
             .context("the control plane did not start")?;
         self.control = Some((child, address.control));
+        self.kie = address.kie;
         self.add("webapp", "0.0.1", usual_or_free(PAGE_PORT)?).await?;
         self.add("calculator", "0.0.1", children::free_port()?).await?;
         self.add("calculator", "0.0.2", children::free_port()?).await?;
@@ -260,6 +267,9 @@ impl Mesh {
         let outbound = webapp.pair.addresses.outbound;
         answer(&format!("The mesh is ready after {:.1} s.\n", elapsed.as_secs_f64()));
         answer(&format!("  control plane   {control}/"));
+        if let Some(kie) = &self.kie {
+            answer(&format!("  configuration   {kie}/v1/default/kie/kv"));
+        }
         answer(&format!("  the sample page http://127.0.0.1:{}/", webapp.port));
         for Member { service, version, pair, .. } in &self.members {
             let inbound = pair.addresses.inbound.map(|address| address.to_string()).unwrap_or_default();

@@ -4,7 +4,8 @@
 use serde_json::Value;
 
 /// Members that hold a time.
-const TIMES: [&str; 4] = ["timestamp", "modTimestamp", "createTime", "updateTime"];
+const TIMES: [&str; 6] =
+    ["timestamp", "modTimestamp", "createTime", "updateTime", "create_time", "update_time"];
 /// Members whose text is for people: that it is there counts.
 const TEXTS: [&str; 2] = ["errorMessage", "detail"];
 /// A saved value shorter than this is no mark: it would be found everywhere.
@@ -54,6 +55,7 @@ pub(crate) fn mark(value: Value, saved: &Saved, member: &str) -> Value {
         Value::String(text) if TIMES.contains(&member) && !text.is_empty() => {
             Value::String("<time>".to_owned())
         }
+        Value::Number(_) if TIMES.contains(&member) => Value::String("<time>".to_owned()),
         Value::String(text) => {
             let text = saved.mark(&text);
             let is_id = text.len() == INSTANCE_ID

@@ -1,8 +1,8 @@
-//! What the original Service Center answered, step by step, asked again of `mesher control`.
+//! What the original Service Center and kie answered, step by step, asked again of `mesher control`.
 //! It must fail where an answer differs and is not listed, and where a listed one no longer differs.
 //!
 //! `service-center.json` holds exchanges recorded from the original (2.2 line) with access control off, 13 scenarios of 225
-//! steps; `service-center-access.json` with access control on, 4 of 63. Each server keeps what it knows in a directory.
+//! steps; `service-center-access.json` with access control on, 4 of 63; `kie.json` with kie, 1 of 38. Each server keeps what it knows in a directory.
 //! A step is a request with the answer that it got. `save` and `save_header` name values of an answer for later steps, which
 //! hold them as `${name}`. `WATCH` opens a web socket, `EVENTS` waits for its text frames. In an answer `<time>`,
 //! `<instance id>` and `<any>` stand for any value of that form; `loose` lists members that are not compared. The order of
@@ -62,6 +62,13 @@ fn the_service_center_with_access_control_is_answered_for() {
     let all: Vec<_> = scenarios.iter().collect();
     let settings = [("MESHER_ACCESS_CONTROL", "on"), ("MESHER_ROOT_PASSWORD", ROOT)];
     deviations::judge(&deviations::GUARDED, &run(&all, &settings));
+}
+
+#[test]
+fn kie_is_answered_for() {
+    let scenarios = read(include_str!("kie.json"), (1, 38));
+    let all: Vec<_> = scenarios.iter().collect();
+    deviations::judge(&deviations::KIE, &run(&all, &[]));
 }
 
 fn read(recording: &str, size: (usize, usize)) -> Vec<Scenario> {

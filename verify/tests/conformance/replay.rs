@@ -13,6 +13,9 @@ use serde_json::Value;
 use crate::comparison::{Saved, differences, is_same_header, mark};
 use crate::socket::Socket;
 
+/// When a step is sent that goes with another.
+const DURING: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Deserialize)]
 pub(crate) struct Scenario {
     pub(crate) scenario: String,
@@ -46,6 +49,9 @@ pub(crate) struct Step {
     /// For how many seconds to wait for them.
     #[serde(default)]
     within: f64,
+    /// Sent a second after the step has begun, while it waits for its answer.
+    during: Option<Box<Step>>,
+    #[serde(default)]
     response: Answer,
 }
 
@@ -92,7 +98,7 @@ fn make(
             Answer { body: Value::Array(frames), ..Answer::default() }
         }
         _ => {
-            let got = read(&send(address, step, saved));
+            let got = read(&send_with_another(address, step, saved));
             for (name, path) in &step.save {
                 if let Some(text) = dig(&got.body, path).and_then(Value::as_str) {
                     saved.keep(name, text);
@@ -106,6 +112,18 @@ fn make(
             got
         }
     }
+}
+
+/// Sends a step, and meanwhile the one that goes with it.
+fn send_with_another(address: SocketAddr, step: &Step, saved: &Saved) -> Message {
+    let Some(other) = &step.during else { return send(address, step, saved) };
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            throughout(DURING, || Ok(()));
+            send(address, other, saved);
+        });
+        send(address, step, saved)
+    })
 }
 
 fn send(address: SocketAddr, step: &Step, saved: &Saved) -> Message {

@@ -16,6 +16,7 @@ mod fields;
 mod instances;
 mod ipv6;
 mod kept;
+mod keys;
 mod loops;
 mod metrics;
 mod names;

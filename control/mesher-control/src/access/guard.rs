@@ -50,7 +50,7 @@ async fn examine(
     if let Need::Permission { kind, verb, subject } = need {
         let grant = gatekeeper.with(|access, _| access.grant(&caller, kind, verb)).map_err(refuse)?;
         if let Grant::Part(scope) = grant {
-            if subject == Subject::Listed {
+            if matches!(subject, Subject::Listed | Subject::Keys) {
                 request.extensions_mut().insert(scope);
             } else {
                 let wanted;

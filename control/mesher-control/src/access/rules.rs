@@ -29,6 +29,8 @@ pub(crate) enum Subject {
     Everything,
     /// The answer is a list, which shows what the permission reaches.
     Listed,
+    /// Keys, each of which its handler holds against the permission.
+    Keys,
     /// By id, in the path.
     Path,
     /// By name or id, in the query.
@@ -46,9 +48,11 @@ pub(crate) enum Subject {
 }
 
 /// Templates that answer whoever asks: what tells whether the service works, and the login.
-pub(crate) const OPEN: [&str; 6] = [
+pub(crate) const OPEN: [&str; 8] = [
     "/livez",
     "/readyz",
+    "/v1/health",
+    "/v3/{project}/configuration/health",
     "/v4/{project}/registry/health",
     "/v4/{project}/registry/health/readiness",
     "/v4/{project}/registry/version",
@@ -57,7 +61,7 @@ pub(crate) const OPEN: [&str; 6] = [
 /// Templates for which any token will do: what an account may know and do of itself.
 const OWN: [&str; 3] = ["/v4/self-perms", "/v4/accounts/{name}/password", "/v4/account/{name}/password"];
 /// The kind of a template, by how it begins; the first that fits.
-const KINDS: [(&str, &str); 16] = [
+const KINDS: [(&str, &str); 18] = [
     ("/v4/{project}/registry/microservices/{service}/schemas", "service/schema"),
     ("/v4/{project}/registry/", "service"),
     ("/v4/{project}/govern/", "service"),
@@ -66,6 +70,8 @@ const KINDS: [(&str, &str); 16] = [
     ("/v1/{project}/gov", "governance"),
     ("/v1/{project}/kie", "config"),
     ("/v3/{project}/configuration", "config"),
+    ("/configuration/", "config"),
+    ("/members", "config"),
     ("/mesher/v1/services", "service"),
     ("/mesher/v1/instances", "service"),
     ("/mesher/v1/proxies", "service"),
@@ -75,6 +81,9 @@ const KINDS: [(&str, &str); 16] = [
     ("/mesher/v1/", "ops"),
     ("/", "ops"),
 ];
+
+/// How the templates begin that are about keys.
+const KEYS: [&str; 4] = ["/v1/{project}/kie", "/v3/{project}/configuration", "/configuration/", "/members"];
 
 /// What a request to the route with this template needs; `None` stands for a path that no route has.
 pub(crate) fn need(method: &Method, template: Option<&str>) -> Need {
@@ -114,6 +123,9 @@ fn subject(verb: Verb, template: &str) -> Subject {
             (_, rest) if rest.starts_with("/microservices/{service}") => Subject::Path,
             _ => Subject::Everything,
         };
+    }
+    if KEYS.iter().any(|begin| template.starts_with(begin)) {
+        return Subject::Keys;
     }
     match template {
         "/mesher/v1/proxies/{id}" => Subject::Proxy,

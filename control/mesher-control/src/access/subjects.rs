@@ -101,7 +101,7 @@ pub(super) async fn find(
 ) -> Result<(Request, Wanted), Response> {
     let head = Head::of(&mut request).await;
     match subject {
-        Subject::Everything | Subject::Listed => Ok((request, None)),
+        Subject::Everything | Subject::Listed | Subject::Keys => Ok((request, None)),
         Subject::Path => {
             let wanted = head.of_ids(control, std::iter::once(head.part("service")));
             Ok((request, Some(wanted)))
@@ -148,7 +148,7 @@ fn of_body(control: &Control, head: &Head, subject: Subject, parts: &Parts, byte
         }
         Subject::Lookups => of_lookups(control, head, &read(bytes).unwrap_or_default()),
         Subject::Proxy => of_proxy(control, head, parts, bytes),
-        Subject::Everything | Subject::Listed | Subject::Path | Subject::Query => Vec::new(),
+        Subject::Everything | Subject::Listed | Subject::Keys | Subject::Path | Subject::Query => Vec::new(),
     }
 }
 

@@ -33,7 +33,7 @@ impl Auditor {
 
     /// Writes down what was edited, and by whom.
     pub(crate) fn tell(&self, edits: &[Edit], origin: &Origin) {
-        for edit in edits.iter().filter(|edit| !edit.is_history()) {
+        for edit in edits.iter().filter(|edit| edit.is_asked_for()) {
             self.take(&Record::of(edit, origin.clone()));
         }
     }

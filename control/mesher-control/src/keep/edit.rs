@@ -26,9 +26,13 @@ impl Edit {
         }
     }
 
-    /// Whether it tells only that another record changed, or forgets that one did.
-    pub(crate) fn is_history(&self) -> bool {
-        matches!(self, Self::Rules(edit) if !edit.is_of_document())
+    /// Whether it is what somebody asked for, and does not follow from such an edit.
+    pub(crate) fn is_asked_for(&self) -> bool {
+        match self {
+            Self::Registry(_) | Self::Access(_) => true,
+            Self::Config(edit) => edit.is_asked_for(),
+            Self::Rules(edit) => edit.is_of_document(),
+        }
     }
 
     /// The record as it is now, as JSON; `None`: it is gone. Records are plain data, of which serde can write all.

@@ -45,6 +45,7 @@ pub(crate) async fn load(
             count += page.len();
         }
     }
+    loaded.configuration.begin_life();
     info!(records = count, instances = registry.instance_count(), "the registry is loaded");
     Ok(loaded)
 }

@@ -49,12 +49,13 @@ pub(super) fn cut(edits: Vec<Edit>) -> Vec<Vec<Edit>> {
     pieces
 }
 
-/// Contracts are what can be large; everything else is a few hundred bytes.
+/// Contracts and values are what can be large; everything else is a few hundred bytes.
 fn weight(edit: &Edit) -> usize {
     match edit {
         Edit::Registry(mesher_registry::Edit { after: Some(Stored::Schema(content)), .. }) => {
             content.schema.len()
         }
+        Edit::Config(edit) => edit.weight(),
         _ => 0,
     }
 }

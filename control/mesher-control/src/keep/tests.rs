@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use mesher_config::{ConfigError, Draft};
 use mesher_model::{Instance, Microservice};
 use mesher_registry::{Moment, Registry, RegistryError, Tenant};
 use mesher_store::{Operation, Store, Transaction};
@@ -91,12 +92,45 @@ async fn nothing_is_written_after_a_change_that_was_not() {
     assert_eq!(count(&control), 2);
 }
 
+async fn set(control: &Control, key: &str) -> Result<Result<String, ConfigError>, NotKept> {
+    let draft = Draft { key: key.to_owned(), value: "v".to_owned(), ..Draft::default() };
+    let set = control.with_config(|configuration, now| {
+        configuration.keys_mut().create(mesher_config::Tenant::DEFAULT, draft, now)
+    });
+    set.await.map(|made| made.map(|record| record.id.clone()))
+}
+
+#[tokio::test]
+async fn a_key_that_was_not_kept_is_gone_and_the_store_heals() {
+    let store = Store::in_memory(mesher_store::Clock::system()).unwrap();
+    let control = control(&store);
+    set(&control, "one").await.unwrap().unwrap();
+    let revision = || control.look_at_config(|configuration| configuration.keys().revision("default"));
+    store.commit(Transaction::of([Operation::put(CHAIN, "77")])).await.unwrap();
+    let outcomes = tokio::join!(set(&control, "two"), create(&control, "service"), set(&control, "three"));
+    assert!(outcomes.0.is_err() && outcomes.1.is_err() && outcomes.2.is_err(), "{outcomes:?}");
+    let known = control.look_at_config(|configuration| configuration.keys().count("default"));
+    assert_eq!((known, count(&control)), (1, 0), "all of it is taken back");
+    let told = revision();
+    assert!(told > 3, "numbers that were told are used: {told}");
+    store.commit(Transaction::of([Operation::put(CHAIN, "1")])).await.unwrap();
+    set(&control, "two").await.unwrap().unwrap();
+    assert!(revision() > told);
+
+    let mut registry = Registry::new(2, mesher_registry::Limits::default());
+    let loaded = load(&store, &mut registry, Moment::default()).await.unwrap();
+    assert_eq!(loaded.configuration.keys().count("default"), 2);
+    assert!(loaded.configuration.keys().revision("default") > revision());
+}
+
 #[tokio::test]
 async fn a_record_that_cannot_be_read_stops_the_start() {
     for (key, value) in [
         (CHAIN, "no number"),
         ("/mesher/registry/services/default/default/x", "{"),
         ("/mesher/registry/nonsense/x", "{}"),
+        ("/mesher/config/nonsense/x", "{}"),
+        ("/mesher/config/revision/default", "\"x\""),
         ("/mesher/future/x", "{}"),
     ] {
         let store = Store::in_memory(mesher_store::Clock::system()).unwrap();

@@ -8,10 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
 use mesher_registry::{Change, Registry, Tenant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
 use super::event;
+use super::places::{Full, Place, Places};
 use super::queue::{Queue, TooSlow};
+use super::socket::Source;
 
 /// The most web sockets at one time.
 const MAX_SOCKETS: usize = 10_000;
@@ -21,22 +23,13 @@ const MAX_OF_ONE_SERVICE: usize = 5_000;
 /// The most web sockets of one account: no one token takes all places.
 const MAX_OF_ONE_ACCOUNT: usize = 5_000;
 
-/// No place is left for another socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Full;
-
 /// Watchers by the service that they watch for.
 type Groups = HashMap<Box<str>, Vec<Arc<Queue>>>;
-
-/// Sockets by the account that opened them.
-type Holders = HashMap<Box<str>, usize>;
 
 /// All web sockets.
 #[derive(Debug)]
 pub(crate) struct Watchers {
-    places: Arc<Semaphore>,
-    /// How many sockets each account has.
-    holders: Arc<Mutex<Holders>>,
+    places: Places,
     groups: Arc<Mutex<Groups>>,
     waiting: Arc<AtomicUsize>,
     closing: watch::Sender<bool>,
@@ -45,8 +38,7 @@ pub(crate) struct Watchers {
 impl Default for Watchers {
     fn default() -> Self {
         Self {
-            places: Arc::new(Semaphore::new(MAX_SOCKETS)),
-            holders: Arc::default(),
+            places: Places::new(MAX_SOCKETS, MAX_OF_ONE_ACCOUNT),
             groups: Arc::default(),
             waiting: Arc::default(),
             closing: watch::Sender::new(false),
@@ -84,7 +76,7 @@ impl Watchers {
 
     /// How many web sockets there are.
     pub(crate) fn count(&self) -> usize {
-        MAX_SOCKETS - self.places.available_permits()
+        self.places.count()
     }
 
     /// Tells all sockets that the server ends.
@@ -99,16 +91,7 @@ impl Watchers {
 
     /// A place for one socket of this account; nobody's where access control is off.
     pub(crate) fn place(&self, account: Option<&str>) -> Result<Place, Full> {
-        let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Full)?;
-        if let Some(account) = account {
-            let mut holders = lock(&self.holders);
-            let count = holders.entry(account.into()).or_default();
-            if *count >= MAX_OF_ONE_ACCOUNT {
-                return Err(Full);
-            }
-            *count += 1;
-        }
-        Ok(Place { account: account.map(Into::into), holders: Arc::clone(&self.holders), _permit: permit })
+        self.places.take(account)
     }
 
     /// Queues, from now on, what a service may hear of.
@@ -137,26 +120,6 @@ impl Watchers {
     }
 }
 
-/// Room for one socket, free again once dropped.
-#[derive(Debug)]
-pub(crate) struct Place {
-    account: Option<Box<str>>,
-    holders: Arc<Mutex<Holders>>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let Some(account) = &self.account else { return };
-        let mut holders = lock(&self.holders);
-        let Some(count) = holders.get_mut(account) else { return };
-        *count -= 1;
-        if *count == 0 {
-            holders.remove(account);
-        }
-    }
-}
-
 /// What one watcher hears of. Dropped, it hears no more and its place is free.
 #[derive(Debug)]
 pub(crate) struct Subscription {
@@ -170,6 +133,12 @@ impl Subscription {
     /// The next event, once there is one. Cancelled, it has taken none.
     pub(crate) async fn next(&self) -> Result<Utf8Bytes, TooSlow> {
         self.queue.next().await
+    }
+}
+
+impl Source for Subscription {
+    async fn next(&mut self) -> Result<Utf8Bytes, TooSlow> {
+        Self::next(self).await
     }
 }
 

@@ -3,11 +3,14 @@
 
 mod event;
 mod hub;
+mod places;
 mod queue;
 mod socket;
 
 pub(crate) use hub::Watchers;
-pub(crate) use socket::{PING, beat, end_unknown_instance, limit, stream, tell_unknown_service};
+pub(crate) use places::{Full, Place, Places};
+pub(crate) use queue::TooSlow;
+pub(crate) use socket::{PING, Source, beat, end_unknown_instance, limit, stream, tell_unknown_service};
 
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,14 @@
 //! One web socket, from its handshake to its close.
 //! It must not outlive a peer that takes nothing or says nothing.
 
+use std::future::Future;
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-use super::hub::Subscription;
+use super::queue::TooSlow;
 
 /// How often the server asks whether the peer is there. The original's value.
 pub(crate) const PING: Duration = Duration::from_secs(30);
@@ -33,6 +34,12 @@ const POLICY: u16 = 1008;
 /// The instance does not exist. Source: Service Center v4, heartbeat by web socket.
 const NO_INSTANCE: u16 = 4001;
 
+/// Where the messages of a socket come from.
+pub(crate) trait Source: Send {
+    /// The next one, once there is one. Cancelled, it has taken none.
+    fn next(&mut self) -> impl Future<Output = Result<Utf8Bytes, TooSlow>> + Send;
+}
+
 /// Bounds of each socket, set before the handshake.
 pub(crate) fn limit(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
     upgrade
@@ -53,18 +60,18 @@ enum End {
     Told(u16, &'static str),
 }
 
-/// Sends what a subscription brings until either side ends, or `is_admitted`, asked with each ping, says no. Answers
+/// Sends what a source brings until either side ends, or `is_admitted`, asked with each ping, says no. Answers
 /// whether the watcher was too slow.
 pub(crate) async fn stream(
     mut socket: WebSocket,
-    subscription: Subscription,
+    mut source: impl Source,
     is_admitted: impl Fn() -> bool,
     mut closing: watch::Receiver<bool>,
 ) -> bool {
     let mut peer = Peer::new(PING);
     let end = loop {
         let sent = tokio::select! {
-            event = subscription.next() => match event {
+            event = source.next() => match event {
                 Ok(text) => send(&mut socket, Message::Text(text)).await,
                 Err(_) => Err(End::Told(TRY_AGAIN_LATER, "too slow: connect again and look everything up")),
             },
@@ -76,7 +83,7 @@ pub(crate) async fn stream(
             break end;
         }
     };
-    drop(subscription);
+    drop(source);
     let is_slow = matches!(end, End::Stuck | End::Told(TRY_AGAIN_LATER, _));
     finish(socket, end).await;
     is_slow

@@ -6,7 +6,8 @@ use std::time::Duration;
 use mesher_model::{Instance, Microservice};
 use mesher_registry::{FindRequest, Limits, Moment, Registry, Tenant};
 
-use super::hub::{Full, Watchers};
+use super::hub::Watchers;
+use super::places::Full;
 use super::queue::TooSlow;
 
 fn now() -> Moment {

@@ -8,21 +8,25 @@ use crate::support::{Answer, Plane, REGISTRY, SERVICES};
 
 pub(crate) const ROOT: &str = "Pa55word!";
 /// Routes that answer without a token: what tells whether the service works, and the login.
-const OPEN: [&str; 6] = [
+const OPEN: [&str; 8] = [
     "/livez",
     "/readyz",
+    "/v1/health",
+    "/v3/{project}/configuration/health",
     "/v4/{project}/registry/health",
     "/v4/{project}/registry/health/readiness",
     "/v4/{project}/registry/version",
     "/v4/token",
 ];
 /// Where routes are made.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 7] = [
     include_str!("../../src/routes.rs"),
     include_str!("../../src/access/mod.rs"),
     include_str!("../../src/mesh/mod.rs"),
     include_str!("../../src/page/mod.rs"),
     include_str!("../../src/v4/mod.rs"),
+    include_str!("../../src/configuration/kie/mod.rs"),
+    include_str!("../../src/configuration/center/mod.rs"),
 ];
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "DELETE", "PATCH"];
 

@@ -33,7 +33,7 @@ async fn a_taken_address_is_named_with_the_remedy() {
     let error = Server::bind(settings).await.unwrap_err();
     assert!(matches!(error, ControlError::AddressTaken(_)));
     let text = format!(
-        "another process listens on {}; stop it or choose another address with --listen",
+        "another process listens on {}; stop it or choose another address with --listen, --kie-listen or --config-center-listen",
         plane.address
     );
     assert_eq!(error.to_string(), text);

@@ -151,6 +151,13 @@ impl Plane {
         (head, body.collect().await.unwrap().to_bytes())
     }
 
+    /// The status of what another address answers.
+    pub(crate) async fn get_from(address: SocketAddr, path: &str) -> u16 {
+        let client: Client<HttpConnector, Full<Bytes>> =
+            Client::builder(TokioExecutor::new()).build(HttpConnector::new());
+        client.get(format!("http://{address}{path}").parse().unwrap()).await.unwrap().status().as_u16()
+    }
+
     /// A good answer that is no text.
     pub(crate) async fn get_bytes(&self, path: &str) -> Bytes {
         let (head, body) = self.exchange("GET", path, &[], Bytes::new()).await;

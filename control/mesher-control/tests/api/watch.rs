@@ -4,54 +4,16 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::access::{self, ROOT};
+use crate::socket::{PING, PONG, Socket, TEXT};
 use crate::support::{Plane, REGISTRY, SERVICES};
 
-const TEXT: u8 = 1;
-const CLOSE: u8 = 8;
-const PING: u8 = 9;
-const PONG: u8 = 10;
-
-/// A web socket client that reads and writes single frames (RFC 6455, 5.2).
-struct Socket(TcpStream);
-
 impl Socket {
-    /// Makes the handshake; answers the status, too.
-    async fn open(plane: &Plane, path: &str, headers: &str) -> (u16, Self) {
-        let mut stream = TcpStream::connect(plane.address).await.unwrap();
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n",
-            plane.address
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.unwrap());
-        }
-        let head = String::from_utf8(head).unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), Self(stream))
-    }
-
     async fn watch(plane: &Plane, service: &str) -> Self {
         let (status, socket) = Self::open(plane, &format!("{SERVICES}/{service}/watcher"), "").await;
         assert_eq!(status, 101);
         socket
-    }
-
-    /// The next frame; `None` where the connection ends.
-    async fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
-        let opcode = self.0.read_u8().await.ok()? & 15;
-        let mut length = usize::from(self.0.read_u8().await.ok()? & 127);
-        if length == 126 {
-            length = usize::from(self.0.read_u16().await.ok()?);
-        }
-        let mut payload = vec![0; length];
-        self.0.read_exact(&mut payload).await.ok()?;
-        Some((opcode, payload))
     }
 
     /// The next event: action and host.
@@ -61,30 +23,6 @@ impl Socket {
         let event: Value = serde_json::from_slice(&payload).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         (text(&event["action"]), text(&event["instance"]["hostName"]))
-    }
-
-    /// Sends a frame, masked with zeros.
-    async fn send(&mut self, opcode: u8, payload: &[u8]) {
-        let length = u8::try_from(payload.len()).unwrap();
-        let mut frame = vec![0x80 | opcode, 0x80 | length, 0, 0, 0, 0];
-        frame.extend_from_slice(payload);
-        self.0.write_all(&frame).await.unwrap();
-    }
-
-    /// Comes back once the server has read all that was sent before.
-    async fn settle(&mut self) {
-        self.send(PING, b"x").await;
-        while self.frame().await.unwrap().0 != PONG {}
-    }
-
-    /// The code of the close frame that comes next but for text, pings and pongs.
-    async fn close_code(&mut self) -> Option<u16> {
-        loop {
-            match self.frame().await? {
-                (CLOSE, payload) => return payload.first_chunk().map(|code| u16::from_be_bytes(*code)),
-                _ => continue,
-            }
-        }
     }
 }
 
