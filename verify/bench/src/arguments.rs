@@ -58,12 +58,40 @@ pub(crate) struct Arguments {
 pub(crate) enum Part {
     /// Measures the control plane instead
     Control(Control),
+    /// Measures the links between control plane and proxies instead
+    Links(Links),
     /// A bare TCP relay, which prints its address
     #[command(hide = true)]
     Relay {
         /// Where it connects to
         upstream: SocketAddr,
     },
+}
+
+/// How links are measured.
+#[derive(Debug, Args)]
+pub(crate) struct Links {
+    /// Services that have a rule
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) services: usize,
+    /// Proxies that hear of each change
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(crate) proxies: usize,
+    /// Proxies that are linked at the end, for the memory of one
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub(crate) most: usize,
+    /// Changes, one after the other
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) changes: usize,
+    /// A mesher that is built already
+    #[arg(long, value_name = "PATH")]
+    pub(crate) mesher: Option<PathBuf>,
+    /// The profile that mesher is built with, or was [default: dist]
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) profile: Option<String>,
+    /// Puts the table into docs/performance.md
+    #[arg(long)]
+    pub(crate) write_docs: bool,
 }
 
 /// How the control plane is measured.

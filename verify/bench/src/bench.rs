@@ -12,7 +12,7 @@ use crate::load::Engine;
 use crate::measure::{self, Plan, Results};
 use crate::peers::{Binary, Kind, Place, RELEASED, Registry, SERVICE};
 use crate::system::{GENERATOR, facts, pin_self};
-use crate::{control, instructions, relay, report};
+use crate::{control, instructions, links, relay, report};
 
 const REPETITIONS: usize = 7;
 const REPETITIONS_QUICK: usize = 3;
@@ -25,6 +25,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     match &arguments.part {
         Some(Part::Relay { upstream }) => relay::run(*upstream),
         Some(Part::Control(arguments)) => control::run(arguments),
+        Some(Part::Links(arguments)) => links::run(arguments),
         None => run_proxies(arguments),
     }
 }

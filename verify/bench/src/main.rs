@@ -9,6 +9,7 @@
 //! | `peers` | the proxies: configurations, starts |
 //! | `measure` | scenarios, windows, statistics, memory |
 //! | `control` | the control plane: population, costs, watchers, restart |
+//! | `links` | the links to proxies: how soon all have a change, what each costs |
 //! | `instructions` | counts under callgrind, and the figures that are kept |
 //! | `report` | targets, JSON, tables, plot, documentation |
 //! | `system`, `poll`, `sockets` | what the operating system gives |
@@ -17,6 +18,7 @@ mod arguments;
 mod bench;
 mod control;
 mod instructions;
+mod links;
 mod load;
 mod measure;
 mod peers;

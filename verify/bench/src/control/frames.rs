@@ -1,4 +1,4 @@
-//! Counts the messages in what a web socket sends (RFC 6455, 5.2).
+//! Finds the messages in what a web socket sends (RFC 6455, 5.2).
 //! It must not look into them.
 
 const TEXT: u8 = 1;
@@ -10,7 +10,7 @@ const TOO_LONG: usize = 127;
 
 /// What a stream cannot be counted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Broken {
+pub(crate) enum Broken {
     #[error("the web socket was closed")]
     Closed,
     #[error("a frame is larger than any event")]
@@ -19,16 +19,23 @@ pub(super) enum Broken {
 
 /// One stream.
 #[derive(Debug, Default)]
-pub(super) struct Frames {
+pub(crate) struct Frames {
     /// Bytes of a frame that is not whole yet.
     rest: Vec<u8>,
 }
 
 impl Frames {
     /// Takes what came. Returns how many messages became whole by it.
-    pub(super) fn count(&mut self, bytes: &[u8]) -> Result<usize, Broken> {
+    pub(crate) fn count(&mut self, bytes: &[u8]) -> Result<usize, Broken> {
+        let mut messages = 0;
+        self.each(bytes, |_| messages += 1)?;
+        Ok(messages)
+    }
+
+    /// Takes what came, and hands over each message that became whole by it.
+    pub(crate) fn each(&mut self, bytes: &[u8], mut take: impl FnMut(&[u8])) -> Result<(), Broken> {
         self.rest.extend_from_slice(bytes);
-        let (mut taken, mut messages) = (0, 0);
+        let mut taken = 0;
         while let Some(&[first, second, ref after @ ..]) = self.rest.get(taken..) {
             let (head, length) = match usize::from(second & 0x7f) {
                 TOO_LONG => return Err(Broken::TooLong),
@@ -42,13 +49,13 @@ impl Frames {
                 break;
             }
             match first & 0x0f {
-                TEXT => messages += 1,
+                TEXT => take(self.rest.get(taken + head..taken + head + length).unwrap_or_default()),
                 CLOSE => return Err(Broken::Closed),
                 _ => {}
             }
             taken += head + length;
         }
         self.rest.drain(..taken);
-        Ok(messages)
+        Ok(())
     }
 }

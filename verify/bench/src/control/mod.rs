@@ -12,9 +12,9 @@
 
 mod cost;
 mod figures;
-mod frames;
+pub(crate) mod frames;
 mod page;
-mod plane;
+pub(crate) mod plane;
 mod population;
 mod run;
 mod watchers;

@@ -16,22 +16,22 @@ const END_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// A control plane.
 #[derive(Debug)]
-pub(super) struct Plane {
-    pub(super) address: SocketAddr,
+pub(crate) struct Plane {
+    pub(crate) address: SocketAddr,
     process: Child,
     began: Instant,
 }
 
 impl Plane {
     /// Starts one on the processor of whatever is measured.
-    pub(super) fn start(mesher: &Binary, folder: &Path) -> Result<Self> {
+    pub(crate) fn start(mesher: &Binary, folder: &Path) -> Result<Self> {
         let began = Instant::now();
         let (process, address) = mesher.start_control(PROXY, folder, Some(&folder.join("data")))?;
         Ok(Self { address, process, began })
     }
 
     /// One exchange that has to go well.
-    pub(super) fn call(&self, request: &[u8]) -> Result<Message> {
+    pub(crate) fn call(&self, request: &[u8]) -> Result<Message> {
         let request = std::str::from_utf8(request).context("the request is no text")?;
         let answer = Kept::to(self.address).call(request).context("the control plane does not answer")?;
         ensure!(answer.status() == 200, "the control plane says {}: {}", answer.status(), answer.text());
@@ -39,16 +39,16 @@ impl Plane {
     }
 
     /// Time since just before its start.
-    pub(super) fn age(&self) -> Duration {
+    pub(crate) fn age(&self) -> Duration {
         self.began.elapsed()
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.process.pid()
     }
 
     /// Ends it in an orderly way.
-    pub(super) fn end(self) -> Result<()> {
+    pub(crate) fn end(self) -> Result<()> {
         self.process.end(END_TIME_MAX)
     }
 }

@@ -32,20 +32,13 @@ const NOTHING_FOUND: usize = r#"{"instances":[]}"#.len();
 const SERVICES_MIN: usize = WATCHERS + 2;
 
 /// Measures, and tells.
-#[expect(clippy::print_stdout, reason = "the tables are the result")]
 pub(crate) fn run(arguments: &Control) -> Result<()> {
     ensure!(arguments.services >= SERVICES_MIN, "at least {SERVICES_MIN} services are needed");
     ensure!(arguments.instances >= INSTANCES_OF_FIRST, "at least {INSTANCES_OF_FIRST} instances are needed");
     let folder = report::folder()?;
     let figures = measure(arguments, &folder)?;
     let text = page::render(&figures);
-    report::put(&folder.join("control.json"), &serde_json::to_string_pretty(&figures)?)?;
-    report::put(&folder.join("control.md"), &text)?;
-    println!("{text}\nkept in {}", folder.display());
-    if arguments.write_docs {
-        report::insert(page::MARKS, &format!("\n{text}\n"))?;
-    }
-    Ok(())
+    report::tell("control", (&figures, &text), arguments.write_docs.then_some(page::MARKS))
 }
 
 fn measure(arguments: &Control, folder: &Path) -> Result<Figures> {

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use serde::Serialize;
 
+use super::documentation::insert;
 use super::{plot, tables};
 use crate::instructions::Counts;
 use crate::measure::Results;
@@ -50,6 +52,21 @@ pub(crate) fn kept_counts(folder: &Path) -> Option<Counts> {
     serde_json::from_slice(&fs::read(folder.join(COUNTS)).ok()?).ok()
 }
 
-pub(crate) fn put(file: &Path, text: &str) -> Result<()> {
+/// Keeps and shows what a part of its own found, and puts it between the marks of the documentation where that is asked
+/// for.
+#[expect(clippy::print_stdout, reason = "the tables are the result")]
+pub(crate) fn tell(
+    name: &str,
+    (figures, text): (&impl Serialize, &str),
+    marks: Option<(&str, &str)>,
+) -> Result<()> {
+    let folder = folder()?;
+    put(&folder.join(format!("{name}.json")), &serde_json::to_string_pretty(figures)?)?;
+    put(&folder.join(format!("{name}.md")), text)?;
+    println!("{text}\nkept in {}", folder.display());
+    marks.map_or(Ok(()), |marks| insert(marks, &format!("\n{text}\n")))
+}
+
+pub(super) fn put(file: &Path, text: &str) -> Result<()> {
     fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }

@@ -8,8 +8,8 @@ mod plot;
 mod tables;
 mod targets;
 
-pub(crate) use documentation::{insert, write as write_documentation};
-pub(crate) use files::{folder, keep_counts, kept_counts, put, read, write};
+pub(crate) use documentation::write as write_documentation;
+pub(crate) use files::{folder, keep_counts, kept_counts, read, tell, write};
 pub(crate) use number::{MEGABYTE, short, spread};
 pub(crate) use tables::target_table;
 pub(crate) use targets::{Bound, Target};
