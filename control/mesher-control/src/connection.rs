@@ -68,6 +68,8 @@ pub(crate) async fn serve(
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(MAX_IDLE).max_buf_size(MAX_HEAD);
+    // Java clients look `X-Kie-Revision` and `X-Resource-Revision` up in a map that knows cases.
+    builder.title_case_headers(true);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let outcome = tokio::select! {
         outcome = &mut connection => outcome,

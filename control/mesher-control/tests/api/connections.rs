@@ -73,7 +73,7 @@ async fn a_request_in_flight_is_finished() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    assert!(answer.contains("connection: close"), "{answer}");
+    assert!(answer.contains("Connection: close"), "{answer}");
     timeout(SOON, ended).await.unwrap().unwrap();
 }
 
@@ -116,4 +116,25 @@ async fn connections_beyond_the_bound_wait_their_turn() {
     drop(first);
     let answer = timeout(SOON, read_until(&mut second, "\r\n\r\n")).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+/// As Java clients of kie and of the registry look for it: with its case.
+#[tokio::test]
+async fn names_of_fields_are_written_as_the_original_writes_them() {
+    let plane = Plane::start().await;
+    for (path, name) in [
+        ("/v1/default/kie/kv", "\r\nX-Kie-Revision: "),
+        ("/v1/default/kie/kv?revision=0", "\r\nX-Kie-Revision: "),
+        (
+            "/v4/default/registry/instances?appId=default&serviceName=SERVICECENTER&version=0%2B",
+            "\r\nX-Resource-Revision: ",
+        ),
+    ] {
+        let mut stream = TcpStream::connect(plane.address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", plane.address);
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains(name), "{answer}");
+    }
 }
