@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/go-chassis/go-archaius"
 	"github.com/go-chassis/go-chassis/v2"
 	"github.com/go-chassis/go-chassis/v2/client/rest"
 	"github.com/go-chassis/go-chassis/v2/core"
@@ -46,6 +47,7 @@ func (a *Application) URLPatterns() []restful.Route {
 		{Method: http.MethodPost, Path: "/echo", ResourceFunc: a.Echo},
 		{Method: http.MethodGet, Path: "/refuse", ResourceFunc: a.Refuse},
 		{Method: http.MethodGet, Path: "/call", ResourceFunc: a.Call},
+		{Method: http.MethodGet, Path: "/setting", ResourceFunc: a.Setting},
 	}
 }
 
@@ -91,6 +93,11 @@ func (a *Application) Call(exchange *restful.Context) {
 		answer.Error = err.Error()
 	}
 	_ = exchange.WriteJSON(answer, common.JSON)
+}
+
+// Setting answers what the SDK knows of a key of the configuration.
+func (a *Application) Setting(exchange *restful.Context) {
+	_ = exchange.WriteJSON(archaius.GetString(exchange.ReadQueryParameter("key"), ""), common.JSON)
 }
 
 func consume(service, operation, method, text, user string) (call, error) {

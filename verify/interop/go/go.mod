@@ -4,6 +4,7 @@ go 1.18
 
 require (
 	github.com/go-chassis/cari v0.7.1-0.20220815112157-2c62cc5ae1a3
+	github.com/go-chassis/go-archaius v1.5.1
 	github.com/go-chassis/go-chassis/v2 v2.8.0
 	github.com/go-chassis/sc-client v0.6.1-0.20220728072125-dacdd0c834bf
 )
@@ -17,7 +18,6 @@ require (
 	github.com/emicklei/go-restful v2.16.0+incompatible // indirect
 	github.com/fsnotify/fsnotify v1.4.9 // indirect
 	github.com/go-chassis/foundation v0.4.0 // indirect
-	github.com/go-chassis/go-archaius v1.5.1 // indirect
 	github.com/go-chassis/go-restful-swagger20 v1.0.4-0.20220704025524-9243cbee26b7 // indirect
 	github.com/go-chassis/kie-client v0.0.0-20201210060018-938c7680a9ab // indirect
 	github.com/go-chassis/openlog v1.1.3 // indirect

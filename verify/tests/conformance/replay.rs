@@ -50,7 +50,7 @@ pub(crate) struct Step {
     #[serde(default)]
     within: f64,
     /// Sent a second after the step has begun, while it waits for its answer.
-    during: Option<Box<Step>>,
+    during: Option<Box<Self>>,
     #[serde(default)]
     response: Answer,
 }

@@ -19,6 +19,10 @@ use tempfile::TempDir;
 const CONTRACT: usize = 200_000;
 /// The store must meet the full disk before so many of them.
 const CONTRACTS_MAX: usize = 400;
+/// Where keys of the configuration are.
+const KEYS: &str = "/v1/default/kie/kv";
+/// Bytes of a key's value, about as many as there may be.
+const KEY_VALUE: usize = 128_000;
 /// Small changes, of which the store takes some: their lines in the audit are longer than what is left of a block.
 const MARKS: usize = 40;
 /// How long the store may go on refusing once there is space.
@@ -211,6 +215,38 @@ fn st_05_a_full_disk_refuses_changes_and_nothing_else_until_there_is_space() {
     ground.control = Control::keeping(&disk.data(), ANY_PORT);
     ground.compare();
     ground.serve();
+}
+
+#[test]
+fn st_05_a_full_disk_refuses_keys_and_shows_none_that_was_refused() {
+    let Some(disk) = Disk::mount("st_05") else { return };
+    let mut ground = Ground::start(&disk);
+    let write = |ground: &Ground, number: usize| {
+        let body = json!({"key": format!("k{number}"), "value": "x".repeat(KEY_VALUE), "status": "enabled"});
+        ground.send("POST", KEYS, &body.to_string())
+    };
+    let known = |ground: &Ground| ground.look(&format!("{KEYS}?limit=1")).json()["total"].as_u64().unwrap();
+    disk.fill();
+    let (kept, refused) = (0..CONTRACTS_MAX)
+        .map(|number| (number, write(&ground, number)))
+        .find(|(_, answer)| answer.status() != 200)
+        .expect("the disk is full at some time");
+    assert_eq!(
+        (refused.status(), &refused.json()["errorCode"]),
+        (500, &json!("500001")),
+        "{}",
+        refused.text()
+    );
+    assert!(refused.json()["detail"].as_str().unwrap().contains("nothing was changed"), "{}", refused.text());
+    assert_eq!(known(&ground), kept as u64, "what was refused is not shown");
+    ground.serve();
+
+    disk.free();
+    until_within(REST_MAX, "a key is taken again", || (write(&ground, kept).status() == 200).then_some(()));
+    assert_eq!(known(&ground), kept as u64 + 1);
+    ground.control.process.crash();
+    ground.control = Control::keeping(&disk.data(), ANY_PORT);
+    assert_eq!(known(&ground), kept as u64 + 1);
 }
 
 #[test]

@@ -7,11 +7,12 @@
 //! | `sdk` | an application on an SDK: started, found in the registry, told to call |
 //! | `sidecar` | an application without an SDK, behind a proxy |
 //! | `mesh` | both kinds in one registry, and what must hold of their calls |
-//! | `go`, `java`, `registry` | the tests |
+//! | `go`, `java`, `registry`, `configuration` | the tests |
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failure of the system is a failure of the test")]
 
 mod builds;
+mod configuration;
 mod go;
 mod java;
 mod mesh;

@@ -24,6 +24,8 @@ const START: Duration = Duration::from_secs(90);
 /// The most of its own memory that a Java application gets, and the compiler that warms up soonest.
 const JAVA: [&str; 4] = ["-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"];
 
+const JAVA_MAIN: &str = "mesher.interop.Application";
+
 /// An application on an SDK. It is provider and consumer at once.
 pub(crate) struct Sdk {
     pub(crate) name: &'static str,
@@ -40,15 +42,23 @@ impl Sdk {
         Self::start(&mut command, name)
     }
 
+    /// Starts one on Go Chassis that reads its configuration from kie.
+    pub(crate) fn go_with_kie(program: &Path, control: &Control, name: &'static str) -> Self {
+        let mut command = go_command(program, control);
+        command.env("CAS_COMPONENT_NAME", name).env("PAAS_CSE_CC_ENDPOINT", control.url());
+        Self::start(&mut command, name)
+    }
+
+    /// Starts one on Java Chassis that reads its configuration from kie.
+    pub(crate) fn java_with_kie(class_path: &str, control: &Control, name: &'static str) -> Self {
+        let mut command = java_command(control, name);
+        command.arg(format!("-Dservicecomb.kie.serverUri={}", control.url()));
+        Self::start(command.args(["-cp", class_path, JAVA_MAIN]), name)
+    }
+
     /// Starts one on Java Chassis.
     pub(crate) fn java(class_path: &str, control: &Control, name: &'static str) -> Self {
-        let mut command = Command::new(program("java").unwrap());
-        binary::clean(&mut command);
-        command.args(JAVA).arg(format!("-Dservice_description.name={name}"));
-        command.arg(format!("-Dservicecomb.service.registry.address={}", control.url()));
-        command.arg(format!("-Dservicecomb.rest.address=127.0.0.1:{}", free_port()));
-        command.args(["-cp", class_path, "mesher.interop.Application"]);
-        Self::start(&mut command, name)
+        Self::start(java_command(control, name).args(["-cp", class_path, JAVA_MAIN]), name)
     }
 
     fn start(command: &mut Command, name: &'static str) -> Self {
@@ -84,6 +94,15 @@ impl Sdk {
         (told["status"].as_u64().unwrap_or_default(), told["answer"].clone())
     }
 
+    /// What its SDK knows of a key of the configuration.
+    #[track_caller]
+    pub(crate) fn setting(&self, key: &str) -> Value {
+        let address = self.address.unwrap();
+        let told = get(address, &address.to_string(), &format!("/setting?key={key}")).unwrap();
+        assert_eq!(told.status(), 200, "{}: {}", self.name, told.text());
+        told.json()
+    }
+
     /// Waits until it reaches a service. A registry that has come back empty takes providers from an SDK until they have
     /// registered again and the SDK has looked again.
     #[track_caller]
@@ -92,6 +111,16 @@ impl Sdk {
             (self.call(service, "echo", "GET", "first").0 == 200).then_some(())
         });
     }
+}
+
+/// The runtime of Java with a registry; the class path and the class are left to say.
+fn java_command(control: &Control, name: &str) -> Command {
+    let mut command = Command::new(program("java").unwrap());
+    binary::clean(&mut command);
+    command.args(JAVA).arg(format!("-Dservice_description.name={name}"));
+    command.arg(format!("-Dservicecomb.service.registry.address={}", control.url()));
+    command.arg(format!("-Dservicecomb.rest.address=127.0.0.1:{}", free_port()));
+    command
 }
 
 /// The program on Go Chassis with a registry, and with nothing else that could lead it elsewhere.

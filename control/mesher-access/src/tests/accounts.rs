@@ -95,7 +95,8 @@ fn a_label_that_is_unknown_to_the_matcher_admits_nothing() {
         role("r", "services", &[], &["get"]),
         role("r", "service", &[], &["read"]),
         role("r", "service", &[("app", "x")], &["get"]),
-        role("r", "config", &[("appId", "x")], &["get"]),
+        role("r", "ops", &[("appId", "x")], &["get"]),
+        role("r", "config", &[("app", "x")], &["get"]),
         role("bad name", "service", &[], &["get"]),
         role("", "service", &[], &["get"]),
         NewRole { name: "r".to_owned(), perms: vec![Permission::default(); 65] },
@@ -108,6 +109,8 @@ fn a_label_that_is_unknown_to_the_matcher_admits_nothing() {
             "{name:.80}"
         );
     }
+    let narrowed = role("r", "config", &[("appId", "x")], &["get"]);
+    access.create_role(narrowed, "r".to_owned(), at(0)).unwrap();
 }
 
 #[test]

@@ -85,6 +85,9 @@ const KINDS: [(&str, &str); 18] = [
 /// How the templates begin that are about keys.
 const KEYS: [&str; 4] = ["/v1/{project}/kie", "/v3/{project}/configuration", "/configuration/", "/members"];
 
+/// What everybody asked for: no part of that is a part of the keys.
+const POLLS: &str = "/v1/{project}/kie/track";
+
 /// What a request to the route with this template needs; `None` stands for a path that no route has.
 pub(crate) fn need(method: &Method, template: Option<&str>) -> Need {
     // Whoever has no token learns of no path what it is.
@@ -124,7 +127,7 @@ fn subject(verb: Verb, template: &str) -> Subject {
             _ => Subject::Everything,
         };
     }
-    if KEYS.iter().any(|begin| template.starts_with(begin)) {
+    if template != POLLS && KEYS.iter().any(|begin| template.starts_with(begin)) {
         return Subject::Keys;
     }
     match template {

@@ -243,6 +243,7 @@ async fn a_narrow_role_touches_its_own_keys_only() {
         ("POST", KEYS.to_owned(), json!({"key": "x", "value": "v"})),
         ("POST", file.to_owned(), upload("other")),
         ("GET", format!("/v1/default/kie/revision/{}", ids[1]), Value::Null),
+        ("GET", "/v1/default/kie/track".to_owned(), Value::Null),
         ("POST", items.to_owned(), set("other")),
         ("DELETE", items.to_owned(), unset("other")),
     ] {

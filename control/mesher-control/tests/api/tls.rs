@@ -53,12 +53,15 @@ async fn a_new_certificate_is_served_without_a_restart() {
         CertificateFiles { certificate: folder.path().join("tls.crt"), key: folder.path().join("tls.key") };
     let tls = TlsSettings { look_every: Duration::from_millis(20), ..TlsSettings::new(files) };
     let listen = ([127, 0, 0, 1], 0).into();
-    let server = Server::bind(Settings { listen, tls: Some(tls), ..Settings::default() }).await.unwrap();
-    let url = server.url();
+    let settings = Settings { listen, kie_listen: Some(listen), tls: Some(tls), ..Settings::default() };
+    let server = Server::bind(settings).await.unwrap();
+    let (url, kie) = (server.url(), server.kie_url().unwrap());
     assert!(url.starts_with("https://"));
     let (stop, stopped) = oneshot::channel::<()>();
     let served = tokio::spawn(server.serve(async { drop(stopped.await) }));
-    assert!(is_served(&url, &first).await);
+    assert!(is_served(&url, &first).await && is_served(&kie, &first).await);
+    let plain = kie.replace("https://", "http://");
+    assert!(!is_served(&plain, &first).await, "no door speaks without TLS");
 
     std::fs::write(folder.path().join("tls.crt"), "half of a change").unwrap();
     // Before the server has looked at it, an answer tells nothing.

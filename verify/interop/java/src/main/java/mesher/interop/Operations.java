@@ -63,6 +63,12 @@ public class Operations {
         return call;
     }
 
+    /** Answers what the SDK knows of a key of the configuration. */
+    @GetMapping(path = "/setting")
+    public String setting(@RequestParam(name = "key") String key) {
+        return DynamicPropertyFactory.getInstance().getStringProperty(key, "").get();
+    }
+
     private Object answer(String url, String method, String text) {
         if (method.equals("POST")) {
             return services.postForObject(url, Map.of("text", text), Object.class);
