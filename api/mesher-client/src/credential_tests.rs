@@ -104,15 +104,18 @@ async fn many_calls_share_one_login() {
     let (registry, address) = Registry::start("p").await;
     let folder = TempDir::new().unwrap();
     let client = client(address, &folder, "p");
-    let calls: Vec<_> = (0..50)
-        .map(|_| {
-            let client = client.clone();
-            tokio::spawn(async move { call(&client).await })
-        })
-        .collect();
-    for made in calls {
-        made.await.unwrap().unwrap();
-    }
+    let calls = async {
+        let calls: Vec<_> = (0..50)
+            .map(|_| {
+                let client = client.clone();
+                tokio::task::spawn_local(async move { call(&client).await })
+            })
+            .collect();
+        for made in calls {
+            made.await.unwrap().unwrap();
+        }
+    };
+    tokio::task::LocalSet::new().run_until(calls).await;
     assert_eq!(registry.logins(), 1);
 }
 

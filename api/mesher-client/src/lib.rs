@@ -4,6 +4,7 @@
 mod address;
 mod credentials;
 mod error;
+mod keys;
 mod link;
 mod mesh;
 mod registry;
@@ -13,6 +14,7 @@ mod transport;
 pub use address::{Address, AddressError};
 pub use credentials::Credentials;
 pub use error::ClientError;
+pub use keys::{ItemList, KeyList, KeyValue};
 pub use link::{Heard, Link, LinkEnd};
 pub use mesher_tls::TlsError;
 pub use registry::ServiceIdentity;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, IF_MATCH};
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::upgrade::Upgraded;
@@ -94,6 +94,8 @@ pub(crate) struct Call<'a> {
     /// Fields that only this call has.
     pub(crate) fields: Vec<(HeaderName, String)>,
     pub(crate) body: Bytes,
+    /// How long it may take at one address.
+    pub(crate) time_max: Duration,
 }
 
 impl Transport {
@@ -109,16 +111,55 @@ impl Transport {
         Ok(Self { addresses: addresses.into(), preferred: Arc::default(), tenancy, http, keyring })
     }
 
-    /// The path of the v4 registry API.
-    pub(crate) fn registry_path(&self, rest: &str) -> String {
-        format!("/v4/{}/registry{rest}", escape(&self.tenancy.project))
+    /// The project in paths.
+    pub(crate) fn project(&self) -> String {
+        escape(&self.tenancy.project)
     }
 
-    /// Sends `call` with what the client is known by. A token that is not taken is replaced once: a control plane that
-    /// was started anew may know none of those that it gave out before.
+    /// The path of the v4 registry API.
+    pub(crate) fn registry_path(&self, rest: &str) -> String {
+        format!("/v4/{}/registry{rest}", self.project())
+    }
+
+    /// Sends `call` with what the client is known by, and reads its answer.
     pub(crate) async fn send(&self, call: Call<'_>) -> Result<Bytes, ClientError> {
+        self.with_token(async |token| self.send_with(&call, token).await).await
+    }
+
+    /// As [`Self::send`], with the fields of the answer. `None`: what was asked for stands as the caller has it.
+    pub(crate) async fn send_unless_same(
+        &self,
+        call: Call<'_>,
+    ) -> Result<Option<(HeaderMap, Bytes)>, ClientError> {
+        let take = async |address: &Address, answer: Response<Incoming>| {
+            let (head, body) = answer.into_parts();
+            let body = whole(address, body).await?;
+            if head.status == StatusCode::NOT_MODIFIED {
+                return Ok(None);
+            }
+            read_answer(address, head.status, body).map(|body| Some((head.headers, body)))
+        };
+        self.with_token(async |token| self.at_addresses(&call, token, take).await).await
+    }
+
+    /// As [`Self::send`], for a connection that becomes another.
+    pub(crate) async fn upgrade(
+        &self,
+        call: &Call<'_>,
+        is_taken: impl Fn(&Response<Incoming>) -> bool,
+    ) -> Result<Upgraded, ClientError> {
+        let take = async |address: &Address, answer| upgraded(address, answer, &is_taken).await;
+        self.with_token(async |token| self.at_addresses(call, token, take).await).await
+    }
+
+    /// Does something with what the client is known by. A token that is not taken is replaced once: a control plane that
+    /// was started anew may know none of those that it gave out before.
+    async fn with_token<T>(
+        &self,
+        act: impl AsyncFn(Option<&HeaderValue>) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
         let token = self.keyring.field(self).await?;
-        let answer = self.send_with(&call, token.as_ref()).await;
+        let answer = act(token.as_ref()).await;
         let Some(used) = token.filter(|_| answer.as_ref().is_err_and(|error| error.status() == Some(401)))
         else {
             return answer;
@@ -127,19 +168,32 @@ impl Transport {
             return answer;
         }
         match self.keyring.field(self).await? {
-            Some(other) if other != used => self.send_with(&call, Some(&other)).await,
+            Some(other) if other != used => act(Some(&other)).await,
             _ => answer,
         }
     }
 
-    /// Sends `call` to the address that answered last, then to the others, until one answers.
     async fn send_with(&self, call: &Call<'_>, token: Option<&HeaderValue>) -> Result<Bytes, ClientError> {
+        let take = async |address: &Address, answer: Response<Incoming>| {
+            let (status, body) = (answer.status(), whole(address, answer.into_body()).await?);
+            read_answer(address, status, body)
+        };
+        self.at_addresses(call, token, take).await
+    }
+
+    /// Sends `call` to the address that answered last, then to the others, until one answers.
+    async fn at_addresses<T>(
+        &self,
+        call: &Call<'_>,
+        token: Option<&HeaderValue>,
+        take: impl AsyncFn(&Address, Response<Incoming>) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
         let first = self.preferred.load(Ordering::Relaxed);
         let mut last = no_address();
         for offset in 0..self.addresses.len() {
             let index = (first + offset) % self.addresses.len();
             let Some(address) = self.addresses.get(index) else { continue };
-            match self.send_to(address, call, token).await {
+            match self.exchange(address, call, token, &take).await {
                 Err(error) if is_worth_another_address(&error) => last = error,
                 answer => {
                     self.preferred.store(index, Ordering::Relaxed);
@@ -148,6 +202,24 @@ impl Transport {
             }
         }
         Err(last)
+    }
+
+    /// Sends a request, and takes what is wanted of its answer, in the time of the call.
+    async fn exchange<T>(
+        &self,
+        address: &Address,
+        call: &Call<'_>,
+        token: Option<&HeaderValue>,
+        take: &impl AsyncFn(&Address, Response<Incoming>) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        let request = self.request(address, call, token)?;
+        let exchange = async {
+            let answer = self.http.request(request).await;
+            take(address, answer.map_err(|error| unreachable(address, innermost(&error)))?).await
+        };
+        tokio::time::timeout(call.time_max, exchange).await.unwrap_or_else(|_| {
+            Err(ClientError::Timeout { address: address.to_string(), seconds: call.time_max.as_secs() })
+        })
     }
 
     /// As [`Self::send`], for something that stands at this ETag.
@@ -170,50 +242,12 @@ impl Transport {
         self.read(&self.send_with(&call, None).await?)
     }
 
-    fn read<T: DeserializeOwned>(&self, body: &Bytes) -> Result<T, ClientError> {
+    pub(crate) fn read<T: DeserializeOwned>(&self, body: &Bytes) -> Result<T, ClientError> {
         serde_json::from_slice(body).map_err(|error| ClientError::Garbage {
             address: self.addresses.first().map(Address::to_string).unwrap_or_default(),
             status: StatusCode::OK.as_u16(),
             reason: format!("{error}; it began with {:?}", shown(body)),
         })
-    }
-
-    /// Sends `call` to the address that answered last, then to the others, until one lets the connection become another.
-    pub(crate) async fn upgrade(
-        &self,
-        call: &Call<'_>,
-        is_taken: impl Fn(&Response<Incoming>) -> bool,
-    ) -> Result<Upgraded, ClientError> {
-        let token = self.keyring.field(self).await?;
-        let answer = self.upgrade_with(call, token.as_ref(), &is_taken).await;
-        let Some(used) = token.filter(|_| answer.as_ref().is_err_and(|error| error.status() == Some(401)))
-        else {
-            return answer;
-        };
-        if !self.keyring.refused(&used).await {
-            return answer;
-        }
-        let token = self.keyring.field(self).await?;
-        self.upgrade_with(call, token.as_ref(), &is_taken).await
-    }
-
-    async fn upgrade_with(
-        &self,
-        call: &Call<'_>,
-        token: Option<&HeaderValue>,
-        is_taken: &impl Fn(&Response<Incoming>) -> bool,
-    ) -> Result<Upgraded, ClientError> {
-        let first = self.preferred.load(Ordering::Relaxed);
-        let mut last = no_address();
-        for offset in 0..self.addresses.len() {
-            let Some(address) = self.addresses.get((first + offset) % self.addresses.len()) else { continue };
-            let request = self.request(address, call, token)?;
-            match self.exchange(address, request, |answer| upgraded(address, answer, is_taken)).await {
-                Err(error) if is_worth_another_address(&error) => last = error,
-                answer => return answer,
-            }
-        }
-        Err(last)
     }
 
     /// Writes the answer of the first address into `sink`, piece by piece. Answers how many bytes that were.
@@ -266,36 +300,6 @@ impl Transport {
             request = request.header(name, value);
         }
         request.body(Full::new(call.body.clone())).map_err(|error| unreachable(error.to_string()))
-    }
-
-    async fn send_to(
-        &self,
-        address: &Address,
-        call: &Call<'_>,
-        token: Option<&HeaderValue>,
-    ) -> Result<Bytes, ClientError> {
-        let request = self.request(address, call, token)?;
-        self.exchange(address, request, async |answer: Response<Incoming>| {
-            let (status, body) = (answer.status(), whole(address, answer.into_body()).await?);
-            read_answer(address, status, body)
-        })
-        .await
-    }
-
-    /// Sends a request, and takes what is wanted of its answer, in the time of one call.
-    async fn exchange<T>(
-        &self,
-        address: &Address,
-        request: Request<Full<Bytes>>,
-        take: impl AsyncFnOnce(Response<Incoming>) -> Result<T, ClientError>,
-    ) -> Result<T, ClientError> {
-        let exchange = async {
-            let answer = self.http.request(request).await;
-            take(answer.map_err(|error| unreachable(address, innermost(&error)))?).await
-        };
-        tokio::time::timeout(CALL_TIME_MAX, exchange).await.unwrap_or_else(|_| {
-            Err(ClientError::Timeout { address: address.to_string(), seconds: CALL_TIME_MAX.as_secs() })
-        })
     }
 }
 
@@ -385,12 +389,12 @@ pub(crate) fn escape(text: &str) -> String {
 
 /// A request without a body.
 pub(crate) fn call(method: Method, path: String) -> Call<'static> {
-    Call { method, path, consumer: None, fields: Vec::new(), body: Bytes::new() }
+    Call { method, path, consumer: None, fields: Vec::new(), body: Bytes::new(), time_max: CALL_TIME_MAX }
 }
 
 /// A request with a JSON body.
 pub(crate) fn call_with<T: Serialize>(method: Method, path: String, body: &T) -> Call<'static> {
     let body =
         serde_json::to_vec(body).expect("the model's types have string keys and no failing serializer");
-    Call { method, path, consumer: None, fields: Vec::new(), body: body.into() }
+    Call { body: body.into(), ..call(method, path) }
 }

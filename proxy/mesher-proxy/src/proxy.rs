@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use mesher_client::{ControlClient, Credentials, Tenancy, TlsError};
+use mesher_client::{Address, ControlClient, Credentials, Tenancy, TlsError};
 use mesher_codec::field::MESHER_VIA;
 use mesher_model::mesh::ProxyRow;
 use mesher_net::{BindError, Doorway, worker};
@@ -20,7 +20,7 @@ use crate::handover::{self, Giver, HandoverError, Offered, Question, Stock, Succ
 use crate::listening::Listening;
 use crate::memory::Relief;
 use crate::request::invocation::Direction;
-use crate::rules::Desk;
+use crate::rules::{Desk, KeySource};
 use crate::snapshot::{IDLE_AT_PROXY_MAX, SharedSnapshot, Snapshot};
 use crate::status::{Addresses, State, Status};
 use crate::telemetry::context;
@@ -211,7 +211,13 @@ impl Proxy {
     /// Starts everything that takes no connection and tells nobody of this proxy.
     fn start(&self, taken: Option<&Taken>) -> Result<Parts, ProxyError> {
         // What can fail comes before the threads.
-        let client = self.client()?;
+        let client = self.client(&self.bootstrap.registry)?;
+        let named = self.bootstrap.config_center.as_ref();
+        let keys = KeySource {
+            client: named.map_or_else(|| Ok(client.clone()), |addresses| self.client(addresses))?,
+            speaks: self.bootstrap.config_type,
+            is_named: named.is_some(),
+        };
         let (lookups, asked) = mpsc::channel(LOOKUPS_WAITING_MAX);
         let fresh = || uuid::Uuid::new_v4().simple().to_string();
         let instance_id = taken.map_or_else(fresh, |taken| taken.heritage.instance_id.clone());
@@ -240,21 +246,23 @@ impl Proxy {
             is_outdated: false,
         };
         let row = self.row(&status.instance_id);
-        tokio::task::spawn_local(rules::keep(client.clone(), Arc::clone(&status), desk, row));
+        tokio::task::spawn_local(rules::keep(client.clone(), Arc::clone(&status), desk.clone(), row));
+        tokio::task::spawn_local(rules::read_keys(keys, Arc::clone(&status), desk));
         Ok(Parts { shared, status, registration, client, questions, workers })
     }
 
-    fn client(&self) -> Result<ControlClient, ProxyError> {
-        let Bootstrap { identity, registry, credentials, registry_authority, .. } = &self.bootstrap;
+    /// A client of the control plane at these addresses.
+    fn client(&self, addresses: &[Address]) -> Result<ControlClient, ProxyError> {
+        let Bootstrap { identity, credentials, registry_authority, .. } = &self.bootstrap;
         let tenancy = Tenancy { domain: identity.domain.clone(), project: identity.project.clone() };
-        let is_open = registry.iter().any(|address| !address.is_secure() && !address.is_loopback());
+        let is_open = addresses.iter().any(|address| !address.is_secure() && !address.is_loopback());
         if is_open && *credentials != Credentials::None {
             tracing::warn!(
                 "passwords and tokens reach the registry without TLS; use https:// in MESHER_REGISTRY"
             );
         }
         let authority = registry_authority.as_deref();
-        Ok(ControlClient::new(registry.clone(), tenancy, credentials.clone(), authority)?)
+        Ok(ControlClient::new(addresses.to_vec(), tenancy, credentials.clone(), authority)?)
     }
 
     /// Begins to take connections, and to hear who wants to take over; in the place of the running proxy where there is

@@ -2,10 +2,12 @@
 //! It must own no socket, no clock and no randomness: counts, times and seeds come in, choices go out.
 
 pub mod balance;
+pub mod keys;
 pub mod policy;
 pub mod retry;
 
 pub use balance::RoundRobin;
+pub use keys::KeyRules;
 pub use policy::{Policy, PolicyError, RoutePolicy};
 pub use retry::{RetryPolicy, Safety};
 

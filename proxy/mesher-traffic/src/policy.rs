@@ -35,7 +35,8 @@ pub enum PolicyError {
 pub struct Policy {
     /// How the calls are shared; any instance takes them where absent.
     pub route: Option<RoutePolicy>,
-    /// How long a call may take to the head of its answer; the proxy's own limits alone hold where absent.
+    /// How long a call may take to the head of its answer. Zero: the proxy's own limits alone hold, whatever keys say;
+    /// absent: what keys say holds.
     pub request_timeout: Option<Duration>,
 }
 
@@ -60,8 +61,7 @@ impl Policy {
             match &document.rule {
                 Rule::Route(route) => policy.route = Some(RoutePolicy::compile(document, route)?),
                 Rule::Timeout(timeout) => {
-                    policy.request_timeout =
-                        Some(timeout.request.duration()).filter(|limit| !limit.is_zero());
+                    policy.request_timeout = Some(timeout.request.duration());
                 }
                 _ => {}
             }

@@ -65,8 +65,10 @@ mod policies {
     use proptest::prelude::*;
     use serde_json::json;
 
-    use crate::Policy;
+    use std::time::Duration;
+
     use crate::policy::is_member;
+    use crate::{KeyRules, Policy};
 
     fn document(kind: &str, name: &str, spec: serde_json::Value) -> Document {
         let metadata = json!({"name": name});
@@ -93,13 +95,36 @@ mod policies {
         }
         assert_eq!(Policy::compile([&every]).unwrap().request_timeout.unwrap().as_secs(), 9);
         let off = document("Timeout", "off", json!({"service": "a", "request": "0s"}));
-        assert_eq!(
-            Policy::compile([&every, &off]).unwrap(),
-            Policy::default(),
-            "0s lifts what holds for all"
-        );
+        let lifted = Policy::compile([&every, &off]).unwrap().request_timeout;
+        assert_eq!(lifted, Some(Duration::ZERO), "0s lifts what holds for all");
         let refused = Policy::compile([&own, &off]).unwrap_err().to_string();
         assert!(refused.contains("\"off\" and Timeout \"own\""), "{refused}");
+    }
+
+    #[test]
+    fn keys_say_what_documents_say_and_the_more_particular_holds() {
+        let keys = [
+            ("servicecomb.request.timeout", "3000"),
+            ("cse.request.timeout", "9000"),
+            ("cse.request.a.timeout", " 2000 "),
+            ("servicecomb.request.a.timeout", "1000"),
+            ("servicecomb.request.other:b.timeout", "4000"),
+            ("servicecomb.request.c.timeout", "soon"),
+            ("servicecomb.request.timeouts", "1"),
+            ("application.request.timeout", "1"),
+        ];
+        for keys in [keys.to_vec(), keys.into_iter().rev().collect()] {
+            let rules = KeyRules::read(keys);
+            let limit =
+                |service: &str, qualified: &str| rules.request_timeout(service, qualified).unwrap().as_secs();
+            assert_eq!((limit("a", "a"), limit("b", "other:b"), limit("c", "c")), (1, 4, 3));
+            assert_eq!(rules.problems.len(), 1, "{:?}", rules.problems);
+            assert!(rules.problems[0].starts_with("servicecomb.request.c.timeout: \"soon\" is no timeout"));
+        }
+        for value in ["", "0", "-1", "1.5", "NaN", "86400001", "99999999999999999999"] {
+            let rules = KeyRules::read([("servicecomb.request.timeout", value)]);
+            assert!(rules.is_empty() && rules.problems.len() == 1, "{value:?}");
+        }
     }
 
     #[test]

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use mesher_verify::application::Application;
 use mesher_verify::binary;
+use mesher_verify::http::{get, send_json};
 use mesher_verify::mesh::{ANY_PORT, Control, NEWS, Pair, Proxy, QUESTION, ask_calculator};
 use mesher_verify::patience::until;
 use mesher_verify::process::{Ended, Process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// What a change may take until it is enforced.
@@ -210,4 +211,134 @@ fn rg_06_a_control_plane_that_forgot_everything_empties_no_rule() {
     let control = Control::listen(&address);
     until("it is linked again", || (rules_of(&control, "caller")["link"] == "connected").then_some(()));
     assert_eq!(count_second(outbound), CALLS);
+}
+
+/// A service that never answers, and a proxy that calls it.
+struct Slow {
+    caller: Proxy,
+    _provider: Proxy,
+    _application: Application,
+}
+
+impl Slow {
+    fn start(registry: &str, more: &[(&str, &str)]) -> Self {
+        let application = Application::start(|mut wire| wire.remainder().map(drop));
+        let provider = Proxy::beside(registry, "slow", application.port());
+        let mut command = Proxy::command(registry, "caller", &[]);
+        // Calls that no rule bounds yet end, too.
+        command.env("MESHER_RESPONSE_TIME_MAX", "1s").envs(more.iter().copied());
+        let caller = Proxy::of(&mut command);
+        Self { caller, _provider: provider, _application: application }
+    }
+
+    /// Waits until a call ends with this limit.
+    #[track_caller]
+    fn wait_limit(&self, limit: &str) {
+        until(&format!("a call ends after {limit}"), || {
+            let answer = self.caller.addresses.get("http://slow/").ok()?;
+            (answer.status() == 504 && answer.text().contains(&format!("within {limit},"))).then_some(())
+        });
+    }
+}
+
+/// Writes a key under kie's labels. Answers its id.
+#[track_caller]
+fn write_key(control: &Control, key: &str, value: &str, labels: &Value) -> String {
+    let body = json!({"key": key, "value": value, "status": "enabled", "labels": labels});
+    let answer = send_json(control.address, "POST", "/v1/default/kie/kv", &body.to_string()).unwrap();
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    answer.json()["id"].as_str().unwrap().to_owned()
+}
+
+const ITEMS: &str = "/v3/default/configuration/items";
+const TIMEOUT_OF_SLOW: &str = "servicecomb.request.slow.timeout";
+
+/// A key that is written through one face of the configuration changes what a proxy does, and is read through the other.
+#[test]
+fn a_key_of_either_configuration_api_is_enforced_and_read_through_the_other() {
+    let control = Control::start();
+    let slow = Slow::start(&control.url(), &[]);
+    let id = write_key(&control, TIMEOUT_OF_SLOW, "150", &json!({"app": "default", "service": "caller"}));
+    slow.wait_limit("150ms");
+    let items = || {
+        let path = format!("{ITEMS}?dimensionsInfo=caller%40default");
+        get(control.address, &control.address.to_string(), &path).unwrap().json()
+    };
+    assert_eq!(items()["caller@default"][TIMEOUT_OF_SLOW], "150", "{}", items());
+
+    let began = Instant::now();
+    let change = json!({"value": "250", "status": "enabled"}).to_string();
+    send_json(control.address, "PUT", &format!("/v1/default/kie/kv/{id}"), &change).unwrap();
+    slow.wait_limit("250ms");
+    assert!(began.elapsed() < CHANGE_TIME_MAX + Duration::from_millis(500), "{:?}", began.elapsed());
+
+    let body = json!({"dimensionsInfo": "caller@default", "items": {TIMEOUT_OF_SLOW: "350"}}).to_string();
+    assert_eq!(send_json(control.address, "POST", ITEMS, &body).unwrap().status(), 200);
+    slow.wait_limit("350ms");
+    let path = "/v1/default/kie/kv?label=app:default&label=service:caller";
+    let keys = get(control.address, &control.address.to_string(), path).unwrap().json();
+    assert_eq!(keys["data"][0]["value"], "350", "{keys}");
+
+    // A document wins over keys; without it they hold again.
+    assert_done(&apply(&control, &timeout("slow", "450ms"), &["--wait"]));
+    slow.wait_limit("450ms");
+    assert_done(&Process::run(&mut mesher(&control, &["delete", "Timeout", "limit"])));
+    slow.wait_limit("350ms");
+}
+
+/// A proxy beside servers of others: the registry is one, the configuration server another, which speaks only one API.
+#[test]
+fn keys_come_from_a_configuration_server_that_is_named() {
+    let (control, servers) = (Control::start(), [Control::start(), Control::start()]);
+    write_key(
+        &servers[0],
+        "servicecomb.request.timeout",
+        "150",
+        &json!({"appId": "default", "environment": ""}),
+    );
+    let body = json!({"dimensionsInfo": "caller@default#0.0.1", "items": {"cse.request.timeout": "250"}})
+        .to_string();
+    assert_eq!(send_json(servers[1].address, "POST", ITEMS, &body).unwrap().status(), 200);
+    for (server, speaks, limit) in [
+        (&servers[0], "kie", "150ms"),
+        (&servers[0], "auto", "150ms"),
+        (&servers[1], "config-center", "250ms"),
+    ] {
+        let settings = [("MESHER_CONFIG_CENTER", server.url()), ("MESHER_CONFIG_TYPE", speaks.to_owned())];
+        let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
+        Slow::start(&control.url(), &settings).wait_limit(limit);
+    }
+}
+
+/// CF-02: a value that is none is told, and is as if it were not there.
+#[test]
+fn cf_02_a_key_that_cannot_be_used_holds_up_no_other() {
+    let control = Control::start();
+    let labels = json!({"app": "default", "service": "caller"});
+    write_key(&control, TIMEOUT_OF_SLOW, "soon", &labels);
+    write_key(&control, "servicecomb.request.timeout", "150", &labels);
+    let slow = Slow::start(&control.url(), &[]);
+    slow.wait_limit("150ms");
+    let told = "servicecomb.request.slow.timeout: \\\"soon\\\" is no timeout";
+    until("it is told", || slow.caller.process.errors().contains(told).then_some(()));
+}
+
+/// RG-06: a configuration server that lost all keys empties nothing.
+#[test]
+fn rg_06_a_configuration_server_that_forgot_everything_empties_no_key() {
+    let (control, mut server) = (Control::start(), Control::start());
+    let address = server.address.to_string();
+    for number in 0..5 {
+        write_key(&server, &format!("other.{number}"), "x", &json!({"app": "default"}));
+    }
+    write_key(&server, "servicecomb.request.timeout", "150", &json!({"app": "default", "service": "caller"}));
+    let url = server.url();
+    let slow = Slow::start(&control.url(), &[("MESHER_CONFIG_CENTER", &url)]);
+    slow.wait_limit("150ms");
+    server.process.crash();
+    let _server = Control::listen(&address);
+    until("the new server was asked", || {
+        slow.caller.process.errors().contains("keeping those that hold").then_some(())
+    });
+    slow.wait_limit("150ms");
 }

@@ -58,6 +58,10 @@ pub struct Bootstrap {
     pub registry_authority: Option<PathBuf>,
     /// What the registry knows this proxy by.
     pub credentials: Credentials,
+    /// Addresses of the configuration server; the registry's when absent.
+    pub config_center: Option<Vec<Address>>,
+    /// What the configuration server speaks.
+    pub config_type: ConfigType,
     /// Where calls of the local application are taken.
     pub outbound_listen: SocketAddr,
     /// Where calls for the local application are taken; derived from the advertised address when absent.
@@ -90,6 +94,17 @@ pub struct Bootstrap {
     pub activation: Option<Activation>,
     /// Where a service manager wants to be told that this process serves.
     pub manager: Option<String>,
+}
+
+/// What a configuration server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConfigType {
+    /// Whichever of the others it turns out to be.
+    Auto,
+    /// kie v1.
+    Kie,
+    /// config-center v3.
+    ConfigCenter,
 }
 
 /// Who the local application is.
@@ -205,6 +220,8 @@ impl Bootstrap {
             ports: reader.ports("ports"),
             registry: reader.registry("registry"),
             registry_authority: reader.file("registry_ca"),
+            config_center: reader.addresses("config_center"),
+            config_type: reader.config_type("config_type"),
             credentials: reader.credentials(),
             outbound_listen: reader
                 .address("outbound_listen", Some(OUTBOUND_DEFAULT))

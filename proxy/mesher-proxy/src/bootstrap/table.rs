@@ -85,11 +85,11 @@ pub const SETTINGS: &[Setting] = &[
         &["CSE_REGISTRY_ADDR", "PAAS_CSE_SC_ENDPOINT", "PAAS_CSE_ENDPOINT"],
         "registry addresses, comma between, `http://127.0.0.1:30100`",
     ),
-    later(
+    built(
         "config_center",
         "MESHER_CONFIG_CENTER",
         &["CSE_CONFIG_CENTER_ADDR", "PAAS_CSE_CC_ENDPOINT"],
-        "configuration addresses",
+        "configuration addresses, comma between; the registry's, where that is a control plane of ours",
     ),
     built(
         "outbound_listen",
@@ -130,7 +130,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     built("region", "MESHER_REGION", &[], "region of the instance; empty"),
     built("zone", "MESHER_ZONE", &[], "zone of the instance; empty"),
-    later("config_type", "MESHER_CONFIG_TYPE", &[], "configuration servers of another kind"),
+    built(
+        "config_type",
+        "MESHER_CONFIG_TYPE",
+        &[],
+        "what the configuration address speaks: `kie`, `config-center`; `auto` finds out",
+    ),
     built("domain", "MESHER_DOMAIN", &[], "tenant, `default`"),
     built(
         "registry_ca",

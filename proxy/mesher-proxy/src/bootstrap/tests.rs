@@ -81,6 +81,8 @@ fn every_name_of_a_built_setting_is_read() {
         "node_ip" => "10.1.1.1",
         "workers" => "77",
         "tcp_outbound" => "127.0.0.1:6379=cache",
+        "config_center" => "http://127.0.0.1:30110",
+        "config_type" => "kie",
         "access_log" => "all",
         "when_taken" => "any-port",
         key if key.ends_with("_time_max") || key.ends_with("_age_max") => "7s",

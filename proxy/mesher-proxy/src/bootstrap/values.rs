@@ -13,7 +13,9 @@ use mesher_net::Fallback;
 use super::activation::{self, Activation};
 use super::problem::{BootstrapError, Problem};
 use super::sources::{self, Given, Sources, Values};
-use super::{AccessLog, Advertise, AdvertisedHost, LocalPort, PortProtocol, REGISTRY_DEFAULT, TcpOutbound};
+use super::{
+    AccessLog, Advertise, AdvertisedHost, ConfigType, LocalPort, PortProtocol, REGISTRY_DEFAULT, TcpOutbound,
+};
 
 /// Stands for an address that could not be read; the problem beside it keeps it from being used.
 pub(super) const UNSET: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -206,6 +208,20 @@ impl Reader {
             "all" => Ok(AccessLog::All),
             _ => Err("one of off, failures, all".to_owned()),
         })
+    }
+
+    pub(super) fn config_type(&mut self, key: &str) -> ConfigType {
+        self.read(key, ConfigType::Auto, |text| match text {
+            "auto" => Ok(ConfigType::Auto),
+            "kie" => Ok(ConfigType::Kie),
+            "config-center" => Ok(ConfigType::ConfigCenter),
+            _ => Err("one of auto, kie, config-center".to_owned()),
+        })
+    }
+
+    /// Addresses that may be absent.
+    pub(super) fn addresses(&mut self, key: &str) -> Option<Vec<Address>> {
+        self.values.contains_key(key).then(|| self.registry(key))
     }
 
     /// `2s`, `500ms`, `1m`, `1h`.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mesher_model::rule::Target;
 use mesher_model::rule::link::Update;
-use mesher_traffic::Policy;
+use mesher_traffic::{KeyRules, Policy};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::held::{HeldRules, Rulebook, Taken};
@@ -37,6 +37,11 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     rules: Rulebook,
+    /// What keys of a configuration server say beside them, by the part of the configuration that they are of.
+    keys: BTreeMap<usize, BTreeMap<String, String>>,
+    key_rules: KeyRules,
+    /// What both say together, as it was made.
+    merged: BTreeMap<Target, Arc<Policy>>,
     /// Services whose rules are wanted.
     targets: BTreeSet<Target>,
     /// Those of them that the control plane was not asked about.
@@ -56,14 +61,65 @@ impl Desk {
         (Self { shared: Rc::new(shared) }, receiver)
     }
 
-    /// What holds for a service.
+    /// What holds for a service: documents, and what keys say of which no document speaks.
     pub(crate) fn policy(&self, target: &Target) -> Option<Arc<Policy>> {
-        self.shared.state.borrow().rules.policy(target).cloned()
+        let state = &mut *self.shared.state.borrow_mut();
+        let documents = state.rules.policy(target).cloned();
+        let speaks = documents.as_ref().is_some_and(|policy| policy.request_timeout.is_some());
+        let qualified = || format!("{}:{}", target.application, target.service);
+        let limit =
+            if speaks { None } else { state.key_rules.request_timeout(&target.service, &qualified()) };
+        let Some(limit) = limit else { return documents };
+        // The same as long as nothing changed: clusters are made anew for another one.
+        let merged = state.merged.entry(target.clone()).or_insert_with(|| {
+            let documents = documents.as_deref().cloned().unwrap_or_default();
+            Arc::new(Policy { request_timeout: Some(limit), ..documents })
+        });
+        Some(Arc::clone(merged))
     }
 
     /// Whether there is any rule at all.
     pub(crate) fn is_empty(&self) -> bool {
-        self.shared.state.borrow().rules.len() == 0
+        let state = self.shared.state.borrow();
+        state.rules.len() == 0 && state.key_rules.is_empty()
+    }
+
+    /// Takes the keys of one part of the configuration, in place of those before; a higher part wins over a lower. Waits
+    /// until the snapshot with them is published.
+    pub(super) async fn take_keys(&self, part: usize, keys: BTreeMap<String, String>) {
+        let has_changed = {
+            let state = &mut *self.shared.state.borrow_mut();
+            state.keys.insert(part, keys);
+            // What comes later is written over what came before.
+            let all: BTreeMap<&str, &str> =
+                state.keys.values().flatten().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+            let next = KeyRules::read(all);
+            for problem in next.problems.iter().filter(|problem| !state.key_rules.problems.contains(problem))
+            {
+                tracing::error!(
+                    problem,
+                    "a key of the configuration cannot be used; it is as if it were not there"
+                );
+            }
+            let has_changed = state.key_rules != next;
+            state.key_rules = next;
+            if has_changed {
+                state.merged.clear();
+            }
+            has_changed
+        };
+        if has_changed {
+            self.publish().await;
+        }
+    }
+
+    /// Has a snapshot made, and waits until it is published.
+    async fn publish(&self) {
+        let (done, published) = oneshot::channel();
+        if self.shared.orders.send(done).is_ok() {
+            // The fleet ends with the proxy alone.
+            let _ = published.await;
+        }
     }
 
     /// Asks for the rules of a service from now on.
@@ -141,11 +197,8 @@ impl Desk {
             }
         }
         if taken == Taken::Changed {
-            let (done, published) = oneshot::channel();
-            if self.shared.orders.send(done).is_ok() {
-                // The fleet ends with the proxy alone.
-                let _ = published.await;
-            }
+            self.shared.state.borrow_mut().merged.clear();
+            self.publish().await;
         }
         Ok(())
     }

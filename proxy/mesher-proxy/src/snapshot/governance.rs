@@ -32,7 +32,7 @@ impl Governance {
     }
 
     pub(crate) fn request_timeout(&self) -> Option<Duration> {
-        self.policy.request_timeout
+        self.policy.request_timeout.filter(|limit| !limit.is_zero())
     }
 
     /// Whether the endpoint at a place belongs to a share of the route.
