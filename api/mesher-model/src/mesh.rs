@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// A list as every `/mesher/v1` path answers it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Listing<T> {
     /// The server's clock, RFC 3339 with milliseconds.
     pub now_at: String,
@@ -22,6 +23,7 @@ pub struct Listing<T> {
 
 /// One item as every `/mesher/v1` path answers it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Detail<T> {
     /// The server's clock, RFC 3339 with milliseconds.
     pub now_at: String,
@@ -34,6 +36,7 @@ pub struct Detail<T> {
 
 /// One service, all versions together. Item of `GET /mesher/v1/services`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ServiceRow {
     /// Its application.
     pub app: String,
@@ -53,6 +56,7 @@ pub struct ServiceRow {
 
 /// How many instances there are, and how many of them take calls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InstanceCount {
     /// Those that are `UP`.
     pub up: u64,
@@ -62,6 +66,7 @@ pub struct InstanceCount {
 
 /// One instance. Item of `GET /mesher/v1/instances`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InstanceRow {
     /// Application of its service.
     pub app: String,
@@ -90,6 +95,7 @@ pub struct InstanceRow {
 /// One proxy, as it last spoke of itself. Item of `GET /mesher/v1/proxies`, body of
 /// `PUT /mesher/v1/proxies/{id}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct ProxyRow {
     /// The proxy's own id; equals the instance id where it registers an instance.
@@ -123,6 +129,7 @@ pub struct ProxyRow {
 
 /// How a proxy stands to the rules.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct RulesOfProxy {
     /// `connected` or `disconnected`.
@@ -144,6 +151,7 @@ pub struct RulesOfProxy {
 
 /// An update of rules that a proxy refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct RefusedRules {
     /// The revision that it would have served with.
@@ -156,6 +164,7 @@ pub struct RefusedRules {
 
 /// The error body of `/mesher/v1`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MeshError {
     /// One word.
     pub error: String,

@@ -7,6 +7,7 @@ use super::document::{Document, RuleKey};
 
 /// A document as it stands. Item of `GET /mesher/v1/rules`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RuleRow {
     /// What names it.
     #[serde(flatten)]
@@ -25,6 +26,7 @@ pub struct RuleRow {
 
 /// What became of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// It is new.
@@ -63,6 +65,7 @@ impl Action {
 
 /// One change of one document. Item of `GET /mesher/v1/changes`, body of `GET /mesher/v1/changes/{revision}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Change {
     /// Its number; it only grows.
     pub changed_revision: u64,
@@ -90,6 +93,7 @@ pub struct Change {
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// The documents are refused.
@@ -100,6 +104,7 @@ pub enum Severity {
 
 /// Something found in the text of documents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
@@ -115,6 +120,7 @@ pub struct Diagnostic {
 
 /// Body of `POST /mesher/v1/rules:check` and `POST /mesher/v1/rules:apply`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Documents {
     /// One document or several, YAML or JSON.
@@ -126,6 +132,7 @@ pub struct Documents {
 
 /// The state that a change begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Base {
     /// Which document.
@@ -136,6 +143,7 @@ pub struct Base {
 
 /// Answer of `POST /mesher/v1/rules:check`, `rules:apply` and `rollback`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Checked {
     /// What was found; with an error there are no steps.
     pub diagnostics: Vec<Diagnostic>,
@@ -145,6 +153,7 @@ pub struct Checked {
 
 /// What becomes of one document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PlannedStep {
     /// What is done.
     pub action: Action,
@@ -164,6 +173,7 @@ pub struct PlannedStep {
 
 /// Whether those whom a change concerns serve with it. Body of `GET /mesher/v1/changes/{revision}/convergence`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Convergence {
     /// Whether all do.
     pub done: bool,
@@ -179,6 +189,7 @@ pub struct Convergence {
 
 /// A proxy that does not serve with a change.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Behind {
     /// Its id.
     pub instance: String,

@@ -72,6 +72,7 @@ impl<'de> Deserialize<'de> for Kind {
 
 /// The name of a document, and where it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Metadata {
     /// Its name, the only one of its kind in its application and environment.
@@ -81,6 +82,7 @@ pub struct Metadata {
     pub application: Name,
     /// The environment of those services; empty is one of its own.
     #[serde(default, skip_serializing_if = "str::is_empty", deserialize_with = "environment")]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ENVIRONMENTS)))]
     pub environment: String,
 }
 
@@ -119,6 +121,7 @@ pub struct Document {
 
 /// Names one document. Ordered so that all of one kind stand together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RuleKey {
     /// Its kind.
     pub kind: Kind,
@@ -134,6 +137,7 @@ pub struct RuleKey {
 
 /// The services that a document is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Target {
     /// Their environment.
     #[serde(rename = "env")]

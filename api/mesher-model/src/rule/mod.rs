@@ -6,6 +6,7 @@
 //! | `document` | the frame that all kinds share |
 //! | `words` | names, places, spans of time: text with a grammar |
 //! | `route`, `timeout` | one kind each |
+//! | `schema` | what editors are told of them |
 //! | `change` | how documents changed: history, answers, diagnostics |
 //! | `link` | what control plane and proxy say to each other |
 
@@ -13,6 +14,8 @@ mod change;
 mod document;
 pub mod link;
 mod route;
+#[cfg(feature = "schema")]
+mod schema;
 mod timeout;
 mod words;
 

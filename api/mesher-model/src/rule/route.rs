@@ -16,17 +16,20 @@ const VERSION_BYTES_MAX: usize = 64;
 
 /// Where the calls of a service go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Route {
     /// The service that is called.
     pub service: ServiceName,
     /// The first one decides.
     #[serde(deserialize_with = "rules")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = RULES_MAX)))]
     pub rules: Vec<RouteRule>,
 }
 
 /// One rule of a route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RouteRule {
     /// For people, and for what explains a call.
@@ -34,11 +37,13 @@ pub struct RouteRule {
     pub name: Option<Name>,
     /// Where the calls go; at least one of them has a weight.
     #[serde(deserialize_with = "backends")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = BACKENDS_MAX)))]
     pub backends: Vec<Backend>,
 }
 
 /// A share of the calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Backend {
     /// Which instances take it; all of them where absent.
@@ -46,15 +51,18 @@ pub struct Backend {
     pub subset: Subset,
     /// Its share, among the weights of the rule, 0 to 1,000,000; 0: no calls.
     #[serde(default = "one", deserialize_with = "weight")]
+    #[cfg_attr(feature = "schema", schemars(range(max = WEIGHT_MAX)))]
     pub weight: u32,
 }
 
 /// A tagged part of a service.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Subset {
     /// Instances of exactly this version.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "version")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Za-z0-9._-]{1,64}$")))]
     pub version: Option<String>,
 }
 

@@ -7,6 +7,7 @@ use super::words::{ServiceName, Span};
 
 /// Limits of the calls to a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Timeout {
     /// The service that is called; `*`: each that no document of its own names.

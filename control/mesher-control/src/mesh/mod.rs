@@ -7,6 +7,7 @@ mod filter;
 mod instances;
 mod link;
 pub(crate) mod listing;
+mod openapi;
 mod place;
 mod proxies;
 mod rules;
@@ -22,6 +23,8 @@ use crate::control::Control;
 pub(crate) fn routes() -> Router<Arc<Control>> {
     let mesh = Router::new()
         .route("/backup", get(backup::download))
+        .route("/openapi.json", get(openapi::describe))
+        .route("/schemas/rules.json", get(openapi::rules))
         .route("/services", get(services::list))
         .route("/services/{app}/{name}", get(services::read_one))
         .route("/instances", get(instances::list))

@@ -14,6 +14,7 @@ mod bad_input;
 mod browsers;
 mod config_center;
 mod connections;
+mod descriptions;
 mod exposure;
 mod find;
 mod java_chassis_3;

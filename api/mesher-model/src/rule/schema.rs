@@ -1,0 +1,70 @@
+//! The schemas of what reads itself: words with a grammar, and the frame of a document.
+//! It must allow nothing that the reading refuses, but may leave a bound to it that schemas cannot say.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::document::API_VERSION;
+use super::{Document, Kind, Metadata, Name, Route, ServiceName, Span, Timeout};
+
+/// A name, as a pattern.
+const NAME: &str = "^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$";
+
+/// Gives a type that is written as text its schema.
+macro_rules! text {
+    ($word:ident, $schema:expr) => {
+        impl JsonSchema for $word {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($word).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                $schema
+            }
+        }
+    };
+}
+
+text!(Name, json_schema!({"type": "string", "pattern": NAME}));
+text!(
+    ServiceName,
+    json_schema!({"type": "string", "anyOf": [{"const": ServiceName::EVERY}, {"pattern": NAME}]})
+);
+text!(
+    Span,
+    json_schema!({"type": "string", "pattern": "^([0-9]{1,8}(h|m|s|ms)){1,4}$", "examples": ["500ms", "5s", "1m30s"]})
+);
+text!(Kind, json_schema!({"type": "string", "enum": Kind::ALL.map(Kind::as_str)}));
+
+impl JsonSchema for Document {
+    fn schema_name() -> Cow<'static, str> {
+        "Document".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let kinds = Kind::ALL.map(|kind| {
+            let spec = match kind {
+                Kind::Route => generator.subschema_for::<Route>(),
+                Kind::Timeout => generator.subschema_for::<Timeout>(),
+            };
+            json_schema!({
+                "title": kind.as_str(),
+                "type": "object",
+                "properties": {
+                    "apiVersion": {"const": API_VERSION},
+                    "kind": {"const": kind.as_str()},
+                    "metadata": generator.subschema_for::<Metadata>(),
+                    "spec": spec,
+                },
+                "required": ["apiVersion", "kind", "metadata", "spec"],
+                "additionalProperties": false,
+            })
+        });
+        json_schema!({"description": "A rule document of Mesher.", "oneOf": kinds})
+    }
+}

@@ -1,0 +1,85 @@
+//! What the API says of itself: its description, and the schema of rule documents.
+//! They must be compared with what the API does, not with what somebody meant.
+
+use serde_json::{Value, json};
+
+use crate::support::Plane;
+
+/// The schema as the documentation publishes it.
+const PUBLISHED: &str = include_str!("../../../../docs/rules.schema.json");
+
+#[tokio::test]
+async fn every_call_of_the_description_is_one_of_the_api() {
+    let plane = Plane::start().await;
+    let description = plane.get("/mesher/v1/openapi.json").await.json();
+    assert_eq!(description["openapi"], "3.0.3");
+    let paths = description["paths"].as_object().unwrap();
+    assert!(paths.len() > 15, "{}", paths.len());
+    for (path, calls) in paths {
+        let target = path.replace("{revision}", "1").replace(['{', '}'], "x");
+        for method in calls.as_object().unwrap().keys() {
+            let answer = plane.send(&method.to_uppercase(), &target, &[], "").await;
+            let is_unknown = answer.status == 405 || answer.text.contains("no such path");
+            assert!(!is_unknown, "{method} {target}: {answer:?}");
+        }
+    }
+    // Whatever is named is there.
+    let text = description.to_string();
+    for (place, _) in text.match_indices("#/components/") {
+        let pointer: String = text[place + 1..].chars().take_while(|character| *character != '"').collect();
+        assert!(description.pointer(&pointer).is_some(), "{pointer}");
+    }
+}
+
+#[tokio::test]
+async fn the_schema_is_published_as_the_control_plane_serves_it() {
+    let plane = Plane::start().await;
+    let served = plane.get("/mesher/v1/schemas/rules.json").await.json();
+    let published: Value = serde_json::from_str(PUBLISHED).unwrap();
+    assert!(
+        served == published,
+        "docs/rules.schema.json is out of date; it is what GET /mesher/v1/schemas/rules.json answers:\n{served:#}"
+    );
+}
+
+#[tokio::test]
+async fn the_schema_and_the_control_plane_take_and_refuse_the_same() {
+    let plane = Plane::start().await;
+    let schema = plane.get("/mesher/v1/schemas/rules.json").await.json();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let document = |kind: &str, spec: Value| json!({"apiVersion": "mesher/v1", "kind": kind, "metadata": {"name": "x"}, "spec": spec});
+    let timeout = |request: &str| document("Timeout", json!({"service": "*", "request": request}));
+    let route =
+        |backend: Value| document("Route", json!({"service": "a", "rules": [{"backends": [backend]}]}));
+    let with = |member: &str, value: Value| {
+        let mut changed = timeout("5s");
+        changed[member] = value;
+        changed
+    };
+    let table = [
+        (timeout("5s"), true),
+        (timeout("1m30s"), true),
+        (timeout("soon"), false),
+        (timeout("5"), false),
+        (route(json!({})), true),
+        (route(json!({"subset": {"version": "0.0.1"}, "weight": 90})), true),
+        (route(json!({"subset": {"version": ""}})), false),
+        (route(json!({"subset": {"zone": "a"}})), false),
+        (route(json!({"weight": -1})), false),
+        (route(json!({"weight": 1_000_001})), false),
+        (document("Route", json!({"service": "a", "rules": []})), false),
+        (document("Timeout", json!({"service": "a"})), false),
+        (document("Timeouts", json!({"service": "a", "request": "5s"})), false),
+        (with("apiVersion", json!("mesher/v2")), false),
+        (with("metadata", json!({"name": "x", "environment": "production"})), true),
+        (with("metadata", json!({"name": "x", "environment": "prod"})), false),
+        (with("metadata", json!({"name": "../x"})), false),
+        (with("metadata", json!({})), false),
+        (with("status", json!({})), false),
+    ];
+    for (document, is_good) in table {
+        assert_eq!(schema.is_valid(&document), is_good, "the schema: {document}");
+        let checked = plane.post("/mesher/v1/rules:check", &document.to_string()).await.json();
+        assert_eq!(checked["diagnostics"].as_array().unwrap().is_empty(), is_good, "{document}: {checked}");
+    }
+}
