@@ -49,6 +49,16 @@ impl Sdk {
         Self::start(&mut command, name)
     }
 
+    /// Starts one on Go Chassis that reads its configuration from config-center, every second.
+    pub(crate) fn go_with_config_center(program: &Path, control: &Control, name: &'static str) -> Self {
+        let mut command = go_command(program, control);
+        command.env("CAS_COMPONENT_NAME", name).env("PAAS_CSE_CC_ENDPOINT", control.url());
+        for (setting, value) in [("type", "config-center"), ("refreshMode", "1"), ("refreshInterval", "1")] {
+            command.env(format!("servicecomb.config.client.{setting}"), value);
+        }
+        Self::start(&mut command, name)
+    }
+
     /// Starts one on Java Chassis that reads its configuration from kie.
     pub(crate) fn java_with_kie(class_path: &str, control: &Control, name: &'static str) -> Self {
         let mut command = java_command(control, name);
