@@ -75,3 +75,12 @@ fn go_chassis_reads_the_same_key_from_config_center() {
     let id = set(&control, &labels, "blue");
     follow(&control, Sdk::go_with_config_center(program, &control, "go-reader"), &id);
 }
+
+#[test]
+fn java_chassis_2_reads_the_same_key_from_config_center() {
+    let Some(class_path) = builds::java() else { return };
+    let control = Control::start();
+    let labels = json!({"app": "default", "environment": "", "service": "java-reader"});
+    let id = set(&control, &labels, "blue");
+    follow(&control, Sdk::java_with_config_center(class_path, &control, "java-reader"), &id);
+}

@@ -71,6 +71,14 @@ impl Sdk {
         Self::start(java_command(control, name).args(["-cp", class_path, JAVA_MAIN]), name)
     }
 
+    /// Starts one on Java Chassis that reads its configuration from config-center, every second.
+    pub(crate) fn java_with_config_center(class_path: &str, control: &Control, name: &'static str) -> Self {
+        let mut command = java_command(control, name);
+        command.arg(format!("-Dservicecomb.config.client.serverUri={}", control.url()));
+        command.arg("-Dservicecomb.config.client.refresh_interval=1000");
+        Self::start(command.args(["-cp", class_path, JAVA_MAIN]), name)
+    }
+
     fn start(command: &mut Command, name: &'static str) -> Self {
         let folder = TempDir::new().unwrap();
         // Go Chassis writes a log below its home.
