@@ -9,6 +9,7 @@ import (
 	"net/url"
 
 	"github.com/go-chassis/go-archaius"
+	_ "github.com/go-chassis/go-archaius/source/remote/configcenter" // the SDK brings kie alone
 	"github.com/go-chassis/go-chassis/v2"
 	"github.com/go-chassis/go-chassis/v2/client/rest"
 	"github.com/go-chassis/go-chassis/v2/core"

@@ -65,3 +65,22 @@ fn java_chassis_2_reads_a_key_at_its_start_and_hears_of_its_changes() {
     let id = set(&control, &labels, "blue");
     follow(&control, Sdk::java_with_kie(class_path, &control, "java-reader"), &id);
 }
+
+/// What is written through kie is read through config-center.
+#[test]
+fn go_chassis_reads_the_same_key_from_config_center() {
+    let Some(program) = builds::go() else { return };
+    let control = Control::start();
+    let labels = json!({"app": "default", "environment": "", "service": "go-reader"});
+    let id = set(&control, &labels, "blue");
+    follow(&control, Sdk::go_with_config_center(program, &control, "go-reader"), &id);
+}
+
+#[test]
+fn java_chassis_2_reads_the_same_key_from_config_center() {
+    let Some(class_path) = builds::java() else { return };
+    let control = Control::start();
+    let labels = json!({"app": "default", "environment": "", "service": "java-reader"});
+    let id = set(&control, &labels, "blue");
+    follow(&control, Sdk::java_with_config_center(class_path, &control, "java-reader"), &id);
+}

@@ -49,6 +49,16 @@ impl Sdk {
         Self::start(&mut command, name)
     }
 
+    /// Starts one on Go Chassis that reads its configuration from config-center, every second.
+    pub(crate) fn go_with_config_center(program: &Path, control: &Control, name: &'static str) -> Self {
+        let mut command = go_command(program, control);
+        command.env("CAS_COMPONENT_NAME", name).env("PAAS_CSE_CC_ENDPOINT", control.url());
+        for (setting, value) in [("type", "config-center"), ("refreshMode", "1"), ("refreshInterval", "1")] {
+            command.env(format!("servicecomb.config.client.{setting}"), value);
+        }
+        Self::start(&mut command, name)
+    }
+
     /// Starts one on Java Chassis that reads its configuration from kie.
     pub(crate) fn java_with_kie(class_path: &str, control: &Control, name: &'static str) -> Self {
         let mut command = java_command(control, name);
@@ -59,6 +69,14 @@ impl Sdk {
     /// Starts one on Java Chassis.
     pub(crate) fn java(class_path: &str, control: &Control, name: &'static str) -> Self {
         Self::start(java_command(control, name).args(["-cp", class_path, JAVA_MAIN]), name)
+    }
+
+    /// Starts one on Java Chassis that reads its configuration from config-center, every second.
+    pub(crate) fn java_with_config_center(class_path: &str, control: &Control, name: &'static str) -> Self {
+        let mut command = java_command(control, name);
+        command.arg(format!("-Dservicecomb.config.client.serverUri={}", control.url()));
+        command.arg("-Dservicecomb.config.client.refresh_interval=1000");
+        Self::start(command.args(["-cp", class_path, JAVA_MAIN]), name)
     }
 
     fn start(command: &mut Command, name: &'static str) -> Self {

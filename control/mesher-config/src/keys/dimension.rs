@@ -30,8 +30,10 @@ const OWN: [&str; 6] = [APP, SERVICE, VERSION, ENVIRONMENT, "appId", "serviceNam
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Dimension {
     environment: String,
-    /// The widest first; the last one is the scope itself.
+    /// The widest first: what stands later counts more.
     ladder: Vec<Step>,
+    /// Which step is the scope itself.
+    own: usize,
 }
 
 /// One scope.
@@ -61,8 +63,10 @@ impl Dimension {
         }
         let environment = environment.to_owned();
         let step = |(name, labels)| Step { name, labels, environment: environment.clone() };
-        let ladder = ladder.into_iter().map(step).collect();
-        Ok(Self { environment, ladder })
+        let ladder: Vec<_> = ladder.into_iter().map(step).collect();
+        // Only that of a service without a version is not the last one.
+        let own = ladder.iter().position(|step| step.name == text).unwrap_or(ladder.len() - 1);
+        Ok(Self { environment, ladder, own })
     }
 
     /// The labels under which records of this scope are written.
@@ -80,7 +84,7 @@ impl Dimension {
 
     /// The scope itself.
     pub(crate) fn own(&self) -> &Step {
-        self.ladder.last().expect("a ladder has the scope of all services at least")
+        &self.ladder[self.own]
     }
 }
 
@@ -128,7 +132,7 @@ impl<'a> Parts<'a> {
         is_good.then_some(Self { service, app, version, tags })
     }
 
-    /// Names and labels of what it sees beside the scope of all services; the scope itself stands last.
+    /// Names and labels of what it sees beside the scope of all services.
     fn ladder(&self) -> Vec<(String, Labels)> {
         let Self { service, app, version, tags } = self;
         let of = |service: &str| -> Labels { [(APP, *app), (SERVICE, service)].into_iter().collect() };
@@ -136,10 +140,7 @@ impl<'a> Parts<'a> {
         if *service != DARK_LAUNCH {
             ladder.push((format!("{DARK_LAUNCH}@{app}"), of(DARK_LAUNCH)));
         }
-        let Some(version) = version else {
-            ladder.reverse();
-            return ladder;
-        };
+        let Some(version) = version else { return ladder };
         let mut labels = of(service);
         labels.set(VERSION, version);
         ladder.push((format!("{service}@{app}#{version}"), labels.clone()));

@@ -90,7 +90,7 @@ fn t_cc_02_a_client_sees_four_scopes_apart() {
         .into();
     assert_eq!(seen(&configuration, &scope("pay@shop#1.0.0")), wanted);
     let names: Vec<_> = items(&configuration, &scope("pay@shop")).into_iter().map(|one| one.name).collect();
-    assert_eq!(names, ["application", "darklaunch@shop", "pay@shop"], "the scope itself stands last");
+    assert_eq!(names, ["application", "pay@shop", "darklaunch@shop"], "what counts more stands later");
     assert_eq!(items(&configuration, &scope("application")).len(), 1);
     let names: Vec<_> =
         items(&configuration, &scope("darklaunch@shop")).into_iter().map(|one| one.name).collect();

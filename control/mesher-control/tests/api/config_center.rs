@@ -172,10 +172,17 @@ async fn t_cc_06_changes_of_a_scope_are_pushed() {
         assert_eq!(socket.frame().await.unwrap(), (PONG, b"keepalive".to_vec()));
         let id =
             kie::make(&plane, "rate", "9", &json!({"app": "shop", "service": "pay", "version": "1"})).await;
-        let wanted = ("CREATE".to_owned(), "pay@shop#1".to_owned(), json!({"rate": "9"}));
-        assert_eq!(event(&mut socket).await, wanted, "through kie");
+        let wanted = ("CREATE".to_owned(), "pay@shop#1".to_owned(), json!({"k": "1", "j": "2", "rate": "9"}));
+        assert_eq!(event(&mut socket).await, wanted, "through kie, with all that is seen");
+        set(&plane, "application", json!({"k": "0", "rate": "0", "wide": "0"})).await;
+        let seen = json!({"k": "1", "j": "2", "rate": "9", "wide": "0"});
+        assert_eq!(event(&mut socket).await, ("CREATE".to_owned(), "application".to_owned(), seen));
+        unset(&plane, "application", json!(["k", "rate", "wide"])).await;
+        let seen = json!({"k": "1", "j": "2", "rate": "9"});
+        assert_eq!(event(&mut socket).await, ("DELETE".to_owned(), "application".to_owned(), seen));
         assert_eq!(plane.delete(&format!("{KEYS}/{id}")).await.status, 204);
-        assert_eq!(event(&mut socket).await, ("DELETE".to_owned(), "pay@shop#1".to_owned(), json!({})));
+        let seen = json!({"k": "1", "j": "2"});
+        assert_eq!(event(&mut socket).await, ("DELETE".to_owned(), "pay@shop#1".to_owned(), seen));
         unset(&plane, "pay@shop", json!(["k", "j"])).await;
         assert_eq!(event(&mut socket).await, ("DELETE".to_owned(), "pay@shop".to_owned(), json!({})));
     }

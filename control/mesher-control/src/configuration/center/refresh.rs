@@ -1,7 +1,7 @@
 //! Changes of a scope as they happen, by web socket: `…/refresh/items`.
 //! It must send a scope as it is by then: whoever reads slowly gets fewer messages, and none that is out of date.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -22,13 +22,13 @@ const MESSAGE_MAX: usize = 16 * 1024 * 1024;
 
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
-/// Source: config-center v3, web socket. Go reads the whole scope from `value`, Java reads it or polls.
+/// Source: config-center v3, web socket.
 #[derive(Serialize)]
 struct Event<'a> {
     action: &'static str,
-    /// The scope.
+    /// The scope that changed.
     key: &'a str,
-    /// The keys and values of the scope as JSON.
+    /// What the client sees of all of its scopes, as JSON.
     value: String,
 }
 
@@ -74,9 +74,7 @@ impl Source for Changes {
             // The tenant was read before the handshake.
             let Ok(tenant) = self.call.tenant_of_header() else { return Err(TooSlow) };
             let present = items::look(&self.call, tenant, &self.dimension);
-            let messages =
-                self.known.iter().zip(&present).filter_map(|(before, after)| message(before, after));
-            self.waiting = messages.collect();
+            self.waiting = messages(&self.known, &present);
             self.known = present;
             if self.waiting.is_empty() {
                 told.await;
@@ -85,21 +83,36 @@ impl Source for Changes {
     }
 }
 
-/// The message that leads from one state of a scope to the next.
-fn message(before: &Items, after: &Items) -> Option<Utf8Bytes> {
-    if before.values == after.values {
-        return None;
-    }
-    let action = match (before.values.is_empty(), after.values.is_empty()) {
-        (true, _) => "CREATE",
-        (_, true) => "DELETE",
-        _ => "UPDATE",
-    };
+/// One message for each scope that changed.
+fn messages(before: &[Items], after: &[Items]) -> VecDeque<Utf8Bytes> {
+    // Later scopes count more.
+    let seen: BTreeMap<_, _> = after.iter().flat_map(|scope| &scope.values).collect();
     // Texts under texts: JSON can say all of it.
-    let value = serde_json::to_string(&after.values).unwrap_or_default();
-    let text = serde_json::to_string(&Event { action, key: &after.name, value }).unwrap_or_default();
+    let value = serde_json::to_string(&seen).unwrap_or_default();
+    let is_alone = after.iter().filter(|scope| !scope.values.is_empty()).count() == 1;
+    let changed = before.iter().zip(after).filter(|(before, after)| before.values != after.values);
+    changed
+        .filter_map(|(before, after)| message(action(before, after, is_alone), &after.name, &value))
+        .collect()
+}
+
+/// Go takes the value for all that it sees, whatever the scope. Java takes it for that of the scope, but for `CREATE`: then
+/// it asks for all scopes. So what is no scope's alone is told as one that is new.
+fn action(before: &Items, after: &Items, is_alone: bool) -> &'static str {
+    if after.values.is_empty() {
+        "DELETE"
+    } else if before.values.is_empty() || !is_alone {
+        "CREATE"
+    } else {
+        "UPDATE"
+    }
+}
+
+fn message(action: &'static str, scope: &str, value: &str) -> Option<Utf8Bytes> {
+    let event = Event { action, key: scope, value: value.to_owned() };
+    let text = serde_json::to_string(&event).unwrap_or_default();
     if text.len() > MESSAGE_MAX {
-        warn!(scope = ?after.name, bytes = text.len(), "a scope is too large to be pushed; its clients have to poll");
+        warn!(?scope, bytes = text.len(), "a scope is too large to be pushed; its clients have to poll");
         return None;
     }
     Some(text.into())
