@@ -3,6 +3,7 @@
 
 use std::process::ExitCode;
 
+use mesher_proxy::ProxyError;
 use mesher_proxy::bootstrap::BootstrapError;
 
 /// Bad configuration, as `sysexits.h` numbers it.
@@ -23,7 +24,8 @@ impl std::error::Error for Misconfigured {}
 /// Tells what went wrong. The exit code is 78 for configuration and 1 for the rest.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     tell(&format!("mesher: {}", sentence(error)));
-    let is_configuration = error.is::<BootstrapError>() || error.is::<Misconfigured>();
+    let is_state = matches!(error.downcast_ref(), Some(ProxyError::State(_)));
+    let is_configuration = error.is::<BootstrapError>() || error.is::<Misconfigured>() || is_state;
     if is_configuration { ExitCode::from(BAD_CONFIGURATION) } else { ExitCode::FAILURE }
 }
 

@@ -13,6 +13,7 @@
 //! | `listening` | the sockets: handed over, passed, or bound |
 //! | `handover` | how a new process takes the place of a running one |
 //! | `application` | where the local application listens, and since when |
+//! | `stored` | the last good snapshot on disk |
 //! | `memory` | gives back what a burst leaves behind |
 //! | `status`, `admin`, `telemetry` | what the proxy tells of itself |
 
@@ -28,6 +29,7 @@ mod proxy;
 mod request;
 mod snapshot;
 mod status;
+mod stored;
 mod telemetry;
 mod threads;
 mod worker;
@@ -35,6 +37,7 @@ mod worker;
 pub use handover::HandoverError;
 pub use proxy::{Proxy, ProxyError};
 pub use status::Addresses;
+pub use stored::StateError;
 
 /// The commit that this build was made from; empty outside a repository.
 pub(crate) const COMMIT: &str = match option_env!("MESHER_COMMIT") {

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use mesher_client::{ControlClient, Credentials, Tenancy, TlsError};
 use mesher_codec::field::MESHER_VIA;
@@ -22,6 +22,7 @@ use crate::memory::Relief;
 use crate::request::invocation::Direction;
 use crate::snapshot::{IDLE_AT_PROXY_MAX, SharedSnapshot, Snapshot};
 use crate::status::{Addresses, State, Status};
+use crate::stored::{Folder, Keeper, Owner, StateError};
 use crate::telemetry::context;
 use crate::worker::Shared;
 use crate::{admin, application, threads};
@@ -71,6 +72,9 @@ pub enum ProxyError {
     /// The registry's certificate cannot be checked.
     #[error("MESHER_REGISTRY_CA: {0}")]
     Authority(#[from] TlsError),
+    /// The folder for the last good snapshot cannot be used.
+    #[error("MESHER_STATE_DIR: {0}")]
+    State(#[from] StateError),
     /// The system gave no thread or no event queue.
     #[error("cannot start a worker: {0}")]
     Worker(std::io::Error),
@@ -82,6 +86,7 @@ pub struct Proxy {
     bootstrap: Bootstrap,
     listening: Listening,
     taken: Option<Taken>,
+    folder: Option<Folder>,
 }
 
 /// Why a proxy stops serving.
@@ -102,11 +107,14 @@ struct Parts {
     client: ControlClient,
     questions: mpsc::Sender<Question>,
     workers: threads::Workers,
+    /// Stores the snapshot, once this process serves.
+    keeper: Option<Keeper>,
 }
 
 /// The tasks that end before the proxy does.
 struct Tasks {
     announcing: tokio::task::JoinHandle<()>,
+    keeping: Option<tokio::task::JoinHandle<()>>,
     /// Dropped, the admin closes.
     admin: oneshot::Sender<()>,
 }
@@ -131,7 +139,8 @@ impl Proxy {
         };
         let listening = Listening::take(&bootstrap, &mut stock)?;
         stock.close();
-        Ok(Self { bootstrap, listening, taken })
+        let folder = Folder::open(&bootstrap, &listening.addresses)?;
+        Ok(Self { bootstrap, listening, taken, folder })
     }
 
     /// Where the proxy listens.
@@ -163,9 +172,10 @@ impl Proxy {
             threads::join(parts.workers).await;
             return begun.map(drop);
         };
-        let Parts { shared, status, mut registration, client, workers, .. } = parts;
+        let Parts { shared, status, mut registration, client, workers, keeper, .. } = parts;
         let announcing = Registration::announce(client, Arc::clone(&status), self.row(&status.instance_id));
-        let tasks = Tasks { announcing: tokio::task::spawn_local(announcing), admin };
+        let keeping = keeper.map(|keeper| tokio::task::spawn_local(keeper.keep()));
+        let tasks = Tasks { announcing: tokio::task::spawn_local(announcing), keeping, admin };
         // The main process is another after a hand-over.
         self.tell_manager(&format!("READY=1\nMAINPID={}", std::process::id()));
         let ending = tokio::select! {
@@ -224,9 +234,18 @@ impl Proxy {
         tokio::task::spawn_local(shared.relief.clone().serve());
         let known = (Arc::clone(&shared.snapshot), shared.relief.clone());
         let mut fleet = Fleet::new(client.clone(), Arc::clone(&status), known);
-        if let Some(taken) = taken {
-            fleet.adopt(&taken.heritage.known);
+        let mut digest = None;
+        match taken {
+            Some(taken) => {
+                fleet.adopt(&taken.heritage.known);
+                status.known_since(taken.heritage.confirmed_at);
+            }
+            None => digest = self.adopt_stored(&mut fleet, &status),
         }
+        let keeper = self
+            .folder
+            .clone()
+            .map(|folder| Keeper::new(folder, Arc::clone(&status), questions.clone(), digest));
         tokio::task::spawn_local(fleet.run(asked, local_endpoints, questioned));
         tokio::task::spawn_local(application::watch(self.bootstrap.ports.clone(), local, is_up));
         let registration = Registration {
@@ -237,7 +256,23 @@ impl Proxy {
             is_up: application,
             is_outdated: false,
         };
-        Ok(Parts { shared, status, registration, client, questions, workers })
+        Ok(Parts { shared, status, registration, client, questions, workers, keeper })
+    }
+
+    /// Begins with the snapshot on the disk, where there is a good one. Answers what tells it from others.
+    fn adopt_stored(&self, fleet: &mut Fleet, status: &Status) -> Option<[u8; 20]> {
+        let (stored, is_current) = self.folder.as_ref()?.read(&Owner::of(&self.bootstrap.identity))?;
+        let confirmed_at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(stored.confirmed_at))?;
+        status.stored_is_known(confirmed_at);
+        let seconds = status.knowledge_age().unwrap_or_default().as_secs();
+        tracing::info!(
+            services = stored.known.len(),
+            seconds,
+            "beginning with the snapshot from the disk, confirmed so long ago"
+        );
+        status.is_knowledge_old();
+        fleet.adopt_stored(&stored.known);
+        is_current.then(|| stored.digest())
     }
 
     fn client(&self) -> Result<ControlClient, ProxyError> {
@@ -370,6 +405,10 @@ async fn succeeded(giver: Option<&Giver>) -> Successor {
 async fn leave_to(successor: Successor, shared: &Shared, status: &Status, tasks: Tasks) {
     // A row that says "draining" would be of the new process, whose instance has the same id.
     tasks.announcing.abort();
+    // So is the stored snapshot.
+    if let Some(keeping) = tasks.keeping {
+        keeping.abort();
+    }
     drop(tasks.admin);
     shared.is_draining.store(true, Ordering::Relaxed);
     status.enter(State::Draining);

@@ -19,6 +19,7 @@ mod kept;
 mod loops;
 mod metrics;
 mod names;
+mod outages;
 mod programs;
 mod registries;
 mod replace;

@@ -82,7 +82,9 @@ async fn ready(State(status): State<Arc<Status>>) -> Response {
         Some((since, reason)) => format!("away for {} s: {reason}", since.as_secs()),
     };
     let code = if state == ProxyState::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({"state": state.as_str(), "registry": registry, "snapshot": status.snapshot_number()});
+    let body = json!({"state": state.as_str(), "registry": registry, "snapshot": status.snapshot_number(),
+        "confirmed_seconds_ago": status.knowledge_age().map(|age| age.as_secs()),
+        "is_old": status.is_knowledge_old()});
     (code, Json(body)).into_response()
 }
 

@@ -81,7 +81,8 @@ fn snapshot(status: &Status) -> Value {
     let snapshot = status.snapshot();
     let clusters: Vec<_> =
         snapshot.clusters().filter(|cluster| cluster.kind != ClusterKind::Nowhere).map(cluster).collect();
-    json!({"number": snapshot.number, "age_seconds": status.snapshot_age().as_secs(), "clusters": clusters})
+    json!({"number": snapshot.number, "age_seconds": status.snapshot_age().as_secs(),
+        "confirmed_seconds_ago": status.knowledge_age().map(|age| age.as_secs()), "clusters": clusters})
 }
 
 fn cluster(cluster: &Cluster) -> Value {

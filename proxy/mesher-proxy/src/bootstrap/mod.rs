@@ -84,6 +84,8 @@ pub struct Bootstrap {
     pub fallback: Fallback,
     /// Bounds of the data path.
     pub limits: Limits,
+    /// Where the last good snapshot is kept.
+    pub state: StateFolder,
     /// The Unix socket over which a new process takes the place of this one.
     pub handover: Option<PathBuf>,
     /// Sockets that a service manager passes to this process.
@@ -165,6 +167,17 @@ pub struct TcpOutbound {
     pub service: String,
 }
 
+/// Where the last good snapshot is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateFolder {
+    /// Nowhere.
+    Off,
+    /// In this very folder. It must be one that can be written.
+    Named(PathBuf),
+    /// In a folder of the proxy's own below this one, where it can be had.
+    Below(PathBuf),
+}
+
 /// Which calls are logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccessLog {
@@ -221,6 +234,7 @@ impl Bootstrap {
             drain_notice: reader.duration("drain_notice", DRAIN_NOTICE_DEFAULT),
             fallback: reader.fallback("when_taken"),
             limits: Limits::read(&mut reader),
+            state: reader.state("state_dir", sources.environment.get("XDG_STATE_HOME")),
             handover: reader.socket_path("handover"),
             activation: reader.activation(&sources.environment),
             manager: sources.environment.get("NOTIFY_SOCKET").filter(|path| !path.is_empty()).cloned(),

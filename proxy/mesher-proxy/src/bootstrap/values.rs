@@ -13,7 +13,9 @@ use mesher_net::Fallback;
 use super::activation::{self, Activation};
 use super::problem::{BootstrapError, Problem};
 use super::sources::{self, Given, Sources, Values};
-use super::{AccessLog, Advertise, AdvertisedHost, LocalPort, PortProtocol, REGISTRY_DEFAULT, TcpOutbound};
+use super::{
+    AccessLog, Advertise, AdvertisedHost, LocalPort, PortProtocol, REGISTRY_DEFAULT, StateFolder, TcpOutbound,
+};
 
 /// Stands for an address that could not be read; the problem beside it keeps it from being used.
 pub(super) const UNSET: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -26,6 +28,8 @@ const WORKERS_MAX: usize = 1024;
 const DURATION_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Most bytes of the path of a Unix socket: systems take 107, and a process's number is added while it is made.
 const SOCKET_PATH_BYTES_MAX: usize = 96;
+/// Below which the last good snapshot is kept, unless the environment says where states belong.
+const STATE_DEFAULT: &str = "/var/lib/mesher";
 /// Most characters of a service name.
 const NAME_CHARACTERS_MAX: usize = 128;
 
@@ -282,6 +286,18 @@ impl Reader {
             } else {
                 Err(format!("an absolute path of at most {SOCKET_PATH_BYTES_MAX} bytes, in a folder of your own, for example /run/mesher/orders.sock"))
             }
+        })
+    }
+
+    /// A folder, or `off`. By default one below where the `home` of states is, if it is a path as its standard wants it
+    /// (XDG Base Directory Specification).
+    pub(super) fn state(&mut self, key: &str, home: Option<&String>) -> StateFolder {
+        let home = home.map(PathBuf::from).filter(|home| home.is_absolute());
+        let root = home.map_or_else(|| PathBuf::from(STATE_DEFAULT), |home| home.join("mesher"));
+        self.read(key, StateFolder::Below(root), |text| match text {
+            "off" => Ok(StateFolder::Off),
+            _ if text.starts_with('/') => Ok(StateFolder::Named(PathBuf::from(text))),
+            _ => Err("an absolute path of a folder, for example /var/lib/mesher/orders, or off".to_owned()),
         })
     }
 

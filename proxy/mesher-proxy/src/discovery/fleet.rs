@@ -21,6 +21,8 @@ use crate::status::Status;
 
 /// How often known services are looked at again.
 pub(super) const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a stored snapshot waits for the registry's word before it is served with.
+pub(crate) const HOLD_TIME_MAX: Duration = Duration::from_millis(200);
 /// Service names that are kept.
 const NAMES_MAX: usize = 10_000;
 /// Outside hosts that are kept.
@@ -75,6 +77,8 @@ pub(crate) struct Fleet {
     /// What those who wait will be told, once the snapshot that it rests on is published.
     answers: Vec<(Waiting, Result<(), LookupFailure>)>,
     pub(super) has_changed: bool,
+    /// Until when what is known of services is held back.
+    held_until: Option<tokio::time::Instant>,
     /// Learning many names leaves much behind that is needed no more.
     learning: Burst,
     pub(super) ids: EndpointIds,
@@ -105,6 +109,7 @@ impl Fleet {
             waiting: BTreeMap::new(),
             answers: Vec::new(),
             has_changed: false,
+            held_until: None,
             learning: Burst::new(relief),
             ids: EndpointIds::default(),
             news: mpsc::unbounded_channel(),
@@ -120,11 +125,14 @@ impl Fleet {
         mut local: mpsc::Receiver<Vec<Endpoint>>,
         mut questions: mpsc::Receiver<Question>,
     ) {
-        let mut next_refresh = tokio::time::Instant::now() + REFRESH_INTERVAL;
+        let begun = tokio::time::Instant::now();
+        let mut next_refresh = if self.held_until.is_some() { begun } else { begun + REFRESH_INTERVAL };
         loop {
             tokio::select! {
                 Some(endpoints) = local.recv() => self.set_local(endpoints),
-                Some(lookup) = lookups.recv() => self.look_up(lookup),
+                // Whoever asks meanwhile waits for what is held back.
+                Some(lookup) = lookups.recv(), if self.held_until.is_none() => self.look_up(lookup),
+                () = passed(self.held_until) => self.release(),
                 Some(news) = self.news.1.recv() => self.take_all(news),
                 Some(question) = questions.recv() => {
                     // Whoever asked may have gone away.
@@ -141,6 +149,16 @@ impl Fleet {
             }
             self.settle();
         }
+    }
+
+    /// Holds back what is known of services, for a moment at most.
+    pub(super) fn hold(&mut self) {
+        self.held_until = Some(tokio::time::Instant::now() + HOLD_TIME_MAX);
+    }
+
+    /// Lets callers see what was held back.
+    fn release(&mut self) {
+        self.has_changed |= self.held_until.take().is_some();
     }
 
     /// Takes all news that wait, so that many names that are learned at once cost one snapshot.
@@ -205,7 +223,10 @@ impl Fleet {
     fn take(&mut self, news: News) {
         match news {
             News::Found { name, result } => self.take_found(name, result),
-            News::Refreshed { hosts, answer } => self.take_batch(&hosts, answer),
+            News::Refreshed { hosts, answer } => {
+                self.take_batch(&hosts, answer);
+                self.release();
+            }
             News::Probed { host, alive } => self.take_probed(&host, alive),
         }
     }
@@ -333,7 +354,8 @@ impl Fleet {
         if let Some(local) = &self.local {
             next.add_local(Arc::clone(local));
         }
-        for (host, known) in &self.services {
+        let is_held = self.held_until.is_some();
+        for (host, known) in self.services.iter().filter(|_| !is_held) {
             next.add_service(host, Arc::clone(&known.cluster));
         }
         for ((host, port), known) in &self.outside {
@@ -342,5 +364,13 @@ impl Fleet {
         tracing::debug!(number = next.number, "snapshot published");
         self.snapshot.store(Arc::new(next));
         self.status.snapshot_changed();
+    }
+}
+
+/// Ends at `moment`; never where there is none.
+async fn passed(moment: Option<tokio::time::Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }

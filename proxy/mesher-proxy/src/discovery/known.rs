@@ -1,4 +1,4 @@
-//! What is known of the fleet, in the form in which one process tells it to the next.
+//! What is known of the fleet, in the form in which one process tells it to the next, or to the disk.
 //! It must carry no number of this process: endpoints and clusters get new ones.
 
 use std::net::SocketAddr;
@@ -70,11 +70,37 @@ impl Known {
         });
         Self { services: services.collect(), outside: outside.collect() }
     }
+
+    /// The same without outside hosts: their addresses are believed for seconds only.
+    pub(crate) fn services_only(self) -> Self {
+        Self { services: self.services, outside: Vec::new() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.services.is_empty() && self.outside.is_empty()
+    }
+
+    /// How many services are known.
+    pub(crate) fn len(&self) -> usize {
+        self.services.len()
+    }
 }
 
 impl Fleet {
     /// Begins with what another process knew, instead of nothing. The registry is asked for changes as ever.
     pub(crate) fn adopt(&mut self, known: &Known) {
+        self.insert(known);
+        self.publish();
+    }
+
+    /// Begins with what a stored snapshot says. What it says may be old, so nobody sees it before the registry has said
+    /// what is different, or has said nothing for a moment.
+    pub(crate) fn adopt_stored(&mut self, known: &Known) {
+        self.insert(known);
+        self.hold();
+    }
+
+    fn insert(&mut self, known: &Known) {
         let now = Instant::now();
         for service in &known.services {
             let cluster = cluster(&mut self.ids, &service.name, ClusterKind::Service, &service.endpoints);
@@ -87,7 +113,6 @@ impl Fleet {
             let entry = KnownOutside { cluster, expires_at: now + outside.left };
             self.outside.insert((outside.host.clone(), outside.port), entry);
         }
-        self.publish();
     }
 }
 

@@ -21,7 +21,7 @@ mod outside;
 mod refresh;
 mod registration;
 
-pub(crate) use fleet::Fleet;
+pub(crate) use fleet::{Fleet, HOLD_TIME_MAX};
 pub(crate) use known::Known;
 pub(crate) use look_up::{Lookup, LookupFailure};
 pub(crate) use registration::Registration;

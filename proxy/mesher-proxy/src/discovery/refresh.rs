@@ -62,11 +62,13 @@ impl Fleet {
             Err(error) => {
                 self.pause = (self.pause * 2).min(REFRESH_INTERVAL_MAX);
                 self.status.registry_is_away(&error);
+                self.status.is_knowledge_old();
                 return;
             }
         };
         self.pause = REFRESH_INTERVAL;
         self.status.registry_is_there();
+        self.status.confirm();
         let host_at = |index: i64| usize::try_from(index).ok().and_then(|index| hosts.get(index));
         for found in answer.updated {
             if let Some(host) = host_at(found.index) {

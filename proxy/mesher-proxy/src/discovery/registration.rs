@@ -12,6 +12,7 @@ use mesher_model::{
 };
 use tokio::sync::watch;
 
+use crate::discovery::HOLD_TIME_MAX;
 use crate::snapshot::ports_property;
 use crate::status::{State, Status};
 
@@ -46,13 +47,14 @@ impl Registration {
         // The sender lives as long as the proxy.
         let _ = self.is_up.wait_for(|is_up| *is_up).await;
         loop {
-            match self.register().await {
+            match self.register_or_serve().await {
                 Ok(()) => {
                     pause = PAUSES.0;
                     self.keep_alive().await;
                 }
                 Err(error) => {
                     self.status.registry_is_away(&error);
+                    self.status.serve_stored();
                     let jitter = Duration::from_millis(fastrand::u64(
                         0..=u64::try_from(pause.as_millis() / 2).unwrap_or(0),
                     ));
@@ -61,6 +63,19 @@ impl Registration {
                 }
             }
         }
+    }
+
+    /// Registers. A registry that neither answers nor refuses keeps a proxy from work no longer than it must: with a
+    /// snapshot from the disk it serves meanwhile.
+    async fn register_or_serve(&mut self) -> Result<(), ClientError> {
+        let status = Arc::clone(&self.status);
+        let registering = self.register();
+        tokio::pin!(registering);
+        tokio::select! {
+            done = &mut registering => return done,
+            () = tokio::time::sleep(HOLD_TIME_MAX), if status.has_stored() => status.serve_stored(),
+        }
+        registering.await
     }
 
     async fn register(&mut self) -> Result<(), ClientError> {

@@ -29,6 +29,7 @@ struct Scrape {
     report: Report,
     snapshot: std::sync::Arc<Snapshot>,
     snapshot_age: Duration,
+    knowledge_age: Option<Duration>,
     registry_requests: Vec<(&'static str, u64)>,
     started_at: SystemTime,
 }
@@ -40,6 +41,7 @@ pub(crate) async fn render(status: &Status) -> Result<String, fmt::Error> {
         report: status.report().await,
         snapshot: status.snapshot(),
         snapshot_age: status.snapshot_age(),
+        knowledge_age: status.knowledge_age(),
         registry_requests: status.registry_requests().into_iter().collect(),
         started_at: status.started_at,
     };
@@ -278,6 +280,12 @@ impl Scrape {
             &vec![("source", "registry")],
             i64::try_from(self.snapshot_age.as_secs()).unwrap_or(i64::MAX),
         )?;
+        let name = ("mesher_snapshot_confirmed_age", "Time since the registry last confirmed the snapshot");
+        let mut family = Self::family(encoder, name, Some(&Unit::Seconds), MetricType::Gauge)?;
+        if let Some(age) = self.knowledge_age {
+            let seconds = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+            family.gauge(&vec![("source", "registry")], seconds)?;
+        }
         let name = ("mesher_registry_requests", "Calls to the registry, by how they ended");
         let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
         for (result, count) in &self.registry_requests {
