@@ -4,6 +4,7 @@
 mod address;
 mod credentials;
 mod error;
+mod found;
 mod mesh;
 mod registry;
 mod transport;
@@ -11,6 +12,7 @@ mod transport;
 pub use address::{Address, AddressError};
 pub use credentials::Credentials;
 pub use error::ClientError;
+pub use found::FoundInstances;
 pub use mesher_tls::TlsError;
 pub use registry::ServiceIdentity;
 pub use transport::Tenancy;
@@ -29,6 +31,8 @@ pub struct ControlClient {
 
 /// The longest that one call to one address may take.
 pub const CALL_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+/// Arrays and objects that may stand in one another in an answer.
+pub const ANSWER_DEPTH_MAX: usize = 64;
 /// The largest answer that is read.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 

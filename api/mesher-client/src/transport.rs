@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Body as _;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -22,7 +23,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::credentials::Keyring;
-use crate::{ANSWER_BYTES_MAX, Address, CALL_TIME_MAX, ClientError, Credentials};
+use crate::{ANSWER_BYTES_MAX, ANSWER_DEPTH_MAX, Address, CALL_TIME_MAX, ClientError, Credentials};
 
 /// Idle connections to the control plane are closed after this time.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(50);
@@ -157,11 +158,16 @@ impl Transport {
     }
 
     fn read<T: DeserializeOwned>(&self, body: &Bytes) -> Result<T, ClientError> {
-        serde_json::from_slice(body).map_err(|error| ClientError::Garbage {
+        let garbage = |reason: String| ClientError::Garbage {
             address: self.addresses.first().map(Address::to_string).unwrap_or_default(),
             status: StatusCode::OK.as_u16(),
-            reason: format!("{error}; it began with {:?}", shown(body)),
-        })
+            reason,
+        };
+        if is_deeper_than(ANSWER_DEPTH_MAX, body) {
+            return Err(garbage(format!("it is nested more than {ANSWER_DEPTH_MAX} deep")));
+        }
+        serde_json::from_slice(body)
+            .map_err(|error| garbage(format!("{error}; it began with {:?}", shown(body))))
     }
 
     /// Writes the answer of the first address into `sink`, piece by piece. Answers how many bytes that were.
@@ -226,6 +232,15 @@ impl Transport {
         let exchange = async {
             let answer = self.http.request(request).await.map_err(|error| unreachable(innermost(&error)))?;
             let status = answer.status();
+            let announced = answer.body().size_hint().lower();
+            if announced > ANSWER_BYTES_MAX as u64 {
+                let reason = format!("it announces {announced} bytes, more than {ANSWER_BYTES_MAX}");
+                return Err(ClientError::Garbage {
+                    address: address.to_string(),
+                    status: status.as_u16(),
+                    reason,
+                });
+            }
             let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
             let body =
                 body.map_err(|error| unreachable(format!("its answer broke off: {error}")))?.to_bytes();
@@ -255,6 +270,25 @@ fn read_answer(address: &Address, status: StatusCode, body: Bytes) -> Result<Byt
 fn mesh_error(body: &[u8]) -> serde_json::Result<ErrorBody> {
     let MeshError { error, detail } = serde_json::from_slice(body)?;
     Ok(ErrorBody { error_code: error, error_message: String::new(), detail })
+}
+
+/// Whether more than `limit` arrays and objects stand in one another. What is not read is walked through as well.
+fn is_deeper_than(limit: usize, json: &[u8]) -> bool {
+    let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b'[' | b'{' if !is_text => depth += 1,
+            b']' | b'}' if !is_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > limit {
+            return true;
+        }
+    }
+    false
 }
 
 fn unreachable(address: &Address, reason: String) -> ClientError {

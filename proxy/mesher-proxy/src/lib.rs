@@ -8,7 +8,7 @@
 //! | `request` | one request's way, one file per stage, in travel order |
 //! | `handlers` | the two chains and their handlers |
 //! | `snapshot` | everything a worker believes |
-//! | `discovery` | where the snapshot comes from: the registry, the resolver; our own record there |
+//! | `discovery` | where the snapshot comes from: the registry, a file, names, the resolver; our own record in the registry |
 //! | `worker`, `threads` | what one thread owns; how the threads begin and end |
 //! | `listening` | the sockets: handed over, passed, or bound |
 //! | `handover` | how a new process takes the place of a running one |

@@ -14,8 +14,8 @@ use mesher_net::{BindError, Doorway, worker};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use crate::bootstrap::Bootstrap;
-use crate::discovery::{Fleet, Lookup, Registration};
+use crate::bootstrap::{Bootstrap, BootstrapError};
+use crate::discovery::{DnsSource, FileSource, Fleet, Lookup, Registration, RegistrySource, Source};
 use crate::handover::{self, Giver, HandoverError, Offered, Question, Stock, Successor, Taken};
 use crate::listening::Listening;
 use crate::memory::Relief;
@@ -75,6 +75,9 @@ pub enum ProxyError {
     /// The folder for the last good snapshot cannot be used.
     #[error("MESHER_STATE_DIR: {0}")]
     State(#[from] StateError),
+    /// The services file is bad.
+    #[error("MESHER_SERVICES_FILE: {0}")]
+    Services(#[from] BootstrapError),
     /// The system gave no thread or no event queue.
     #[error("cannot start a worker: {0}")]
     Worker(std::io::Error),
@@ -87,6 +90,7 @@ pub struct Proxy {
     listening: Listening,
     taken: Option<Taken>,
     folder: Option<Folder>,
+    services_file: Option<Rc<FileSource>>,
 }
 
 /// Why a proxy stops serving.
@@ -126,6 +130,10 @@ impl Proxy {
     /// # Errors
     /// [`ProxyError`] names the setting and what to do.
     pub fn bind(bootstrap: Bootstrap) -> Result<Self, ProxyError> {
+        let app = &bootstrap.identity.app;
+        let services_file =
+            bootstrap.services_file.as_ref().map(|path| FileSource::open(path, app).map(Rc::new));
+        let services_file = services_file.transpose()?;
         let mut stock = Stock::default();
         if let Some(activation) = &bootstrap.activation {
             stock.add_passed(activation).map_err(|reason| ProxyError::Activation { reason })?;
@@ -139,8 +147,10 @@ impl Proxy {
         };
         let listening = Listening::take(&bootstrap, &mut stock)?;
         stock.close();
-        let folder = Folder::open(&bootstrap, &listening.addresses)?;
-        Ok(Self { bootstrap, listening, taken, folder })
+        // Without a registry all that is known stands in a file already.
+        let has_registry = !bootstrap.registry.is_empty();
+        let folder = if has_registry { Folder::open(&bootstrap, &listening.addresses)? } else { None };
+        Ok(Self { bootstrap, listening, taken, folder, services_file })
     }
 
     /// Where the proxy listens.
@@ -233,7 +243,7 @@ impl Proxy {
 
         tokio::task::spawn_local(shared.relief.clone().serve());
         let known = (Arc::clone(&shared.snapshot), shared.relief.clone());
-        let mut fleet = Fleet::new(client.clone(), Arc::clone(&status), known);
+        let mut fleet = Fleet::new(self.sources(&client, &status), Arc::clone(&status), known);
         let mut digest = None;
         match taken {
             Some(taken) => {
@@ -273,6 +283,19 @@ impl Proxy {
         status.is_knowledge_old();
         fleet.adopt_stored(&stored.known);
         is_current.then(|| stored.digest())
+    }
+
+    /// Where services are known from, in the order in which they count.
+    fn sources(&self, client: &ControlClient, status: &Arc<Status>) -> Vec<Rc<dyn Source>> {
+        let mut sources: Vec<Rc<dyn Source>> = Vec::new();
+        if !self.bootstrap.registry.is_empty() {
+            sources.push(Rc::new(RegistrySource { client: client.clone(), status: Arc::clone(status) }));
+        }
+        if let Some(file) = &self.services_file {
+            sources.push(Rc::<FileSource>::clone(file));
+            sources.push(Rc::new(DnsSource::new(Rc::clone(file))));
+        }
+        sources
     }
 
     fn client(&self) -> Result<ControlClient, ProxyError> {

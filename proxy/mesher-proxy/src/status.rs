@@ -12,7 +12,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::bootstrap::Bootstrap;
 use crate::request::accept::{Door, Purpose};
-use crate::snapshot::SharedSnapshot;
+use crate::snapshot::{Origin, SharedSnapshot};
 use crate::telemetry::counters::Report;
 use crate::worker::{Order, Shared};
 
@@ -81,6 +81,8 @@ pub(crate) struct Status {
     is_doubted: Notify,
     registry_trouble: Mutex<Option<Trouble>>,
     registry_requests: Mutex<BTreeMap<&'static str, u64>>,
+    /// Items that a source named and that cannot be used.
+    skipped: Mutex<BTreeMap<&'static str, u64>>,
     orders: Vec<mpsc::UnboundedSender<Order>>,
     drain: watch::Sender<bool>,
     has_drained: watch::Sender<bool>,
@@ -132,6 +134,7 @@ impl Status {
             is_doubted: Notify::new(),
             registry_trouble: Mutex::default(),
             registry_requests: Mutex::default(),
+            skipped: Mutex::default(),
             orders,
             drain: watch::Sender::new(false),
             has_drained: watch::Sender::new(false),
@@ -210,6 +213,18 @@ impl Status {
 
     pub(crate) fn registry_requests(&self) -> BTreeMap<&'static str, u64> {
         lock(&self.registry_requests).clone()
+    }
+
+    /// A source named so many items that cannot be used.
+    pub(crate) fn count_skipped(&self, origin: Origin, count: usize) {
+        if count > 0 {
+            *lock(&self.skipped).entry(origin.as_str()).or_default() +=
+                u64::try_from(count).unwrap_or(u64::MAX);
+        }
+    }
+
+    pub(crate) fn skipped(&self) -> BTreeMap<&'static str, u64> {
+        lock(&self.skipped).clone()
     }
 
     pub(crate) fn snapshot(&self) -> Arc<crate::snapshot::Snapshot> {

@@ -26,6 +26,7 @@ mod replace;
 mod requests;
 mod rolling;
 mod settings;
+mod sources;
 mod start;
 mod stop;
 mod streaming;

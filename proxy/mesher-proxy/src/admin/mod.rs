@@ -78,6 +78,7 @@ fn refuses_order(status: &Status, headers: &HeaderMap) -> Option<&'static str> {
 async fn ready(State(status): State<Arc<Status>>) -> Response {
     let state = status.state();
     let registry = match status.registry_trouble() {
+        None if status.bootstrap.registry.is_empty() => "off".to_owned(),
         None => "reached".to_owned(),
         Some((since, reason)) => format!("away for {} s: {reason}", since.as_secs()),
     };

@@ -35,6 +35,7 @@ pub(super) async fn config(State(status): State<Arc<Status>>) -> Json<Value> {
             "version": own.version, "environment": own.environment, "id": status.service_id()},
         "ports": ports,
         "registry": registry,
+        "services_file": bootstrap.services_file,
         "addresses": status.addresses,
         "workers": bootstrap.workers,
         "properties": bootstrap.properties,
@@ -103,5 +104,7 @@ fn endpoint(endpoint: &Endpoint) -> Value {
         "instance": &*endpoint.instance,
         "version": &*endpoint.version,
         "ports": endpoint.ports,
+        "source": endpoint.origin.as_str(),
+        "is_kept": endpoint.is_kept,
     })
 }

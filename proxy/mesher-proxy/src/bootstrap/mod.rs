@@ -31,6 +31,7 @@ pub use problem::{BootstrapError, Problem};
 pub use sources::Sources;
 pub use table::{SETTINGS, Setting};
 
+pub(crate) use sources::{excerpt_of, syntax_problem};
 use values::Reader;
 
 /// The outbound listener's address unless another is given.
@@ -52,8 +53,10 @@ pub struct Bootstrap {
     pub identity: Identity,
     /// Where the local application listens; empty for one that only calls.
     pub ports: Vec<LocalPort>,
-    /// Where the registry is; never empty.
+    /// Where the registry is; empty where there is none, and then a services file is named.
     pub registry: Vec<Address>,
+    /// Services that no registry has to know.
+    pub services_file: Option<PathBuf>,
     /// The authority of the registry's certificate; the system's when absent.
     pub registry_authority: Option<PathBuf>,
     /// What the registry knows this proxy by.
@@ -217,6 +220,7 @@ impl Bootstrap {
             },
             ports: reader.ports("ports"),
             registry: reader.registry("registry"),
+            services_file: reader.file("services_file"),
             registry_authority: reader.file("registry_ca"),
             credentials: reader.credentials(),
             outbound_listen: reader
@@ -239,11 +243,19 @@ impl Bootstrap {
             activation: reader.activation(&sources.environment),
             manager: sources.environment.get("NOTIFY_SOCKET").filter(|path| !path.is_empty()).cloned(),
         };
+        reader.check_sources(&bootstrap.registry, bootstrap.services_file.as_ref());
         reader.check_loopback("outbound_listen", bootstrap.outbound_listen);
         for outbound in &bootstrap.tcp_outbound {
             reader.check_loopback("tcp_outbound", outbound.listen);
         }
         reader.finish(bootstrap)
+    }
+
+    /// Where services are looked for, for a person.
+    pub(crate) fn sources_told(&self) -> String {
+        let registry = self.registry.iter().map(ToString::to_string);
+        let file = self.services_file.iter().map(|path| path.display().to_string());
+        registry.chain(file).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -81,7 +81,13 @@ pub const SETTINGS: &[Setting] = &[
         "registry",
         "MESHER_REGISTRY",
         &["CSE_REGISTRY_ADDR", "PAAS_CSE_SC_ENDPOINT", "PAAS_CSE_ENDPOINT"],
-        "registry addresses, comma between, `http://127.0.0.1:30100`",
+        "registry addresses, comma between, or `off` where `services_file` says who is where; `http://127.0.0.1:30100`",
+    ),
+    built(
+        "services_file",
+        "MESHER_SERVICES_FILE",
+        &[],
+        "file of services beside those of the registry, watched while the proxy runs; none",
     ),
     later(
         "config_center",

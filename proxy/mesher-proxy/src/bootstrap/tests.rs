@@ -145,6 +145,7 @@ fn bad_values_are_named_with_their_remedy() {
         ("SERVICE_PORTS", "rest:8080,grpc:9090", "does not speak grpc yet"),
         ("MESHER_PORTS", "8080,tcp:8080", "named twice"),
         ("MESHER_REGISTRY", "ftp://r:1", "no address"),
+        ("MESHER_REGISTRY", "off", "MESHER_SERVICES_FILE"),
         ("MESHER_REGISTRY_ACCOUNT", "a", "PASSWORD_FILE"),
         ("MESHER_REGISTRY_PASSWORD_FILE", "/p", "REGISTRY_ACCOUNT"),
         ("CSE_REGISTRY_ADDR", "http://r:1/v4", "has a path"),
@@ -212,6 +213,13 @@ fn the_talks_names_keep_working() {
         .unwrap()
         .tcp_outbound;
     assert_eq!(tcp, [TcpOutbound { listen: "127.0.0.1:6379".parse().unwrap(), service: "cache".to_owned() }]);
+}
+
+#[test]
+fn a_proxy_needs_no_registry_where_a_file_names_services() {
+    let bootstrap = load("service: a\nregistry: off\nservices_file: /etc/services.yaml\n", &[]).unwrap();
+    assert!(bootstrap.registry.is_empty());
+    assert_eq!(bootstrap.services_file, Some("/etc/services.yaml".into()));
 }
 
 #[test]

@@ -132,6 +132,9 @@ impl Reader {
     pub(super) fn registry(&mut self, key: &str) -> Vec<Address> {
         let default = vec![REGISTRY_DEFAULT.parse().expect("the default address is one")];
         self.read(key, default, |text| {
+            if text == "off" {
+                return Ok(Vec::new());
+            }
             let addresses = items(text).map(str::parse).collect::<Result<Vec<Address>, _>>();
             match addresses {
                 Ok(addresses) if addresses.is_empty() => Err("no address; write http://HOST:PORT".to_owned()),
@@ -287,6 +290,21 @@ impl Reader {
                 Err(format!("an absolute path of at most {SOCKET_PATH_BYTES_MAX} bytes, in a folder of your own, for example /run/mesher/orders.sock"))
             }
         })
+    }
+
+    /// Somebody must know where services are.
+    pub(super) fn check_sources(&mut self, registry: &[Address], file: Option<&PathBuf>) {
+        let (Some(given), true) = (self.values.get("registry"), registry.is_empty() && file.is_none()) else {
+            return;
+        };
+        self.problems.push(Problem {
+            place: given.place.clone(),
+            message: format!(
+                "{:?}: without a registry, name a file of services in MESHER_SERVICES_FILE",
+                given.text
+            ),
+            excerpt: given.excerpt.clone(),
+        });
     }
 
     /// A folder, or `off`. By default one below where the `home` of states is, if it is a path as its standard wants it

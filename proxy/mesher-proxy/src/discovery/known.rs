@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::bootstrap::PortProtocol;
 use crate::discovery::endpoints::EndpointIds;
 use crate::discovery::fleet::{Fleet, KnownOutside, KnownService};
-use crate::snapshot::{Cluster, ClusterKind, Endpoint};
+use crate::snapshot::{Cluster, ClusterKind, Endpoint, Origin};
 
 /// All that is known.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -26,6 +26,7 @@ struct Service {
     host: Box<str>,
     name: String,
     key: ServiceKey,
+    /// The registry's.
     revision: String,
     endpoints: Vec<Place>,
 }
@@ -49,6 +50,8 @@ struct Place {
     ports: Vec<u16>,
     rank: usize,
     idle_limit: Duration,
+    #[serde(default)]
+    origin: Origin,
 }
 
 impl Known {
@@ -59,7 +62,7 @@ impl Known {
             host: host.clone(),
             name: known.cluster.name.as_ref().to_owned(),
             key: known.key.clone(),
-            revision: known.revision.clone(),
+            revision: fleet.revision_of(known),
             endpoints: places(&known.cluster),
         });
         let outside = fleet.outside.iter().map(|((host, port), known)| Outside {
@@ -103,16 +106,42 @@ impl Fleet {
     fn insert(&mut self, known: &Known) {
         let now = Instant::now();
         for service in &known.services {
-            let cluster = cluster(&mut self.ids, &service.name, ClusterKind::Service, &service.endpoints);
-            let (key, revision) = (service.key.clone(), service.revision.clone());
-            let entry = KnownService { key, revision, cluster, emptied_at: None };
-            self.services.insert(service.host.clone(), entry);
+            self.learn(&service.host, service.key.clone());
+            let known = self.services.get_mut(&service.host).expect("it was learnt just now");
+            // What the file says is read from the file, and a source that is not asked any more counts no more.
+            let is_asked = |place: &&Place| {
+                self.feeds
+                    .iter()
+                    .any(|feed| feed.source.origin() == place.origin && !feed.source.is_at_hand())
+            };
+            let endpoints =
+                service.endpoints.iter().filter(is_asked).map(|place| place.endpoint(&mut self.ids));
+            let (name, endpoints) = (service.name.as_str().into(), endpoints.collect());
+            known.cluster = Arc::new(Cluster { name, endpoints, ..Cluster::clone(&known.cluster) });
+            for (held, feed) in known.held.iter_mut().zip(&self.feeds) {
+                let origin = feed.source.origin();
+                held.is_known = known.cluster.endpoints.iter().any(|endpoint| endpoint.origin == origin);
+                if origin == Origin::Registry {
+                    held.revision = service.revision.clone();
+                    held.is_known |= !held.revision.is_empty();
+                }
+            }
         }
         for outside in &known.outside {
             let cluster = cluster(&mut self.ids, &outside.host, ClusterKind::Outside, &outside.endpoints);
             let entry = KnownOutside { cluster, expires_at: now + outside.left };
             self.outside.insert((outside.host.clone(), outside.port), entry);
         }
+    }
+}
+
+impl Fleet {
+    /// The registry's revision of what is known of a service; none where some of it is in doubt, so that whoever goes
+    /// on with it is told all of it.
+    fn revision_of(&self, known: &KnownService) -> String {
+        let of_registry = known.held.iter().zip(&self.feeds);
+        let mut of_registry = of_registry.filter(|(_, feed)| feed.source.origin() == Origin::Registry);
+        of_registry.next().map(|(held, _)| held.revision.clone()).unwrap_or_default()
     }
 }
 
@@ -131,6 +160,7 @@ fn places(cluster: &Cluster) -> Vec<Place> {
         ports: endpoint.ports.clone(),
         rank: endpoint.rank,
         idle_limit: endpoint.idle_limit,
+        origin: endpoint.origin,
     };
     cluster.endpoints.iter().map(place).collect()
 }
@@ -146,6 +176,8 @@ impl Place {
             ports: self.ports.clone(),
             rank: self.rank,
             idle_limit: self.idle_limit,
+            origin: self.origin,
+            is_kept: false,
         }
     }
 }

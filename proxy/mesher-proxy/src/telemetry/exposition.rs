@@ -31,6 +31,7 @@ struct Scrape {
     snapshot_age: Duration,
     knowledge_age: Option<Duration>,
     registry_requests: Vec<(&'static str, u64)>,
+    skipped: Vec<(&'static str, u64)>,
     started_at: SystemTime,
 }
 
@@ -43,6 +44,7 @@ pub(crate) async fn render(status: &Status) -> Result<String, fmt::Error> {
         snapshot_age: status.snapshot_age(),
         knowledge_age: status.knowledge_age(),
         registry_requests: status.registry_requests().into_iter().collect(),
+        skipped: status.skipped().into_iter().collect(),
         started_at: status.started_at,
     };
     let mut registry = Registry::default();
@@ -266,9 +268,15 @@ impl Scrape {
         let name = ("mesher_endpoints", "Endpoints that may be chosen");
         let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
         for cluster in self.snapshot.clusters().filter(|cluster| cluster.kind == ClusterKind::Service) {
-            let pairs =
-                vec![("service", self.service.as_str()), ("peer", &*cluster.name), ("state", "healthy")];
-            family.gauge(&pairs, i64::try_from(cluster.endpoints.len()).unwrap_or(i64::MAX))?;
+            let kept = cluster.endpoints.iter().filter(|endpoint| endpoint.is_kept).count();
+            for (state, count) in [("healthy", cluster.endpoints.len() - kept), ("kept", kept)] {
+                // A set that nobody doubts has one row, as it always had.
+                if state == "healthy" || count > 0 {
+                    let pairs =
+                        vec![("service", self.service.as_str()), ("peer", &*cluster.name), ("state", state)];
+                    family.gauge(&pairs, i64::try_from(count).unwrap_or(i64::MAX))?;
+                }
+            }
         }
         let name = ("mesher_snapshot_revision", "Number of the snapshot that is served with");
         let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
@@ -290,6 +298,11 @@ impl Scrape {
         let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
         for (result, count) in &self.registry_requests {
             family.counter(&vec![("result", result)], *count)?;
+        }
+        let name = ("mesher_discovery_skipped", "Items that a source named and that cannot be used");
+        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        for (source, count) in &self.skipped {
+            family.counter(&vec![("source", source)], *count)?;
         }
         Ok(())
     }
