@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`bootstrap`] | the settings, read once |
 //! | `proxy` | puts the parts together, runs them, takes them down in the right order |
+//! | `error` | why one cannot start |
 //! | `request` | one request's way, one file per stage, in travel order |
 //! | `handlers` | the two chains and their handlers |
 //! | `snapshot` | everything a worker believes |
@@ -21,6 +22,7 @@ mod admin;
 mod application;
 pub mod bootstrap;
 mod discovery;
+mod error;
 mod handlers;
 mod handover;
 mod listening;
@@ -34,8 +36,9 @@ mod telemetry;
 mod threads;
 mod worker;
 
+pub use error::ProxyError;
 pub use handover::HandoverError;
-pub use proxy::{Proxy, ProxyError};
+pub use proxy::Proxy;
 pub use status::Addresses;
 pub use stored::StateError;
 

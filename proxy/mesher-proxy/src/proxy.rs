@@ -7,22 +7,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use mesher_client::{ControlClient, Credentials, Tenancy, TlsError};
+use mesher_client::{ControlClient, Credentials, Tenancy};
 use mesher_codec::field::MESHER_VIA;
 use mesher_model::mesh::ProxyRow;
-use mesher_net::{BindError, Doorway, worker};
+use mesher_net::{Doorway, worker};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use crate::bootstrap::{Bootstrap, BootstrapError};
+use crate::bootstrap::Bootstrap;
 use crate::discovery::{DnsSource, FileSource, Fleet, Lookup, Registration, RegistrySource, Source};
+use crate::error::ProxyError;
 use crate::handover::{self, Giver, HandoverError, Offered, Question, Stock, Successor, Taken};
 use crate::listening::Listening;
 use crate::memory::Relief;
 use crate::request::invocation::Direction;
 use crate::snapshot::{IDLE_AT_PROXY_MAX, SharedSnapshot, Snapshot};
 use crate::status::{Addresses, State, Status};
-use crate::stored::{Folder, Keeper, Owner, StateError};
+use crate::stored::{Folder, Keeper, Owner};
 use crate::telemetry::context;
 use crate::worker::Shared;
 use crate::{admin, application, threads};
@@ -37,51 +38,6 @@ const IDLE_GRACE_MAX: Duration = Duration::from_secs(5);
 const HANDED_IDLE_MAX: Duration = IDLE_AT_PROXY_MAX.saturating_add(Duration::from_secs(5));
 /// How often the calls in flight are counted while they finish.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(50);
-
-/// Why a proxy cannot start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ProxyError {
-    /// An address cannot be listened on.
-    #[error("{setting}: {reason}; {remedy}")]
-    Bind {
-        /// The setting that names the address.
-        setting: &'static str,
-        /// Why.
-        reason: BindError,
-        /// What to do.
-        remedy: &'static str,
-    },
-    /// The name to advertise has no address.
-    #[error(
-        "MESHER_ADVERTISE: the resolver knows no address of {name:?}; name an IP address, or a host that it knows"
-    )]
-    Advertise {
-        /// The name.
-        name: String,
-    },
-    /// A service manager passes a socket that cannot be used.
-    #[error("LISTEN_FDS: {reason}; pass listening TCP sockets, called outbound, inbound or admin")]
-    Activation {
-        /// Which, and why.
-        reason: String,
-    },
-    /// The place of the running proxy cannot be taken, or this one's cannot be offered.
-    #[error("MESHER_HANDOVER: {0}")]
-    Handover(#[from] HandoverError),
-    /// The registry's certificate cannot be checked.
-    #[error("MESHER_REGISTRY_CA: {0}")]
-    Authority(#[from] TlsError),
-    /// The folder for the last good snapshot cannot be used.
-    #[error("MESHER_STATE_DIR: {0}")]
-    State(#[from] StateError),
-    /// The services file is bad.
-    #[error("MESHER_SERVICES_FILE: {0}")]
-    Services(#[from] BootstrapError),
-    /// The system gave no thread or no event queue.
-    #[error("cannot start a worker: {0}")]
-    Worker(std::io::Error),
-}
 
 /// A proxy that listens already and serves once it runs.
 #[derive(Debug)]

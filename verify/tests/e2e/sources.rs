@@ -162,6 +162,31 @@ fn a_service_of_the_file_is_called_at_once_while_the_registry_is_silent() {
 }
 
 #[test]
+fn a_process_that_takes_over_knows_what_the_file_said() {
+    let application = Application::greeting("hello");
+    let file = File::new(&naming("greeter", &[(application.address, "1.0")]));
+    let socket = file.folder.path().join("mesher.sock");
+    let start = || {
+        let mut command = file.command("off");
+        Proxy::of(command.arg("--handover").arg(&socket))
+    };
+    let first = start();
+    first.addresses.wait_reachable("http://greeter/");
+    let addresses = first.addresses.clone();
+    let traffic = Traffic::start(move || match addresses.get("http://greeter/") {
+        Ok(answer) if answer.status() == 200 => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    let second = start();
+    until("the place is taken", || {
+        second.process.errors().contains("the place of the running proxy is taken").then_some(())
+    });
+    traffic.flow(20);
+    assert_eq!(known(&second, "greeter"), [("1.0".to_owned(), "file".to_owned())]);
+    traffic.end_without_failure();
+}
+
+#[test]
 fn names_of_the_file_are_looked_up_and_kept_as_long_as_they_are_good() {
     if !Resolver::is_possible() {
         return leave_out("sources", "a name server of the test's own needs root and unshare");

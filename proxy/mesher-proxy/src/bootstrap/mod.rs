@@ -253,9 +253,10 @@ impl Bootstrap {
 
     /// Where services are looked for, for a person.
     pub(crate) fn sources_told(&self) -> String {
-        let registry = self.registry.iter().map(ToString::to_string);
-        let file = self.services_file.iter().map(|path| path.display().to_string());
-        registry.chain(file).collect::<Vec<_>>().join(", ")
+        let registry: Vec<_> = self.registry.iter().map(ToString::to_string).collect();
+        let registry = (!registry.is_empty()).then(|| format!("the registry at {}", registry.join(", ")));
+        let file = self.services_file.as_ref().map(|path| format!("the file {}", path.display()));
+        registry.into_iter().chain(file).collect::<Vec<_>>().join(" and ")
     }
 }
 

@@ -108,12 +108,9 @@ impl Fleet {
         for service in &known.services {
             self.learn(&service.host, service.key.clone());
             let known = self.services.get_mut(&service.host).expect("it was learnt just now");
-            // What the file says is read from the file, and a source that is not asked any more counts no more.
-            let is_asked = |place: &&Place| {
-                self.feeds
-                    .iter()
-                    .any(|feed| feed.source.origin() == place.origin && !feed.source.is_at_hand())
-            };
+            // A source that is not asked any more would never take back what it said.
+            let is_asked =
+                |place: &&Place| self.feeds.iter().any(|feed| feed.source.origin() == place.origin);
             let endpoints =
                 service.endpoints.iter().filter(is_asked).map(|place| place.endpoint(&mut self.ids));
             let (name, endpoints) = (service.name.as_str().into(), endpoints.collect());

@@ -33,7 +33,7 @@ pub(crate) struct Lookup {
 #[derive(Debug, Clone)]
 pub(crate) enum LookupFailure {
     /// No source knows such a service, and the name cannot be an outside host's.
-    UnknownService { registry: String },
+    UnknownService { sources: String },
     /// The registry could not be asked.
     RegistryAway { reason: String },
     /// The outside host's address is not known.
@@ -83,7 +83,7 @@ pub(super) async fn look_up(
     }
     Found::Missing(match away {
         Some(reason) => LookupFailure::RegistryAway { reason },
-        None => LookupFailure::UnknownService { registry: status.bootstrap.sources_told() },
+        None => LookupFailure::UnknownService { sources: status.bootstrap.sources_told() },
     })
 }
 
