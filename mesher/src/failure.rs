@@ -3,6 +3,7 @@
 
 use std::process::ExitCode;
 
+use mesher_proxy::ProxyError;
 use mesher_proxy::bootstrap::BootstrapError;
 
 /// Bad configuration, as `sysexits.h` numbers it.
@@ -23,7 +24,10 @@ impl std::error::Error for Misconfigured {}
 /// Tells what went wrong. The exit code is 78 for configuration and 1 for the rest.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     tell(&format!("mesher: {}", sentence(error)));
-    let is_configuration = error.is::<BootstrapError>() || error.is::<Misconfigured>();
+    let of_proxy = error.downcast_ref();
+    let is_configuration = error.is::<BootstrapError>()
+        || error.is::<Misconfigured>()
+        || matches!(of_proxy, Some(ProxyError::State(_) | ProxyError::Services(_)));
     if is_configuration { ExitCode::from(BAD_CONFIGURATION) } else { ExitCode::FAILURE }
 }
 

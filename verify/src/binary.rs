@@ -25,9 +25,11 @@ pub fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// Gives a command an environment in which no setting of the desk can change what is tested.
+/// Gives a command an environment in which no setting of the desk can change what is tested, and nothing of a test is
+/// stored where the desk's own proxies store theirs.
 pub fn clean(command: &mut Command) {
     command.env_clear().env("PATH", machine::search_path()).env("LC_ALL", "C.UTF-8");
+    command.env("MESHER_STATE_DIR", "off");
 }
 
 fn existing(named: &str) -> PathBuf {

@@ -15,6 +15,8 @@ use crate::machine::program;
 
 /// The port of name servers; the system's resolver knows no other.
 const PORT: u16 = 53;
+/// A service record.
+const SERVICE: u16 = 33;
 /// What a question over UDP may be answered with; more is asked for over TCP.
 const UDP_BYTES_MAX: usize = 512;
 /// A record of an IPv4 address.
@@ -27,8 +29,12 @@ const LOOK: Duration = Duration::from_millis(50);
 /// What a name has.
 #[derive(Debug, Clone)]
 pub enum Records {
-    /// These addresses.
+    /// These addresses, which may not be kept.
     Addresses(Vec<Ipv4Addr>),
+    /// These addresses, good for so many seconds.
+    Lasting(Vec<Ipv4Addr>, u32),
+    /// Service records: priority, port, host.
+    Services(Vec<(u16, u16, &'static str)>),
     /// Another name, which the resolver has to ask for.
     Alias(&'static str),
     /// Nothing, with this code: 0 no such record, 2 server failure, 3 no such name.
@@ -172,11 +178,13 @@ fn answer(question: &[u8], records: &dyn Fn(&str) -> Records) -> Option<Vec<u8>>
     let (code, found) = match records(&labels.join(".")) {
         Records::Silence => return None,
         Records::Nothing(code) => (code, Vec::new()),
-        Records::Alias(name) => (0, vec![record(ALIAS, &encode(name))]),
-        Records::Addresses(addresses) if kind == ADDRESS => {
-            (0, addresses.iter().map(|address| record(ADDRESS, &address.octets())).collect())
+        Records::Alias(name) => (0, vec![record(ALIAS, 0, &encode(name))]),
+        Records::Addresses(addresses) if kind == ADDRESS => (0, hosts(&addresses, 0)),
+        Records::Lasting(addresses, seconds) if kind == ADDRESS => (0, hosts(&addresses, seconds)),
+        Records::Services(services) if kind == SERVICE => {
+            (0, services.iter().map(|service| record(SERVICE, 0, &location(service))).collect())
         }
-        Records::Addresses(_) => (0, Vec::new()),
+        Records::Addresses(_) | Records::Lasting(..) | Records::Services(_) => (0, Vec::new()),
     };
     let count = u16::try_from(found.len()).ok()?.to_be_bytes();
     // Answer, recursion available; one question, so many answers.
@@ -187,11 +195,21 @@ fn answer(question: &[u8], records: &dyn Fn(&str) -> Records) -> Option<Vec<u8>>
     Some(answer)
 }
 
-/// A record of the name that was asked for, which may not be kept: its time to live is 0.
-fn record(kind: u16, data: &[u8]) -> Vec<u8> {
+/// A record of the name that was asked for, good for so many seconds.
+fn record(kind: u16, seconds: u32, data: &[u8]) -> Vec<u8> {
     let (kind, length) = (kind.to_be_bytes(), u16::try_from(data.len()).unwrap_or_default().to_be_bytes());
-    let head = [0xc0, 12, kind[0], kind[1], 0, 1, 0, 0, 0, 0, length[0], length[1]];
+    let [first, second, third, fourth] = seconds.to_be_bytes();
+    let head = [0xc0, 12, kind[0], kind[1], 0, 1, first, second, third, fourth, length[0], length[1]];
     [&head, data].concat()
+}
+
+fn hosts(addresses: &[Ipv4Addr], seconds: u32) -> Vec<Vec<u8>> {
+    addresses.iter().map(|address| record(ADDRESS, seconds, &address.octets())).collect()
+}
+
+/// Priority, weight, port and host of a service record (RFC 2782).
+fn location((priority, port, host): &(u16, u16, &str)) -> Vec<u8> {
+    [&priority.to_be_bytes()[..], &[0, 1], &port.to_be_bytes(), &encode(host)].concat()
 }
 
 fn encode(name: &str) -> Vec<u8> {

@@ -4,6 +4,7 @@
 mod address;
 mod credentials;
 mod error;
+mod found;
 mod keys;
 mod link;
 mod mesh;
@@ -14,6 +15,7 @@ mod transport;
 pub use address::{Address, AddressError};
 pub use credentials::Credentials;
 pub use error::ClientError;
+pub use found::FoundInstances;
 pub use keys::{ItemList, KeyList, KeyValue};
 pub use link::{Heard, Link, LinkEnd};
 pub use mesher_tls::TlsError;
@@ -35,6 +37,8 @@ pub struct ControlClient {
 
 /// The longest that one call to one address may take.
 pub const CALL_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+/// Arrays and objects that may stand in one another in an answer.
+pub const ANSWER_DEPTH_MAX: usize = 64;
 /// The largest answer that is read.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 

@@ -4,9 +4,10 @@
 use http::Method;
 use mesher_model::instance::{InstanceEnvelope, InstanceIdAnswer};
 use mesher_model::microservice::{ServiceEnvelope, ServiceIdAnswer};
-use mesher_model::query::{BatchFind, BatchFindAnswer, BatchFindResult, FindService};
+use mesher_model::query::{BatchFind, FindService};
 use mesher_model::{ErrorCode, Instance, Microservice};
 
+use crate::found::{self, FoundInstances};
 use crate::transport::{call, call_with, escape};
 use crate::{ClientError, ControlClient};
 
@@ -95,18 +96,19 @@ impl ControlClient {
     /// Looks several services up at once, each against the revision that the caller has.
     ///
     /// # Errors
-    /// [`ClientError`]; services that are not found are in the answer, not an error.
+    /// [`ClientError`]; services that are not found are in the answer, not an error, and an instance that cannot be read
+    /// costs nothing but itself.
     pub async fn find_instances(
         &self,
         consumer: &str,
         services: Vec<FindService>,
-    ) -> Result<BatchFindResult, ClientError> {
+    ) -> Result<FoundInstances, ClientError> {
         let path = self.transport.registry_path("/instances/action?type=query");
         let body = BatchFind { services, ..BatchFind::default() };
         let mut request = call_with(Method::POST, path, &body);
         request.consumer = Some(consumer).filter(|consumer| !consumer.is_empty());
-        let answer: BatchFindAnswer = self.transport.fetch(request).await?;
-        Ok(answer.services.unwrap_or_default())
+        let answer: found::Answer = self.transport.fetch(request).await?;
+        answer.read()
     }
 
     fn instance_path(&self, service_id: &str, instance_id: &str, rest: &str) -> String {

@@ -94,6 +94,72 @@ async fn a_missing_service_is_an_answer_and_not_an_error() {
     assert!(refused.is(ErrorCode::ServiceNotExists) && !refused.is_unknown_path());
 }
 
+/// An answer with this body.
+fn json(body: &str) -> &'static str {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    String::leak(head + body)
+}
+
+async fn find(body: &str) -> Result<crate::FoundInstances, ClientError> {
+    client(vec![answering(json(body)).await]).find_instances("", Vec::new()).await
+}
+
+#[tokio::test]
+async fn rg_11_one_bad_instance_costs_nothing_but_itself() {
+    let good = r#"{"instanceId":"good","hostName":"h","endpoints":["rest://10.0.0.1:80"]}"#;
+    for bad in [
+        "null",
+        "7",
+        "\"x\"",
+        r#"{"endpoints":null}"#,
+        r#"{"endpoints":[null]}"#,
+        r#"{"properties":{"weight":-1}}"#,
+        r#"{"healthCheck":{"interval":1e300}}"#,
+    ] {
+        let body =
+            format!(r#"{{"services":{{"updated":[{{"index":0,"rev":"1","instances":[{bad},{good}]}}]}}}}"#);
+        let found = find(&body).await.unwrap();
+        let ids: Vec<_> =
+            found.result.updated[0].instances.iter().map(|instance| instance.instance_id.as_str()).collect();
+        assert_eq!((ids.as_slice(), found.unreadable), (&["good"][..], 1), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn rg_06_what_is_no_set_is_not_an_empty_one() {
+    for set in [r#"{"index":0,"rev":"1","instances":null}"#, r#"{"index":0,"instances":{}}"#, "null", "{}"] {
+        let found = find(&format!(r#"{{"services":{{"updated":[{set}]}}}}"#)).await.unwrap();
+        assert_eq!((found.result.updated.len(), found.unreadable), (0, 1), "{set}");
+    }
+    let found = find(r#"{"services":{"updated":[{"index":0,"rev":"1"}]}}"#).await.unwrap();
+    assert!(found.result.updated[0].instances.is_empty(), "an original registry leaves an empty set out");
+    for body in ["", "{}", r#"{"services":null}"#, "null", "[]", r#"{"services":{"updated":null}}"#] {
+        let answer = find(body).await;
+        assert!(matches!(answer, Err(ClientError::Garbage { .. })), "{body}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn rg_09_an_answer_that_is_too_deep_or_too_large_is_none() {
+    let nested =
+        |depth: usize| format!(r#"{{"services":{{}},"other":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+    assert!(find(&nested(60)).await.is_ok());
+    assert!(find(&format!(r#"{{"services":{{}},"text":"{}\""}}"#, "[".repeat(1000))).await.is_ok());
+    for depth in [64, 10_000] {
+        let answer = find(&nested(depth)).await;
+        assert!(
+            matches!(&answer, Err(ClientError::Garbage { reason, .. }) if reason.contains("deep")),
+            "{answer:?}"
+        );
+    }
+    let large = "HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\nConnection: close\r\n\r\n";
+    let answer = client(vec![answering(large).await]).find_instances("", Vec::new()).await;
+    assert!(
+        matches!(&answer, Err(ClientError::Garbage { reason, .. }) if reason.contains("announces")),
+        "{answer:?}"
+    );
+}
+
 #[tokio::test]
 async fn an_original_registry_knows_none_of_our_paths() {
     let plain = "HTTP/1.1 404 Not Found\r\nContent-Length: 18\r\nConnection: close\r\n\r\n404 page not found";

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, IF_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::Upgraded;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, ResponseFuture};
@@ -24,7 +24,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::credentials::Keyring;
-use crate::{ANSWER_BYTES_MAX, Address, CALL_TIME_MAX, ClientError, Credentials};
+use crate::{ANSWER_BYTES_MAX, ANSWER_DEPTH_MAX, Address, CALL_TIME_MAX, ClientError, Credentials};
 
 /// Idle connections to the control plane are closed after this time.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(50);
@@ -133,7 +133,7 @@ impl Transport {
     ) -> Result<Option<(HeaderMap, Bytes)>, ClientError> {
         let take = async |address: &Address, answer: Response<Incoming>| {
             let (head, body) = answer.into_parts();
-            let body = whole(address, body).await?;
+            let body = whole(address, head.status, body).await?;
             if head.status == StatusCode::NOT_MODIFIED {
                 return Ok(None);
             }
@@ -175,8 +175,8 @@ impl Transport {
 
     async fn send_with(&self, call: &Call<'_>, token: Option<&HeaderValue>) -> Result<Bytes, ClientError> {
         let take = async |address: &Address, answer: Response<Incoming>| {
-            let (status, body) = (answer.status(), whole(address, answer.into_body()).await?);
-            read_answer(address, status, body)
+            let status = answer.status();
+            read_answer(address, status, whole(address, status, answer.into_body()).await?)
         };
         self.at_addresses(call, token, take).await
     }
@@ -243,11 +243,16 @@ impl Transport {
     }
 
     pub(crate) fn read<T: DeserializeOwned>(&self, body: &Bytes) -> Result<T, ClientError> {
-        serde_json::from_slice(body).map_err(|error| ClientError::Garbage {
+        let garbage = |reason: String| ClientError::Garbage {
             address: self.addresses.first().map(Address::to_string).unwrap_or_default(),
             status: StatusCode::OK.as_u16(),
-            reason: format!("{error}; it began with {:?}", shown(body)),
-        })
+            reason,
+        };
+        if is_deeper_than(ANSWER_DEPTH_MAX, body) {
+            return Err(garbage(format!("it is nested more than {ANSWER_DEPTH_MAX} deep")));
+        }
+        serde_json::from_slice(body)
+            .map_err(|error| garbage(format!("{error}; it began with {:?}", shown(body))))
     }
 
     /// Writes the answer of the first address into `sink`, piece by piece. Answers how many bytes that were.
@@ -263,7 +268,7 @@ impl Transport {
         let answer = answer.map_err(|error| unreachable(innermost(&error)))?;
         let (status, mut body) = (answer.status(), answer.into_body());
         if !status.is_success() {
-            return read_answer(address, status, whole(address, body).await?).map(|_| 0);
+            return read_answer(address, status, whole(address, status, body).await?).map(|_| 0);
         }
         let mut count = 0;
         while let Some(frame) = tokio::time::timeout(CALL_TIME_MAX, body.frame()).await.map_err(late)? {
@@ -303,7 +308,12 @@ impl Transport {
     }
 }
 
-async fn whole(address: &Address, body: Incoming) -> Result<Bytes, ClientError> {
+async fn whole(address: &Address, status: StatusCode, body: Incoming) -> Result<Bytes, ClientError> {
+    let announced = body.size_hint().lower();
+    if announced > ANSWER_BYTES_MAX as u64 {
+        let reason = format!("it announces {announced} bytes, more than {ANSWER_BYTES_MAX}");
+        return Err(ClientError::Garbage { address: address.to_string(), status: status.as_u16(), reason });
+    }
     let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
     body.map(|body| body.to_bytes())
         .map_err(|error| unreachable(address, format!("its answer broke off: {error}")))
@@ -319,7 +329,7 @@ async fn upgraded(
         return hyper::upgrade::on(answer).await.map_err(|error| unreachable(address, innermost(&error)));
     }
     let status = answer.status();
-    let body = whole(address, answer.into_body()).await?;
+    let body = whole(address, status, answer.into_body()).await?;
     // Whatever good it means, it is not what was asked for.
     read_answer(address, status, body).and_then(|body| {
         Err(ClientError::Garbage {
@@ -348,6 +358,25 @@ fn read_answer(address: &Address, status: StatusCode, body: Bytes) -> Result<Byt
 fn mesh_error(body: &[u8]) -> serde_json::Result<ErrorBody> {
     let MeshError { error, detail, .. } = serde_json::from_slice(body)?;
     Ok(ErrorBody { error_code: error, error_message: String::new(), detail })
+}
+
+/// Whether more than `limit` arrays and objects stand in one another. What is not read is walked through as well.
+fn is_deeper_than(limit: usize, json: &[u8]) -> bool {
+    let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b'[' | b'{' if !is_text => depth += 1,
+            b']' | b'}' if !is_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > limit {
+            return true;
+        }
+    }
+    false
 }
 
 fn unreachable(address: &Address, reason: String) -> ClientError {

@@ -146,6 +146,8 @@ impl Mesh {
                 ("MESHER_WORKERS", "1".to_owned()),
                 // At the end everything ends; nobody is left who would have to learn of it.
                 ("MESHER_DRAIN_NOTICE", "0s".to_owned()),
+                // Nothing of a demo is started again, and nothing of it may be left.
+                ("MESHER_STATE_DIR", "off".to_owned()),
                 ("MESHER_LOG", log_level()),
             ]),
             command: command.map(str::to_owned).to_vec(),

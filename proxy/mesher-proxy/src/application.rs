@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::bootstrap::LocalPort;
-use crate::snapshot::{Endpoint, EndpointId, IDLE_ELSEWHERE_MAX};
+use crate::snapshot::{Endpoint, EndpointId, IDLE_ELSEWHERE_MAX, Origin};
 
 /// How often the application is asked whether it accepts connections.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -64,6 +64,8 @@ fn local_endpoints(ports: &[LocalPort]) -> Vec<Endpoint> {
         ports: vec![port.port],
         rank: 0,
         idle_limit: IDLE_ELSEWHERE_MAX,
+        origin: Origin::Application,
+        is_kept: false,
     };
     ports.iter().map(endpoint).collect()
 }

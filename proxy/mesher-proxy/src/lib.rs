@@ -5,14 +5,16 @@
 //! |---|---|
 //! | [`bootstrap`] | the settings, read once |
 //! | `proxy` | puts the parts together, runs them, takes them down in the right order |
+//! | `error` | why one cannot start |
 //! | `request` | one request's way, one file per stage, in travel order |
 //! | `handlers` | the two chains and their handlers |
 //! | `snapshot` | everything a worker believes |
-//! | `discovery` | where the snapshot comes from: the registry, the resolver; our own record there |
+//! | `discovery` | where the snapshot comes from: the registry, a file, names, the resolver; our own record in the registry |
 //! | `worker`, `threads` | what one thread owns; how the threads begin and end |
 //! | `listening` | the sockets: handed over, passed, or bound |
 //! | `handover` | how a new process takes the place of a running one |
 //! | `application` | where the local application listens, and since when |
+//! | `stored` | the last good snapshot on disk |
 //! | `memory` | gives back what a burst leaves behind |
 //! | `status`, `admin`, `telemetry` | what the proxy tells of itself |
 
@@ -20,6 +22,7 @@ mod admin;
 mod application;
 pub mod bootstrap;
 mod discovery;
+mod error;
 mod handlers;
 mod handover;
 mod listening;
@@ -29,13 +32,16 @@ mod request;
 mod rules;
 mod snapshot;
 mod status;
+mod stored;
 mod telemetry;
 mod threads;
 mod worker;
 
+pub use error::ProxyError;
 pub use handover::HandoverError;
-pub use proxy::{Proxy, ProxyError};
+pub use proxy::Proxy;
 pub use status::Addresses;
+pub use stored::StateError;
 
 /// The commit that this build was made from; empty outside a repository.
 pub(crate) const COMMIT: &str = match option_env!("MESHER_COMMIT") {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use mesher_net::{BindError, listener, route};
 
 use crate::bootstrap::{AdvertisedHost, Bootstrap, INBOUND_PORT_DEFAULT, LocalPort, PortProtocol};
+use crate::error::ProxyError;
 use crate::handover::Stock;
-use crate::proxy::ProxyError;
 use crate::request::accept::Purpose;
 use crate::status::Addresses;
 

@@ -5,17 +5,18 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use mesher_client::{Address, ControlClient, Credentials, Tenancy, TlsError};
+use mesher_client::{Address, ControlClient, Credentials, Tenancy};
 use mesher_codec::field::MESHER_VIA;
 use mesher_model::mesh::ProxyRow;
-use mesher_net::{BindError, Doorway, worker};
+use mesher_net::{Doorway, worker};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::bootstrap::Bootstrap;
-use crate::discovery::{Fleet, Lookup, Registration};
+use crate::discovery::{DnsSource, FileSource, Fleet, Lookup, Registration, RegistrySource, Source};
+use crate::error::ProxyError;
 use crate::handover::{self, Giver, HandoverError, Offered, Question, Stock, Successor, Taken};
 use crate::listening::Listening;
 use crate::memory::Relief;
@@ -23,6 +24,7 @@ use crate::request::invocation::Direction;
 use crate::rules::{Desk, KeySource};
 use crate::snapshot::{IDLE_AT_PROXY_MAX, SharedSnapshot, Snapshot};
 use crate::status::{Addresses, State, Status};
+use crate::stored::{Folder, Keeper, Owner};
 use crate::telemetry::context;
 use crate::worker::Shared;
 use crate::{admin, application, rules, threads};
@@ -38,51 +40,14 @@ const HANDED_IDLE_MAX: Duration = IDLE_AT_PROXY_MAX.saturating_add(Duration::fro
 /// How often the calls in flight are counted while they finish.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Why a proxy cannot start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ProxyError {
-    /// An address cannot be listened on.
-    #[error("{setting}: {reason}; {remedy}")]
-    Bind {
-        /// The setting that names the address.
-        setting: &'static str,
-        /// Why.
-        reason: BindError,
-        /// What to do.
-        remedy: &'static str,
-    },
-    /// The name to advertise has no address.
-    #[error(
-        "MESHER_ADVERTISE: the resolver knows no address of {name:?}; name an IP address, or a host that it knows"
-    )]
-    Advertise {
-        /// The name.
-        name: String,
-    },
-    /// A service manager passes a socket that cannot be used.
-    #[error("LISTEN_FDS: {reason}; pass listening TCP sockets, called outbound, inbound or admin")]
-    Activation {
-        /// Which, and why.
-        reason: String,
-    },
-    /// The place of the running proxy cannot be taken, or this one's cannot be offered.
-    #[error("MESHER_HANDOVER: {0}")]
-    Handover(#[from] HandoverError),
-    /// The registry's certificate cannot be checked.
-    #[error("MESHER_REGISTRY_CA: {0}")]
-    Authority(#[from] TlsError),
-    /// The system gave no thread or no event queue.
-    #[error("cannot start a worker: {0}")]
-    Worker(std::io::Error),
-}
-
 /// A proxy that listens already and serves once it runs.
 #[derive(Debug)]
 pub struct Proxy {
     bootstrap: Bootstrap,
     listening: Listening,
     taken: Option<Taken>,
+    folder: Option<Folder>,
+    services_file: Option<Rc<FileSource>>,
 }
 
 /// Why a proxy stops serving.
@@ -103,11 +68,14 @@ struct Parts {
     client: ControlClient,
     questions: mpsc::Sender<Question>,
     workers: threads::Workers,
+    /// Stores the snapshot, once this process serves.
+    keeper: Option<Keeper>,
 }
 
 /// The tasks that end before the proxy does.
 struct Tasks {
     announcing: tokio::task::JoinHandle<()>,
+    keeping: Option<tokio::task::JoinHandle<()>>,
     /// Dropped, the admin closes.
     admin: oneshot::Sender<()>,
 }
@@ -119,6 +87,10 @@ impl Proxy {
     /// # Errors
     /// [`ProxyError`] names the setting and what to do.
     pub fn bind(bootstrap: Bootstrap) -> Result<Self, ProxyError> {
+        let app = &bootstrap.identity.app;
+        let services_file =
+            bootstrap.services_file.as_ref().map(|path| FileSource::open(path, app).map(Rc::new));
+        let services_file = services_file.transpose()?;
         let mut stock = Stock::default();
         if let Some(activation) = &bootstrap.activation {
             stock.add_passed(activation).map_err(|reason| ProxyError::Activation { reason })?;
@@ -132,7 +104,10 @@ impl Proxy {
         };
         let listening = Listening::take(&bootstrap, &mut stock)?;
         stock.close();
-        Ok(Self { bootstrap, listening, taken })
+        // Without a registry all that is known stands in a file already.
+        let has_registry = !bootstrap.registry.is_empty();
+        let folder = if has_registry { Folder::open(&bootstrap, &listening.addresses)? } else { None };
+        Ok(Self { bootstrap, listening, taken, folder, services_file })
     }
 
     /// Where the proxy listens.
@@ -164,9 +139,10 @@ impl Proxy {
             threads::join(parts.workers).await;
             return begun.map(drop);
         };
-        let Parts { shared, status, mut registration, client, workers, .. } = parts;
+        let Parts { shared, status, mut registration, client, workers, keeper, .. } = parts;
         let announcing = Registration::announce(client, Arc::clone(&status), self.row(&status.instance_id));
-        let tasks = Tasks { announcing: tokio::task::spawn_local(announcing), admin };
+        let keeping = keeper.map(|keeper| tokio::task::spawn_local(keeper.keep()));
+        let tasks = Tasks { announcing: tokio::task::spawn_local(announcing), keeping, admin };
         // The main process is another after a hand-over.
         self.tell_manager(&format!("READY=1\nMAINPID={}", std::process::id()));
         let ending = tokio::select! {
@@ -212,12 +188,6 @@ impl Proxy {
     fn start(&self, taken: Option<&Taken>) -> Result<Parts, ProxyError> {
         // What can fail comes before the threads.
         let client = self.client(&self.bootstrap.registry)?;
-        let named = self.bootstrap.config_center.as_ref();
-        let keys = KeySource {
-            client: named.map_or_else(|| Ok(client.clone()), |addresses| self.client(addresses))?,
-            speaks: self.bootstrap.config_type,
-            is_named: named.is_some(),
-        };
         let (lookups, asked) = mpsc::channel(LOOKUPS_WAITING_MAX);
         let fresh = || uuid::Uuid::new_v4().simple().to_string();
         let instance_id = taken.map_or_else(fresh, |taken| taken.heritage.instance_id.clone());
@@ -231,10 +201,20 @@ impl Proxy {
         tokio::task::spawn_local(shared.relief.clone().serve());
         let known = (Arc::clone(&shared.snapshot), shared.relief.clone());
         let (desk, orders) = Desk::new();
-        let mut fleet = Fleet::new(client.clone(), Arc::clone(&status), known, (desk.clone(), orders));
-        if let Some(taken) = taken {
-            fleet.adopt(&taken.heritage.known);
+        let sources = self.sources(&client, &status);
+        let mut fleet = Fleet::new(sources, Arc::clone(&status), known, (desk.clone(), orders));
+        let mut digest = None;
+        match taken {
+            Some(taken) => {
+                fleet.adopt(&taken.heritage.known);
+                status.known_since(taken.heritage.confirmed_at);
+            }
+            None => digest = self.adopt_stored(&mut fleet, &status),
         }
+        let keeper = self
+            .folder
+            .clone()
+            .map(|folder| Keeper::new(folder, Arc::clone(&status), questions.clone(), digest));
         tokio::task::spawn_local(fleet.run(asked, local_endpoints, questioned));
         tokio::task::spawn_local(application::watch(self.bootstrap.ports.clone(), local, is_up));
         let registration = Registration {
@@ -245,10 +225,61 @@ impl Proxy {
             is_up: application,
             is_outdated: false,
         };
-        let row = self.row(&status.instance_id);
-        tokio::task::spawn_local(rules::keep(client.clone(), Arc::clone(&status), desk.clone(), row));
-        tokio::task::spawn_local(rules::read_keys(keys, Arc::clone(&status), desk));
-        Ok(Parts { shared, status, registration, client, questions, workers })
+        self.follow_rules(&client, &status, desk)?;
+        Ok(Parts { shared, status, registration, client, questions, workers, keeper })
+    }
+
+    /// Begins to hear of rules: from the link to the control plane, and from keys of a configuration server.
+    fn follow_rules(
+        &self,
+        client: &ControlClient,
+        status: &Arc<Status>,
+        desk: Desk,
+    ) -> Result<(), ProxyError> {
+        let named = self.bootstrap.config_center.as_ref();
+        let has_registry = !self.bootstrap.registry.is_empty();
+        if has_registry {
+            let row = self.row(&status.instance_id);
+            tokio::task::spawn_local(rules::keep(client.clone(), Arc::clone(status), desk.clone(), row));
+        }
+        if has_registry || named.is_some() {
+            let keys = KeySource {
+                client: named.map_or_else(|| Ok(client.clone()), |addresses| self.client(addresses))?,
+                speaks: self.bootstrap.config_type,
+                is_named: named.is_some(),
+            };
+            tokio::task::spawn_local(rules::read_keys(keys, Arc::clone(status), desk));
+        }
+        Ok(())
+    }
+
+    /// Begins with the snapshot on the disk, where there is a good one. Answers what tells it from others.
+    fn adopt_stored(&self, fleet: &mut Fleet, status: &Status) -> Option<[u8; 20]> {
+        let (stored, is_current) = self.folder.as_ref()?.read(&Owner::of(&self.bootstrap.identity))?;
+        let confirmed_at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(stored.confirmed_at))?;
+        status.stored_is_known(confirmed_at);
+        let seconds = status.knowledge_age().unwrap_or_default().as_secs();
+        tracing::info!(
+            services = stored.known.len(),
+            seconds,
+            "beginning with the snapshot from the disk, confirmed so long ago"
+        );
+        status.is_knowledge_old();
+        fleet.adopt_stored(&stored.known);
+        is_current.then(|| stored.digest())
+    }
+
+    /// Where services are known from, in the order in which they count.
+    fn sources(&self, client: &ControlClient, status: &Arc<Status>) -> Vec<Rc<dyn Source>> {
+        let mut sources: Vec<Rc<dyn Source>> = Vec::new();
+        if !self.bootstrap.registry.is_empty() {
+            sources.push(Rc::new(RegistrySource { client: client.clone(), status: Arc::clone(status) }));
+        }
+        if let Some(file) = &self.services_file {
+            sources.push(Rc::<FileSource>::clone(file));
+            sources.push(Rc::new(DnsSource::new(Rc::clone(file))));
+        }
+        sources
     }
 
     /// A client of the control plane at these addresses.
@@ -382,6 +413,10 @@ async fn succeeded(giver: Option<&Giver>) -> Successor {
 async fn leave_to(successor: Successor, shared: &Shared, status: &Status, tasks: Tasks) {
     // A row that says "draining" would be of the new process, whose instance has the same id.
     tasks.announcing.abort();
+    // So is the stored snapshot.
+    if let Some(keeping) = tasks.keeping {
+        keeping.abort();
+    }
     drop(tasks.admin);
     shared.is_draining.store(true, Ordering::Relaxed);
     status.enter(State::Draining);

@@ -12,10 +12,12 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::bootstrap::Bootstrap;
 use crate::request::accept::{Door, Purpose};
-use crate::snapshot::SharedSnapshot;
+use crate::snapshot::{Origin, SharedSnapshot};
 use crate::telemetry::counters::Report;
 use crate::worker::{Order, Shared};
 
+/// Knowledge that no source has confirmed for this time is served all the same, and warned of.
+const KNOWLEDGE_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// How long a worker may take to report.
 const REPORT_TIME_MAX: Duration = Duration::from_secs(2);
 
@@ -72,6 +74,7 @@ pub(crate) struct Status {
     pub(crate) started_at: SystemTime,
     snapshot: Arc<SharedSnapshot>,
     snapshot_at: Mutex<Instant>,
+    knowledge: Mutex<Knowledge>,
     service_id: Mutex<String>,
     state: AtomicU8,
     has_new_state: Notify,
@@ -79,6 +82,8 @@ pub(crate) struct Status {
     registry_trouble: Mutex<Option<Trouble>>,
     registry_requests: Mutex<BTreeMap<&'static str, u64>>,
     rules: Mutex<Rules>,
+    /// Items that a source named and that cannot be used.
+    skipped: Mutex<BTreeMap<&'static str, u64>>,
     orders: Vec<mpsc::UnboundedSender<Order>>,
     drain: watch::Sender<bool>,
     has_drained: watch::Sender<bool>,
@@ -104,6 +109,17 @@ pub(crate) struct Rules {
     pub(crate) revision: u64,
     /// Why newer ones are not.
     pub(crate) refused: Option<String>,
+}
+
+/// How far what is known can be believed.
+#[derive(Debug, Default)]
+struct Knowledge {
+    /// When the registry last confirmed it; the clock of the machine, since it outlives the process.
+    confirmed_at: Option<SystemTime>,
+    /// It was read from the disk, so there is something to serve with while the registry is away.
+    is_stored: bool,
+    /// Its age was warned of.
+    is_old: bool,
 }
 
 /// Why the registry cannot be asked.
@@ -134,6 +150,7 @@ impl Status {
             started_at: SystemTime::now(),
             snapshot: Arc::clone(&shared.snapshot),
             snapshot_at: Mutex::new(Instant::now()),
+            knowledge: Mutex::default(),
             service_id: Mutex::default(),
             state: AtomicU8::new(State::Starting as u8),
             has_new_state: Notify::new(),
@@ -141,6 +158,7 @@ impl Status {
             registry_trouble: Mutex::default(),
             registry_requests: Mutex::default(),
             rules: Mutex::default(),
+            skipped: Mutex::default(),
             orders,
             drain: watch::Sender::new(false),
             has_drained: watch::Sender::new(false),
@@ -237,6 +255,18 @@ impl Status {
         lock(&self.registry_requests).clone()
     }
 
+    /// A source named so many items that cannot be used.
+    pub(crate) fn count_skipped(&self, origin: Origin, count: usize) {
+        if count > 0 {
+            *lock(&self.skipped).entry(origin.as_str()).or_default() +=
+                u64::try_from(count).unwrap_or(u64::MAX);
+        }
+    }
+
+    pub(crate) fn skipped(&self) -> BTreeMap<&'static str, u64> {
+        lock(&self.skipped).clone()
+    }
+
     pub(crate) fn snapshot(&self) -> Arc<crate::snapshot::Snapshot> {
         self.snapshot.load_full()
     }
@@ -251,6 +281,63 @@ impl Status {
 
     pub(crate) fn snapshot_age(&self) -> Duration {
         lock(&self.snapshot_at).elapsed()
+    }
+
+    /// The snapshot was read from the disk.
+    pub(crate) fn stored_is_known(&self, confirmed_at: SystemTime) {
+        *lock(&self.knowledge) =
+            Knowledge { confirmed_at: Some(confirmed_at), is_stored: true, is_old: false };
+    }
+
+    /// The process before this one knew what is known, confirmed then.
+    pub(crate) fn known_since(&self, confirmed_at: Option<SystemTime>) {
+        lock(&self.knowledge).confirmed_at = confirmed_at;
+    }
+
+    /// Whether there is a snapshot from the disk to serve with.
+    pub(crate) fn has_stored(&self) -> bool {
+        lock(&self.knowledge).is_stored
+    }
+
+    /// The application accepts connections and the registry cannot be asked: serves with the snapshot from the disk,
+    /// where there is one.
+    pub(crate) fn serve_stored(&self) {
+        if self.has_stored() && self.state() == State::Starting {
+            let seconds = self.knowledge_age().unwrap_or_default().as_secs();
+            tracing::warn!(seconds, "serving with the snapshot from the disk, confirmed so long ago");
+            self.enter(State::Ready);
+        }
+    }
+
+    /// What is known is what the registry says now.
+    pub(crate) fn confirm(&self) {
+        let mut knowledge = lock(&self.knowledge);
+        knowledge.confirmed_at = Some(SystemTime::now());
+        if std::mem::take(&mut knowledge.is_old) {
+            tracing::info!("what is known is confirmed again");
+        }
+    }
+
+    pub(crate) fn confirmed_at(&self) -> Option<SystemTime> {
+        lock(&self.knowledge).confirmed_at
+    }
+
+    /// Since when the registry has not confirmed what is known; `None` where it never has.
+    pub(crate) fn knowledge_age(&self) -> Option<Duration> {
+        // A clock that was set back makes nothing younger than new.
+        self.confirmed_at().map(|at| SystemTime::now().duration_since(at).unwrap_or_default())
+    }
+
+    /// Whether the age of what is known is worth an alarm. Told once; it is served all the same.
+    pub(crate) fn is_knowledge_old(&self) -> bool {
+        let is_old = self.knowledge_age().is_some_and(|age| age > KNOWLEDGE_AGE_MAX);
+        if is_old && !std::mem::replace(&mut lock(&self.knowledge).is_old, true) {
+            tracing::warn!(
+                hours = KNOWLEDGE_AGE_MAX.as_secs() / 3600,
+                "the registry has not confirmed what is known for longer than this; serving with it all the same"
+            );
+        }
+        is_old
     }
 
     /// Asks for inbound work to end.

@@ -12,7 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::proxy::{DRAIN_TIME_MAX, ProxyError};
+use crate::error::ProxyError;
+use crate::proxy::DRAIN_TIME_MAX;
 use crate::request::accept::{self, Door};
 use crate::telemetry::access_log;
 use crate::telemetry::counters::Report;

@@ -78,16 +78,18 @@ fn refuses_order(status: &Status, headers: &HeaderMap) -> Option<&'static str> {
 async fn ready(State(status): State<Arc<Status>>) -> Response {
     let state = status.state();
     let registry = match status.registry_trouble() {
+        None if status.bootstrap.registry.is_empty() => "off".to_owned(),
         None => "reached".to_owned(),
         Some((since, reason)) => format!("away for {} s: {reason}", since.as_secs()),
     };
     let code = if state == ProxyState::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let rules = views::rules(&status.rules());
     let body = json!({
         "state": state.as_str(),
         "registry": registry,
         "snapshot": status.snapshot_number(),
-        "rules": rules,
+        "confirmed_seconds_ago": status.knowledge_age().map(|age| age.as_secs()),
+        "is_old": status.is_knowledge_old(),
+        "rules": views::rules(&status.rules()),
     });
     (code, Json(body)).into_response()
 }

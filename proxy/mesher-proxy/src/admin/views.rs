@@ -35,6 +35,7 @@ pub(super) async fn config(State(status): State<Arc<Status>>) -> Json<Value> {
             "version": own.version, "environment": own.environment, "id": status.service_id()},
         "ports": ports,
         "registry": registry,
+        "services_file": bootstrap.services_file,
         "addresses": status.addresses,
         "workers": bootstrap.workers,
         "properties": bootstrap.properties,
@@ -92,7 +93,8 @@ fn snapshot(status: &Status) -> Value {
     let snapshot = status.snapshot();
     let clusters: Vec<_> =
         snapshot.clusters().filter(|cluster| cluster.kind != ClusterKind::Nowhere).map(cluster).collect();
-    json!({"number": snapshot.number, "age_seconds": status.snapshot_age().as_secs(), "clusters": clusters})
+    json!({"number": snapshot.number, "age_seconds": status.snapshot_age().as_secs(),
+        "confirmed_seconds_ago": status.knowledge_age().map(|age| age.as_secs()), "clusters": clusters})
 }
 
 fn cluster(cluster: &Cluster) -> Value {
@@ -114,5 +116,7 @@ fn endpoint(endpoint: &Endpoint) -> Value {
         "instance": &*endpoint.instance,
         "version": &*endpoint.version,
         "ports": endpoint.ports,
+        "source": endpoint.origin.as_str(),
+        "is_kept": endpoint.is_kept,
     })
 }

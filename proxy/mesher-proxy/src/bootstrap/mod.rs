@@ -31,6 +31,7 @@ pub use problem::{BootstrapError, Problem};
 pub use sources::Sources;
 pub use table::{SETTINGS, Setting};
 
+pub(crate) use sources::{excerpt_of, syntax_problem};
 use values::Reader;
 
 /// The outbound listener's address unless another is given.
@@ -52,8 +53,10 @@ pub struct Bootstrap {
     pub identity: Identity,
     /// Where the local application listens; empty for one that only calls.
     pub ports: Vec<LocalPort>,
-    /// Where the registry is; never empty.
+    /// Where the registry is; empty where there is none, and then a services file is named.
     pub registry: Vec<Address>,
+    /// Services that no registry has to know.
+    pub services_file: Option<PathBuf>,
     /// The authority of the registry's certificate; the system's when absent.
     pub registry_authority: Option<PathBuf>,
     /// What the registry knows this proxy by.
@@ -88,6 +91,8 @@ pub struct Bootstrap {
     pub fallback: Fallback,
     /// Bounds of the data path.
     pub limits: Limits,
+    /// Where the last good snapshot is kept.
+    pub state: StateFolder,
     /// The Unix socket over which a new process takes the place of this one.
     pub handover: Option<PathBuf>,
     /// Sockets that a service manager passes to this process.
@@ -180,6 +185,17 @@ pub struct TcpOutbound {
     pub service: String,
 }
 
+/// Where the last good snapshot is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateFolder {
+    /// Nowhere.
+    Off,
+    /// In this very folder. It must be one that can be written.
+    Named(PathBuf),
+    /// In a folder of the proxy's own below this one, where it can be had.
+    Below(PathBuf),
+}
+
 /// Which calls are logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccessLog {
@@ -219,6 +235,7 @@ impl Bootstrap {
             },
             ports: reader.ports("ports"),
             registry: reader.registry("registry"),
+            services_file: reader.file("services_file"),
             registry_authority: reader.file("registry_ca"),
             config_center: reader.addresses("config_center"),
             config_type: reader.config_type("config_type"),
@@ -238,15 +255,25 @@ impl Bootstrap {
             drain_notice: reader.duration("drain_notice", DRAIN_NOTICE_DEFAULT),
             fallback: reader.fallback("when_taken"),
             limits: Limits::read(&mut reader),
+            state: reader.state("state_dir", sources.environment.get("XDG_STATE_HOME")),
             handover: reader.socket_path("handover"),
             activation: reader.activation(&sources.environment),
             manager: sources.environment.get("NOTIFY_SOCKET").filter(|path| !path.is_empty()).cloned(),
         };
+        reader.check_sources(&bootstrap.registry, bootstrap.services_file.as_ref());
         reader.check_loopback("outbound_listen", bootstrap.outbound_listen);
         for outbound in &bootstrap.tcp_outbound {
             reader.check_loopback("tcp_outbound", outbound.listen);
         }
         reader.finish(bootstrap)
+    }
+
+    /// Where services are looked for, for a person.
+    pub(crate) fn sources_told(&self) -> String {
+        let registry: Vec<_> = self.registry.iter().map(ToString::to_string).collect();
+        let registry = (!registry.is_empty()).then(|| format!("the registry at {}", registry.join(", ")));
+        let file = self.services_file.as_ref().map(|path| format!("the file {}", path.display()));
+        registry.into_iter().chain(file).collect::<Vec<_>>().join(" and ")
     }
 }
 

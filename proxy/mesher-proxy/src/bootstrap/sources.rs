@@ -162,7 +162,7 @@ fn collect_file(path: &Path, text: &str, values: &mut Values, problems: &mut Vec
     }
 }
 
-fn syntax_problem(path: &Path, text: &str, error: &serde_saphyr::Error) -> Problem {
+pub(crate) fn syntax_problem(path: &Path, text: &str, error: &serde_saphyr::Error) -> Problem {
     let (place, excerpt) = match error.location() {
         Some(location) => (
             format!("{}:{}:{}", path.display(), location.line(), location.column()),
@@ -176,7 +176,7 @@ fn syntax_problem(path: &Path, text: &str, error: &serde_saphyr::Error) -> Probl
     Problem { place, message, excerpt }
 }
 
-fn excerpt_of(text: &str, line: u64, column: u64) -> Option<(String, usize)> {
+pub(crate) fn excerpt_of(text: &str, line: u64, column: u64) -> Option<(String, usize)> {
     let line = usize::try_from(line).ok()?.checked_sub(1)?;
     Some((text.lines().nth(line)?.to_owned(), usize::try_from(column).ok()?))
 }

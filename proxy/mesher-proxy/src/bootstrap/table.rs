@@ -83,7 +83,13 @@ pub const SETTINGS: &[Setting] = &[
         "registry",
         "MESHER_REGISTRY",
         &["CSE_REGISTRY_ADDR", "PAAS_CSE_SC_ENDPOINT", "PAAS_CSE_ENDPOINT"],
-        "registry addresses, comma between, `http://127.0.0.1:30100`",
+        "registry addresses, comma between, or `off` where `services_file` says who is where; `http://127.0.0.1:30100`",
+    ),
+    built(
+        "services_file",
+        "MESHER_SERVICES_FILE",
+        &[],
+        "file of services beside those of the registry, watched while the proxy runs; none",
     ),
     built(
         "config_center",
@@ -120,7 +126,12 @@ pub const SETTINGS: &[Setting] = &[
     built("properties", "MESHER_PROPERTIES", &["MD"], "instance properties, `k=v|k=v`"),
     built("node_ip", "HOSTING_SERVER_IP", &[], "recorded as the instance property `nodeIP`"),
     built("admin_listen", "MESHER_ADMIN_LISTEN", &[], "address of the admin, `127.0.0.1:30102`"),
-    later("state_dir", "MESHER_STATE_DIR", &[], "keeping the last good snapshot on disk"),
+    built(
+        "state_dir",
+        "MESHER_STATE_DIR",
+        &[],
+        "folder of this proxy alone in which the last good snapshot is kept, or `off`; one for each service and port under `$XDG_STATE_HOME/mesher`, else `/var/lib/mesher`",
+    ),
     built("workers", "MESHER_WORKERS", &[], "data threads; the processors that the process may use"),
     built(
         "tcp_outbound",

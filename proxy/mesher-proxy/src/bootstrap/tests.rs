@@ -3,7 +3,10 @@
 
 use std::path::PathBuf;
 
-use super::{AccessLog, Bootstrap, BootstrapError, LocalPort, PortProtocol, SETTINGS, Sources, TcpOutbound};
+use super::{
+    AccessLog, Bootstrap, BootstrapError, LocalPort, PortProtocol, SETTINGS, Sources, StateFolder,
+    TcpOutbound,
+};
 
 fn sources(file: &str, variables: &[(&str, &str)]) -> Sources {
     let mut sources = Sources::default();
@@ -90,6 +93,7 @@ fn every_name_of_a_built_setting_is_read() {
         "head_bytes_max" => "8192",
         key if key.ends_with("_max") || key.ends_with("_min") => "77",
         "handover" => "/run/mesher/x1.sock",
+        "state_dir" => "/var/lib/mesher/x1",
         _ => "anything",
     };
     let default = format!("{:?}", load("", &[("MESHER_SERVICE", "default-name")]).unwrap());
@@ -143,6 +147,7 @@ fn bad_values_are_named_with_their_remedy() {
         ("SERVICE_PORTS", "rest:8080,grpc:9090", "does not speak grpc yet"),
         ("MESHER_PORTS", "8080,tcp:8080", "named twice"),
         ("MESHER_REGISTRY", "ftp://r:1", "no address"),
+        ("MESHER_REGISTRY", "off", "MESHER_SERVICES_FILE"),
         ("MESHER_REGISTRY_ACCOUNT", "a", "PASSWORD_FILE"),
         ("MESHER_REGISTRY_PASSWORD_FILE", "/p", "REGISTRY_ACCOUNT"),
         ("CSE_REGISTRY_ADDR", "http://r:1/v4", "has a path"),
@@ -159,6 +164,7 @@ fn bad_values_are_named_with_their_remedy() {
         ("MD", "novalue", "is no pair"),
         ("MESHER_HANDOVER", "mesher.sock", "an absolute path"),
         ("MESHER_HANDOVER", "/run/mesher/", "an absolute path"),
+        ("MESHER_STATE_DIR", "state", "an absolute path of a folder"),
         ("MESHER_DRAIN_NOTICE", "2", "a time with its unit"),
         ("MESHER_DRAIN_NOTICE", "25h", "a time with its unit, at most a day"),
         ("MESHER_HEAD_TIME_MAX", "0s", "nothing can happen in no time"),
@@ -209,6 +215,23 @@ fn the_talks_names_keep_working() {
         .unwrap()
         .tcp_outbound;
     assert_eq!(tcp, [TcpOutbound { listen: "127.0.0.1:6379".parse().unwrap(), service: "cache".to_owned() }]);
+}
+
+#[test]
+fn a_proxy_needs_no_registry_where_a_file_names_services() {
+    let bootstrap = load("service: a\nregistry: off\nservices_file: /etc/services.yaml\n", &[]).unwrap();
+    assert!(bootstrap.registry.is_empty());
+    assert_eq!(bootstrap.services_file, Some("/etc/services.yaml".into()));
+}
+
+#[test]
+fn the_last_good_snapshot_lies_where_states_belong() {
+    let state = |more: &[(&str, &str)]| load("", &[&[("MESHER_SERVICE", "a")], more].concat()).unwrap().state;
+    assert_eq!(state(&[]), StateFolder::Below("/var/lib/mesher".into()));
+    assert_eq!(state(&[("XDG_STATE_HOME", "/home/a/s")]), StateFolder::Below("/home/a/s/mesher".into()));
+    assert_eq!(state(&[("XDG_STATE_HOME", "relative")]), StateFolder::Below("/var/lib/mesher".into()));
+    assert_eq!(state(&[("MESHER_STATE_DIR", "/x")]), StateFolder::Named("/x".into()));
+    assert_eq!(state(&[("MESHER_STATE_DIR", "off")]), StateFolder::Off);
 }
 
 #[test]

@@ -14,7 +14,8 @@ use super::activation::{self, Activation};
 use super::problem::{BootstrapError, Problem};
 use super::sources::{self, Given, Sources, Values};
 use super::{
-    AccessLog, Advertise, AdvertisedHost, ConfigType, LocalPort, PortProtocol, REGISTRY_DEFAULT, TcpOutbound,
+    AccessLog, Advertise, AdvertisedHost, ConfigType, LocalPort, PortProtocol, REGISTRY_DEFAULT, StateFolder,
+    TcpOutbound,
 };
 
 /// Stands for an address that could not be read; the problem beside it keeps it from being used.
@@ -28,6 +29,8 @@ const WORKERS_MAX: usize = 1024;
 const DURATION_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Most bytes of the path of a Unix socket: systems take 107, and a process's number is added while it is made.
 const SOCKET_PATH_BYTES_MAX: usize = 96;
+/// Below which the last good snapshot is kept, unless the environment says where states belong.
+const STATE_DEFAULT: &str = "/var/lib/mesher";
 /// Most characters of a service name.
 const NAME_CHARACTERS_MAX: usize = 128;
 
@@ -130,6 +133,9 @@ impl Reader {
     pub(super) fn registry(&mut self, key: &str) -> Vec<Address> {
         let default = vec![REGISTRY_DEFAULT.parse().expect("the default address is one")];
         self.read(key, default, |text| {
+            if text == "off" {
+                return Ok(Vec::new());
+            }
             let addresses = items(text).map(str::parse).collect::<Result<Vec<Address>, _>>();
             match addresses {
                 Ok(addresses) if addresses.is_empty() => Err("no address; write http://HOST:PORT".to_owned()),
@@ -298,6 +304,33 @@ impl Reader {
             } else {
                 Err(format!("an absolute path of at most {SOCKET_PATH_BYTES_MAX} bytes, in a folder of your own, for example /run/mesher/orders.sock"))
             }
+        })
+    }
+
+    /// Somebody must know where services are.
+    pub(super) fn check_sources(&mut self, registry: &[Address], file: Option<&PathBuf>) {
+        let (Some(given), true) = (self.values.get("registry"), registry.is_empty() && file.is_none()) else {
+            return;
+        };
+        self.problems.push(Problem {
+            place: given.place.clone(),
+            message: format!(
+                "{:?}: without a registry, name a file of services in MESHER_SERVICES_FILE",
+                given.text
+            ),
+            excerpt: given.excerpt.clone(),
+        });
+    }
+
+    /// A folder, or `off`. By default one below where the `home` of states is, if it is a path as its standard wants it
+    /// (XDG Base Directory Specification).
+    pub(super) fn state(&mut self, key: &str, home: Option<&String>) -> StateFolder {
+        let home = home.map(PathBuf::from).filter(|home| home.is_absolute());
+        let root = home.map_or_else(|| PathBuf::from(STATE_DEFAULT), |home| home.join("mesher"));
+        self.read(key, StateFolder::Below(root), |text| match text {
+            "off" => Ok(StateFolder::Off),
+            _ if text.starts_with('/') => Ok(StateFolder::Named(PathBuf::from(text))),
+            _ => Err("an absolute path of a folder, for example /var/lib/mesher/orders, or off".to_owned()),
         })
     }
 

@@ -2,18 +2,24 @@
 //! One unusable endpoint must cost nothing but itself, and must be told once.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+
+use hashbrown::{HashMap, HashSet};
 use mesher_model::{Endpoint as Registered, Instance, InstanceStatus, PORTS_PROPERTY};
 use mesher_net::Socket;
 
 use crate::bootstrap::PortProtocol;
 use crate::snapshot::{
-    ClusterId, Endpoint, EndpointId, IDLE_AT_PROXY_MAX, IDLE_ELSEWHERE_MAX, declared_ports,
+    ClusterId, Endpoint, EndpointId, IDLE_AT_PROXY_MAX, IDLE_ELSEWHERE_MAX, Origin, declared_ports,
 };
 
 /// How long an endpoint may take to show that it accepts connections.
 const PROBE_TIME_MAX: Duration = Duration::from_secs(1);
+/// Endpoints that are asked at the same time.
+const PROBES_MAX: usize = 256;
 /// Complaints that are remembered, so that each is told once.
 const COMPLAINTS_MAX: usize = 1024;
 
@@ -23,6 +29,8 @@ pub(crate) struct EndpointIds {
     last_endpoint: u32,
     last_cluster: u32,
     complaints: BTreeSet<String>,
+    /// Endpoints that were left out since they were counted last.
+    skipped: usize,
 }
 
 impl EndpointIds {
@@ -36,11 +44,15 @@ impl EndpointIds {
         ClusterId(self.last_cluster)
     }
 
-    fn complain(&mut self, service: &str, instance: &Instance, reason: &str) {
-        if self.complaints.len() < COMPLAINTS_MAX
-            && self.complaints.insert(format!("{} {reason}", instance.instance_id))
-        {
-            tracing::warn!(service, instance = ?instance.instance_id, reason, "an instance has an endpoint that cannot be used");
+    /// How many endpoints were left out since this was asked last.
+    pub(crate) fn take_skipped(&mut self) -> usize {
+        std::mem::take(&mut self.skipped)
+    }
+
+    fn complain(&mut self, service: &str, instance: &str, reason: &str) {
+        self.skipped += 1;
+        if self.complaints.len() < COMPLAINTS_MAX && self.complaints.insert(format!("{instance} {reason}")) {
+            tracing::warn!(service, instance = ?instance, reason, "an instance has an endpoint that cannot be used");
         }
     }
 }
@@ -48,30 +60,53 @@ impl EndpointIds {
 /// The endpoints of all instances that take calls. What was there before keeps its number.
 pub(crate) fn usable(
     ids: &mut EndpointIds,
+    origin: Origin,
     service: &str,
     old: &[Endpoint],
     instances: &[Instance],
 ) -> Vec<Endpoint> {
+    // A service may well have so many instances that none of this may be looked for one by one.
+    let known: HashMap<_, _> = old.iter().map(|endpoint| (place(endpoint), endpoint.id)).collect();
     let mut endpoints: Vec<Endpoint> = Vec::new();
     for instance in instances.iter().filter(|instance| instance.status == InstanceStatus::Up.as_str()) {
+        let begin = endpoints.len();
         for text in &instance.endpoints {
             match Registered::parse(text) {
                 Ok(registered) => {
-                    endpoints.extend(of_instance(ids, service, (old, &endpoints), instance, &registered))
+                    let earlier = endpoints.get(begin..).unwrap_or_default();
+                    let Some(mut endpoint) = of_instance(ids, service, earlier, instance, &registered) else {
+                        continue;
+                    };
+                    endpoint.origin = origin;
+                    endpoint.id =
+                        known.get(&place(&endpoint)).copied().unwrap_or_else(|| ids.next_endpoint());
+                    endpoints.push(endpoint);
                 }
-                Err(error) => ids.complain(service, instance, &error.to_string()),
+                Err(error) => ids.complain(service, &instance.instance_id, &error.to_string()),
             }
         }
     }
     // The order decides who is next in the rotation; it must not depend on the registry's.
-    endpoints.sort_by(|one, other| (&one.instance, one.address).cmp(&(&other.instance, other.address)));
+    endpoints.sort_by(|one, other| place(one).cmp(&place(other)));
+    endpoints.dedup_by(|later, earlier| {
+        let is_again = place(later) == place(earlier);
+        if is_again {
+            ids.complain(service, &later.instance, "it stands there twice");
+        }
+        is_again
+    });
     endpoints
+}
+
+/// What tells an endpoint from all others of its source.
+fn place(endpoint: &Endpoint) -> (&str, SocketAddr, &'static str) {
+    (&endpoint.instance, endpoint.address, endpoint.protocol.as_str())
 }
 
 fn of_instance(
     ids: &mut EndpointIds,
     service: &str,
-    (old, earlier): (&[Endpoint], &[Endpoint]),
+    earlier: &[Endpoint],
     instance: &Instance,
     registered: &Registered,
 ) -> Option<Endpoint> {
@@ -84,23 +119,21 @@ fn of_instance(
     if registered.is_tls || registered.is_http2 {
         ids.complain(
             service,
-            instance,
+            &instance.instance_id,
             &format!("{registered} asks for TLS or HTTP/2, which this release does not speak"),
         );
         return None;
     }
     let property = instance.properties.get(PORTS_PROPERTY);
     let declared = declared_ports(property, protocol);
-    let rank = earlier
-        .iter()
-        .filter(|other| *other.instance == *instance.instance_id && other.protocol == protocol)
-        .count();
+    let rank = earlier.iter().filter(|other| other.protocol == protocol).count();
     let ports = match (property, protocol) {
         (None, _) => vec![registered.address.port()],
         (Some(_), PortProtocol::Rest) => declared,
         (Some(_), PortProtocol::Tcp) => declared.get(rank).copied().into_iter().collect(),
     };
-    let mut endpoint = Endpoint {
+    Some(Endpoint {
+        // Whoever knows what was there before gives it its number.
         id: EndpointId(0),
         address: registered.address,
         protocol,
@@ -109,26 +142,27 @@ fn of_instance(
         ports,
         rank: if protocol == PortProtocol::Tcp { rank } else { 0 },
         idle_limit: if property.is_some() { IDLE_AT_PROXY_MAX } else { IDLE_ELSEWHERE_MAX },
-    };
-    let is_same = |other: &&Endpoint| {
-        (&other.instance, other.address, other.protocol)
-            == (&endpoint.instance, endpoint.address, endpoint.protocol)
-    };
-    endpoint.id = old.iter().find(is_same).map(|other| other.id).unwrap_or_else(|| ids.next_endpoint());
-    Some(endpoint)
+        origin: Origin::Registry,
+        is_kept: false,
+    })
 }
 
-/// Those of `endpoints` that accept a connection now.
-pub(crate) async fn accepting(endpoints: Vec<Endpoint>) -> Vec<Endpoint> {
-    let mut probes = Vec::new();
+/// Those of `endpoints` that accept no connection now. Asks so many at a time that it takes no more than its share of
+/// descriptors.
+pub(crate) async fn refusing(endpoints: Vec<Endpoint>) -> HashSet<EndpointId> {
+    let mut probes = JoinSet::new();
+    let mut dead = HashSet::new();
     for endpoint in endpoints {
-        probes.push(tokio::task::spawn_local(async move {
-            Socket::connect(endpoint.address, PROBE_TIME_MAX).await.is_ok().then_some(endpoint)
-        }));
+        if probes.len() >= PROBES_MAX {
+            dead.extend(probes.join_next().await.and_then(Result::ok).flatten());
+        }
+        probes.spawn_local(async move {
+            let refuses = Socket::connect(endpoint.address, PROBE_TIME_MAX).await.is_err();
+            refuses.then_some(endpoint.id)
+        });
     }
-    let mut alive = Vec::new();
-    for probe in probes {
-        alive.extend(probe.await.ok().flatten());
+    while let Some(probed) = probes.join_next().await {
+        dead.extend(probed.ok().flatten());
     }
-    alive
+    dead
 }

@@ -2,27 +2,32 @@
 //! It must never let an answer empty a set that still works.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mesher_client::{ClientError, ControlClient};
-use mesher_model::Instance;
-use mesher_model::query::{BatchFindResult, ServiceKey};
+use hashbrown::HashSet;
+use mesher_model::query::ServiceKey;
 use mesher_model::rule::Target;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::discovery::endpoints::{self, EndpointIds};
+use crate::discovery::doubt::Doubt;
+use crate::discovery::endpoints::EndpointIds;
+use crate::discovery::feed::Feed;
 use crate::discovery::known::Known;
 use crate::discovery::look_up::{self, Found, Lookup, LookupFailure};
 use crate::discovery::names::candidates;
+use crate::discovery::source::{Answers, Source};
 use crate::handover::Question;
 use crate::memory::{Burst, Relief};
 use crate::rules::{Desk, Order};
-use crate::snapshot::{Cluster, ClusterId, ClusterKind, Endpoint, SharedSnapshot, Snapshot};
+use crate::snapshot::{Cluster, ClusterKind, Endpoint, EndpointId, SharedSnapshot, Snapshot};
 use crate::status::Status;
 
-/// How often known services are looked at again.
-pub(super) const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+/// How often what is known for a time only is looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// How long a stored snapshot waits for the registry's word before it is served with.
+pub(crate) const HOLD_TIME_MAX: Duration = Duration::from_millis(200);
 /// Service names that are kept.
 const NAMES_MAX: usize = 10_000;
 /// Outside hosts that are kept.
@@ -35,15 +40,13 @@ const UNCERTAIN_TIME_MAX: Duration = Duration::from_secs(3);
 const MISS_TIME_MAX: Duration = Duration::from_secs(3);
 /// Misses that are remembered.
 const MISSES_MAX: usize = 4_096;
-/// How long an emptied service keeps endpoints that still accept connections.
-const EMPTIED_TIME_MAX: Duration = Duration::from_secs(600);
 
 /// What a look-up or a refresh brought.
 #[derive(Debug)]
 pub(super) enum News {
     Found { name: (Box<str>, u16), result: Found },
-    Refreshed { hosts: Vec<Box<str>>, answer: Result<BatchFindResult, ClientError> },
-    Probed { host: Box<str>, alive: Vec<Endpoint> },
+    Refreshed { feed: usize, hosts: Vec<Box<str>>, answers: Answers },
+    Probed { host: Box<str>, feed: usize, dead: HashSet<EndpointId> },
 }
 
 /// A call that waits for a look-up.
@@ -52,10 +55,20 @@ type Waiting = oneshot::Sender<Result<(), LookupFailure>>;
 #[derive(Debug)]
 pub(super) struct KnownService {
     pub(super) key: ServiceKey,
-    pub(super) revision: String,
     pub(super) cluster: Arc<Cluster>,
-    /// Since when the registry says that nobody is there although we hold endpoints.
-    pub(super) emptied_at: Option<Instant>,
+    /// What each source said last, in the order of the feeds.
+    pub(super) held: Vec<Held>,
+}
+
+/// What one source said of a service. Its endpoints are those of the cluster with its origin.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Held {
+    /// Whether it knows the service.
+    pub(super) is_known: bool,
+    /// Empty: whatever it says next is news.
+    pub(super) revision: String,
+    /// Why some of its endpoints are kept although it does not name them.
+    pub(super) doubt: Option<Doubt>,
 }
 
 #[derive(Debug)]
@@ -66,13 +79,13 @@ pub(super) struct KnownOutside {
 
 /// Looks names up, keeps them fresh, publishes.
 pub(crate) struct Fleet {
-    pub(super) client: ControlClient,
+    pub(super) feeds: Vec<Feed>,
     pub(super) status: Arc<Status>,
     snapshot: Arc<SharedSnapshot>,
     local: Option<Arc<Cluster>>,
     pub(super) services: BTreeMap<Box<str>, KnownService>,
     pub(super) outside: BTreeMap<(Box<str>, u16), KnownOutside>,
-    misses: BTreeMap<(Box<str>, u16), (Instant, LookupFailure)>,
+    pub(super) misses: BTreeMap<(Box<str>, u16), (Instant, LookupFailure)>,
     waiting: BTreeMap<(Box<str>, u16), Vec<Waiting>>,
     /// What those who wait will be told, once the snapshot that it rests on is published.
     answers: Vec<(Waiting, Result<(), LookupFailure>)>,
@@ -81,19 +94,19 @@ pub(crate) struct Fleet {
     /// Wishes for a snapshot with new rules, and those that the next one fills.
     orders: mpsc::UnboundedReceiver<Order>,
     filled: Vec<Order>,
+    /// Until when what is known of services is held back.
+    held_until: Option<tokio::time::Instant>,
     /// Learning many names leaves much behind that is needed no more.
     learning: Burst,
     pub(super) ids: EndpointIds,
     pub(super) news: (mpsc::UnboundedSender<News>, mpsc::UnboundedReceiver<News>),
-    pub(super) is_refreshing: bool,
-    pub(super) pause: Duration,
-    app: String,
+    pub(super) app: String,
     environment: String,
 }
 
 impl Fleet {
     pub(crate) fn new(
-        client: ControlClient,
+        sources: Vec<Rc<dyn Source>>,
         status: Arc<Status>,
         (snapshot, relief): (Arc<SharedSnapshot>, Relief),
         (rules, orders): (Desk, mpsc::UnboundedReceiver<Order>),
@@ -102,7 +115,7 @@ impl Fleet {
         Self {
             app: bootstrap.identity.app.clone(),
             environment: bootstrap.identity.environment.clone(),
-            client,
+            feeds: sources.into_iter().map(Feed::new).collect(),
             status,
             snapshot,
             local: None,
@@ -115,11 +128,10 @@ impl Fleet {
             rules,
             orders,
             filled: Vec::new(),
+            held_until: None,
             learning: Burst::new(relief),
             ids: EndpointIds::default(),
             news: mpsc::unbounded_channel(),
-            is_refreshing: false,
-            pause: REFRESH_INTERVAL,
         }
     }
 
@@ -130,11 +142,14 @@ impl Fleet {
         mut local: mpsc::Receiver<Vec<Endpoint>>,
         mut questions: mpsc::Receiver<Question>,
     ) {
-        let mut next_refresh = tokio::time::Instant::now() + REFRESH_INTERVAL;
+        let mut tick = tokio::time::interval(TICK);
         loop {
+            let next_look = self.next_look();
             tokio::select! {
                 Some(endpoints) = local.recv() => self.set_local(endpoints),
-                Some(lookup) = lookups.recv() => self.look_up(lookup),
+                // Whoever asks meanwhile waits for what is held back.
+                Some(lookup) = lookups.recv(), if self.held_until.is_none() => self.look_up(lookup),
+                () = passed(self.held_until) => self.release(),
                 Some(news) = self.news.1.recv() => self.take_all(news),
                 Some(question) = questions.recv() => {
                     // Whoever asked may have gone away.
@@ -144,17 +159,26 @@ impl Fleet {
                     self.filled.push(order);
                     self.has_changed = true;
                 }
-                () = tokio::time::sleep_until(next_refresh) => {
-                    self.expire();
-                    self.refresh();
-                    // Proxies that started together must not ask together.
-                    let jitter = Duration::from_millis(fastrand::u64(0..200));
-                    next_refresh = tokio::time::Instant::now() + self.pause + jitter;
-                }
+                _ = tick.tick() => self.expire(),
+                () = tokio::time::sleep_until(next_look) => self.look(),
                 else => return,
             }
             self.settle();
         }
+    }
+
+    /// Holds back what is known of services, for a moment at most.
+    pub(super) fn hold(&mut self) {
+        let now = tokio::time::Instant::now();
+        self.held_until = Some(now + HOLD_TIME_MAX);
+        for feed in &mut self.feeds {
+            feed.next_at = now;
+        }
+    }
+
+    /// Lets callers see what was held back.
+    fn release(&mut self) {
+        self.has_changed |= self.held_until.take().is_some();
     }
 
     /// Takes all news that wait, so that many names that are learned at once cost one snapshot.
@@ -210,10 +234,11 @@ impl Fleet {
 
     fn start_look_up(&self, name: (Box<str>, u16), as_written: &str) {
         let keys = candidates(&name.0, as_written, &self.app, &self.environment);
-        let (client, news) = (self.client.clone(), self.news.0.clone());
-        let (status, rules) = (Arc::clone(&self.status), self.rules.clone());
+        let sources: Vec<_> = self.feeds.iter().map(|feed| Rc::clone(&feed.source)).collect();
+        let (status, news) = (Arc::clone(&self.status), self.news.0.clone());
+        let rules = self.rules.clone();
         tokio::task::spawn_local(async move {
-            let result = look_up::look_up(&client, &status, &keys, &name).await;
+            let result = look_up::look_up(&sources, &status, &keys, &name).await;
             if let Found::Service { key, .. } = &result {
                 rules.know(target(key)).await;
             }
@@ -225,18 +250,21 @@ impl Fleet {
     fn take(&mut self, news: News) {
         match news {
             News::Found { name, result } => self.take_found(name, result),
-            News::Refreshed { hosts, answer } => self.take_batch(&hosts, answer),
-            News::Probed { host, alive } => self.take_probed(&host, alive),
+            News::Refreshed { feed, hosts, answers } => {
+                self.take_batch(feed, &hosts, answers);
+                self.release();
+            }
+            News::Probed { host, feed, dead } => self.take_probed(&host, feed, &dead),
         }
     }
 
     fn take_found(&mut self, name: (Box<str>, u16), result: Found) {
         let answer = match result {
-            Found::Service { key, revision, instances } => {
-                let id = self.ids.next_cluster();
-                let cluster = self.cluster(id, &key, &[], &instances);
-                self.services
-                    .insert(name.0.clone(), KnownService { key, revision, cluster, emptied_at: None });
+            Found::Service { key, sets } => {
+                self.learn(&name.0, key);
+                for (feed, revision, instances) in sets {
+                    self.has_changed |= self.update(&name.0, feed, revision, &instances);
+                }
                 Ok(())
             }
             Found::Outside { resolved, is_certain } => {
@@ -261,73 +289,6 @@ impl Fleet {
         self.learning.add(1);
         let waiting = self.waiting.remove(&name).unwrap_or_default();
         self.answers.extend(waiting.into_iter().map(|waiting| (waiting, answer.clone())));
-    }
-
-    fn cluster(
-        &mut self,
-        id: ClusterId,
-        key: &ServiceKey,
-        old: &[Endpoint],
-        instances: &[Instance],
-    ) -> Arc<Cluster> {
-        let endpoints = endpoints::usable(&mut self.ids, &key.service_name, old, instances);
-        let name = if key.app_id == self.app {
-            key.service_name.clone()
-        } else {
-            format!("{}:{}", key.app_id, key.service_name)
-        };
-        Arc::new(Cluster::new(id, &name, ClusterKind::Service, endpoints))
-    }
-
-    /// Takes a new set of instances. An empty one is no reason to forget endpoints that still accept connections:
-    /// a registry that restarted knows nobody yet.
-    pub(super) fn update(&mut self, host: &str, revision: String, instances: &[Instance]) -> bool {
-        let Some(known) = self.services.get(host) else { return false };
-        if instances.is_empty() && !known.cluster.endpoints.is_empty() {
-            self.probe(host);
-            return false;
-        }
-        let (id, key, old) = (known.cluster.id, known.key.clone(), known.cluster.endpoints.clone());
-        let cluster = self.cluster(id, &key, &old, instances);
-        let Some(known) = self.services.get_mut(host) else { return false };
-        known.revision = revision;
-        known.emptied_at = None;
-        let has_changed = known.cluster.endpoints != cluster.endpoints;
-        known.cluster = cluster;
-        has_changed
-    }
-
-    /// Asks the endpoints of an emptied service themselves.
-    fn probe(&mut self, host: &str) {
-        let Some(known) = self.services.get_mut(host) else { return };
-        let since = *known.emptied_at.get_or_insert_with(Instant::now);
-        let endpoints = known.cluster.endpoints.clone();
-        let (news, host) = (self.news.0.clone(), host.into());
-        tokio::task::spawn_local(async move {
-            let alive = if since.elapsed() < EMPTIED_TIME_MAX {
-                endpoints::accepting(endpoints).await
-            } else {
-                Vec::new()
-            };
-            let _ = news.send(News::Probed { host, alive });
-        });
-    }
-
-    fn take_probed(&mut self, host: &str, alive: Vec<Endpoint>) {
-        let Some(known) = self.services.get_mut(host).filter(|known| known.emptied_at.is_some()) else {
-            return;
-        };
-        if known.cluster.endpoints == alive {
-            return;
-        }
-        tracing::info!(
-            service = host,
-            left = alive.len(),
-            "the registry names no instance any more; keeping those that answer"
-        );
-        let Cluster { id, name, kind, .. } = known.cluster.as_ref();
-        known.cluster = Arc::new(Cluster::new(*id, name, *kind, alive));
-        self.has_changed = true;
     }
 
     /// Forgets the outside host that was looked up first, where as many as allowed are known.
@@ -364,7 +325,8 @@ impl Fleet {
         if let Some(local) = &self.local {
             next.add_local(Arc::clone(local));
         }
-        for (host, known) in &self.services {
+        let is_held = self.held_until.is_some();
+        for (host, known) in self.services.iter().filter(|_| !is_held) {
             next.add_service(host, Arc::clone(&known.cluster));
         }
         for ((host, port), known) in &self.outside {
@@ -382,5 +344,13 @@ pub(super) fn target(key: &ServiceKey) -> Target {
         environment: key.environment.clone(),
         application: key.app_id.clone(),
         service: key.service_name.clone(),
+    }
+}
+
+/// Ends at `moment`; never where there is none.
+async fn passed(moment: Option<tokio::time::Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }

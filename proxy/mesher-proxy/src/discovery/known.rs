@@ -1,4 +1,4 @@
-//! What is known of the fleet, in the form in which one process tells it to the next.
+//! What is known of the fleet, in the form in which one process tells it to the next, or to the disk.
 //! It must carry no number of this process: endpoints and clusters get new ones.
 
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use crate::bootstrap::PortProtocol;
 use crate::discovery::endpoints::EndpointIds;
 use crate::discovery::fleet::{Fleet, KnownOutside, KnownService, target};
 use crate::rules::HeldRules;
-use crate::snapshot::{Cluster, ClusterKind, Endpoint};
+use crate::snapshot::{Cluster, ClusterKind, Endpoint, Origin};
 
 /// All that is known.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -28,6 +28,7 @@ struct Service {
     host: Box<str>,
     name: String,
     key: ServiceKey,
+    /// The registry's.
     revision: String,
     endpoints: Vec<Place>,
 }
@@ -51,6 +52,8 @@ struct Place {
     ports: Vec<u16>,
     rank: usize,
     idle_limit: Duration,
+    #[serde(default)]
+    origin: Origin,
 }
 
 impl Known {
@@ -61,7 +64,7 @@ impl Known {
             host: host.clone(),
             name: known.cluster.name.as_ref().to_owned(),
             key: known.key.clone(),
-            revision: known.revision.clone(),
+            revision: fleet.revision_of(known),
             endpoints: places(&known.cluster),
         });
         let outside = fleet.outside.iter().map(|((host, port), known)| Outside {
@@ -72,26 +75,74 @@ impl Known {
         });
         Self { services: services.collect(), outside: outside.collect(), rules: fleet.rules.tell() }
     }
+
+    /// The same without outside hosts: their addresses are believed for seconds only.
+    pub(crate) fn services_only(self) -> Self {
+        Self { outside: Vec::new(), ..self }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.services.is_empty() && self.outside.is_empty() && self.rules.documents.is_empty()
+    }
+
+    /// How many services are known.
+    pub(crate) fn len(&self) -> usize {
+        self.services.len()
+    }
 }
 
 impl Fleet {
     /// Begins with what another process knew, instead of nothing. The registry is asked for changes as ever.
     pub(crate) fn adopt(&mut self, known: &Known) {
+        self.insert(known);
+        self.publish();
+    }
+
+    /// Begins with what a stored snapshot says. What it says may be old, so nobody sees it before the registry has said
+    /// what is different, or has said nothing for a moment.
+    pub(crate) fn adopt_stored(&mut self, known: &Known) {
+        self.insert(known);
+        self.hold();
+    }
+
+    fn insert(&mut self, known: &Known) {
         let now = Instant::now();
         self.rules.adopt(&known.rules);
         for service in &known.services {
             self.rules.want(target(&service.key));
-            let cluster = cluster(&mut self.ids, &service.name, ClusterKind::Service, &service.endpoints);
-            let (key, revision) = (service.key.clone(), service.revision.clone());
-            let entry = KnownService { key, revision, cluster, emptied_at: None };
-            self.services.insert(service.host.clone(), entry);
+            self.learn(&service.host, service.key.clone());
+            let known = self.services.get_mut(&service.host).expect("it was learnt just now");
+            // A source that is not asked any more would never take back what it said.
+            let is_asked =
+                |place: &&Place| self.feeds.iter().any(|feed| feed.source.origin() == place.origin);
+            let endpoints =
+                service.endpoints.iter().filter(is_asked).map(|place| place.endpoint(&mut self.ids));
+            let (name, endpoints) = (service.name.as_str().into(), endpoints.collect());
+            known.cluster = Arc::new(Cluster { name, ..known.cluster.with(endpoints) });
+            for (held, feed) in known.held.iter_mut().zip(&self.feeds) {
+                let origin = feed.source.origin();
+                held.is_known = known.cluster.endpoints.iter().any(|endpoint| endpoint.origin == origin);
+                if origin == Origin::Registry {
+                    held.revision = service.revision.clone();
+                    held.is_known |= !held.revision.is_empty();
+                }
+            }
         }
         for outside in &known.outside {
             let cluster = cluster(&mut self.ids, &outside.host, ClusterKind::Outside, &outside.endpoints);
             let entry = KnownOutside { cluster, expires_at: now + outside.left };
             self.outside.insert((outside.host.clone(), outside.port), entry);
         }
-        self.publish();
+    }
+}
+
+impl Fleet {
+    /// The registry's revision of what is known of a service; none where some of it is in doubt, so that whoever goes
+    /// on with it is told all of it.
+    fn revision_of(&self, known: &KnownService) -> String {
+        let of_registry = known.held.iter().zip(&self.feeds);
+        let mut of_registry = of_registry.filter(|(_, feed)| feed.source.origin() == Origin::Registry);
+        of_registry.next().map(|(held, _)| held.revision.clone()).unwrap_or_default()
     }
 }
 
@@ -110,6 +161,7 @@ fn places(cluster: &Cluster) -> Vec<Place> {
         ports: endpoint.ports.clone(),
         rank: endpoint.rank,
         idle_limit: endpoint.idle_limit,
+        origin: endpoint.origin,
     };
     cluster.endpoints.iter().map(place).collect()
 }
@@ -125,6 +177,8 @@ impl Place {
             ports: self.ports.clone(),
             rank: self.rank,
             idle_limit: self.idle_limit,
+            origin: self.origin,
+            is_kept: false,
         }
     }
 }

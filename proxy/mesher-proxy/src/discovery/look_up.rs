@@ -1,14 +1,21 @@
-//! One name that was never asked for: the registry first, then, where the name can be one, an outside host.
+//! One name that was never asked for: the sources first, then, where the name can be one, an outside host.
 //! It must tell "nobody is called that" from "nobody could be asked".
 
-use mesher_client::ControlClient;
+use std::rc::Rc;
+use std::time::Duration;
+
 use mesher_model::Instance;
-use mesher_model::query::{BatchFindResult, FindService, ServiceKey};
+use mesher_model::query::ServiceKey;
 use tokio::sync::oneshot;
 
 use crate::discovery::names;
 use crate::discovery::outside::{self, Resolved};
+use crate::discovery::source::{Answer, Occasion, Source, Wanted};
+use crate::snapshot::Origin;
 use crate::status::Status;
+
+/// How long one source is waited for where another has named endpoints: what it adds is known with its next look.
+const ADDITION_TIME_MAX: Duration = Duration::from_millis(500);
 
 /// A name that a worker's snapshot does not hold.
 #[derive(Debug)]
@@ -25,8 +32,8 @@ pub(crate) struct Lookup {
 /// Why a name leads nowhere.
 #[derive(Debug, Clone)]
 pub(crate) enum LookupFailure {
-    /// The registry knows no such service, and the name cannot be an outside host's.
-    UnknownService { registry: String },
+    /// No source knows such a service, and the name cannot be an outside host's.
+    UnknownService { sources: String },
     /// The registry could not be asked.
     RegistryAway { reason: String },
     /// The outside host's address is not known.
@@ -42,8 +49,8 @@ pub(crate) enum LookupFailure {
 pub(super) enum Found {
     Service {
         key: ServiceKey,
-        revision: String,
-        instances: Vec<Instance>,
+        /// What each source says that knows it, by its number, with the revision.
+        sets: Vec<(usize, String, Vec<Instance>)>,
     },
     /// An outside host; certain where the registry has said that the name is no service's.
     Outside {
@@ -55,25 +62,18 @@ pub(super) enum Found {
 
 /// Looks `host` up as one of `keys`.
 pub(super) async fn look_up(
-    client: &ControlClient,
+    sources: &[Rc<dyn Source>],
     status: &Status,
     keys: &[ServiceKey],
     (host, port): &(Box<str>, u16),
 ) -> Found {
-    let mut away = None;
-    // A registry that restarted does not know us yet and finds nothing for us; asked for nobody, it answers.
-    for consumer in [status.service_id(), String::new()] {
-        let asked = keys.iter().map(|key| FindService { service: key.clone(), rev: String::new() }).collect();
-        let answer = client.find_instances(&consumer, asked).await;
-        status.count_registry_request(answer.as_ref().map_or_else(|error| error.result(), |_| "ok"));
-        match answer.map(|answer| first_found(keys, answer)) {
-            Ok(Some(found)) => return found,
-            Ok(None) => {}
-            Err(error) => away = Some(error.to_string()),
-        }
-        if consumer.is_empty() || away.is_some() {
-            break;
-        }
+    let mut search = Search { keys, key: None, sets: Vec::new(), away: None };
+    search.ask_all(sources).await;
+    let Search { key, mut sets, away, .. } = search;
+    if let Some(key) = key {
+        // The one that counts first is taken first.
+        sets.sort_by_key(|(number, ..)| *number);
+        return Found::Service { key, sets };
     }
     if names::may_be_outside(host) {
         return match outside::resolve(host, *port).await {
@@ -83,20 +83,54 @@ pub(super) async fn look_up(
     }
     Found::Missing(match away {
         Some(reason) => LookupFailure::RegistryAway { reason },
-        None => LookupFailure::UnknownService { registry: registry_of(status) },
+        None => LookupFailure::UnknownService { sources: status.bootstrap.sources_told() },
     })
 }
 
-/// The first of `keys` that was found.
-fn first_found(keys: &[ServiceKey], mut answer: BatchFindResult) -> Option<Found> {
-    answer.updated.sort_by_key(|found| found.index);
-    answer.updated.into_iter().find_map(|found| {
-        let key = keys.get(usize::try_from(found.index).ok()?)?.clone();
-        Some(Found::Service { key, revision: found.rev, instances: found.instances })
-    })
+/// What has been found so far.
+struct Search<'a> {
+    keys: &'a [ServiceKey],
+    key: Option<ServiceKey>,
+    sets: Vec<(usize, String, Vec<Instance>)>,
+    /// Why a source could not be asked.
+    away: Option<String>,
 }
 
-fn registry_of(status: &Status) -> String {
-    let addresses: Vec<_> = status.bootstrap.registry.iter().map(ToString::to_string).collect();
-    addresses.join(", ")
+impl Search<'_> {
+    async fn ask_all(&mut self, sources: &[Rc<dyn Source>]) {
+        // What is at hand comes first, so that it is known who has to be waited for.
+        let (near, far): (Vec<_>, Vec<_>) =
+            sources.iter().enumerate().partition(|(_, source)| source.is_at_hand());
+        for (number, source) in near.into_iter().chain(far) {
+            if source.adds_to_others() || !self.has_endpoints() {
+                self.ask(number, source.as_ref()).await;
+            }
+        }
+    }
+
+    async fn ask(&mut self, number: usize, source: &dyn Source) {
+        let wanted = Wanted { keys: self.keys.to_vec(), revision: String::new(), is_known: false };
+        let asking = source.find(vec![wanted], Occasion::First);
+        let answers = if self.has_endpoints() {
+            let Ok(answers) = tokio::time::timeout(ADDITION_TIME_MAX, asking).await else { return };
+            answers
+        } else {
+            asking.await
+        };
+        match answers.map(|answers| answers.into_iter().next()) {
+            Ok(Some(Answer::Set { key, revision, instances })) => {
+                // The registry tells capitals from small letters, so its spelling is the one to ask for.
+                if source.origin() == Origin::Registry || self.key.is_none() {
+                    self.key = Some(key);
+                }
+                self.sets.push((number, revision, instances));
+            }
+            Ok(_) => {}
+            Err(reason) => self.away = Some(reason),
+        }
+    }
+
+    fn has_endpoints(&self) -> bool {
+        self.sets.iter().any(|(_, _, instances)| !instances.is_empty())
+    }
 }

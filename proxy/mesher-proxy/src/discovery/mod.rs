@@ -4,7 +4,11 @@
 //! | file | holds |
 //! |---|---|
 //! | `fleet` | what is known, kept fresh, published |
-//! | `refresh` | the regular look at all known services |
+//! | `source` | what is asked of a place that knows services |
+//! | `registry`, `services` | the sources: the registry; a file, and the domain name system for what the file says |
+//! | `feed`, `refresh` | the regular look of each source at all known services |
+//! | `sets`, `doubt` | the endpoints of a service, put together from what the sources say; what is not believed at once |
+//! | `backoff` | how long to wait after a failure |
 //! | `known` | the same, as one process tells it to the next |
 //! | `look_up` | one name, asked for the first time |
 //! | `names` | which records a host can mean |
@@ -12,7 +16,10 @@
 //! | `outside` | hosts that the registry does not know |
 //! | `registration` | the local application's own record: create, heartbeat, remove |
 
+mod backoff;
+mod doubt;
 mod endpoints;
+mod feed;
 mod fleet;
 mod known;
 mod look_up;
@@ -20,11 +27,18 @@ mod names;
 mod outside;
 mod refresh;
 mod registration;
+mod registry;
+mod services;
+mod sets;
+mod source;
 
-pub(crate) use fleet::Fleet;
+pub(crate) use fleet::{Fleet, HOLD_TIME_MAX};
 pub(crate) use known::Known;
 pub(crate) use look_up::{Lookup, LookupFailure};
 pub(crate) use registration::Registration;
+pub(crate) use registry::RegistrySource;
+pub(crate) use services::{DnsSource, FileSource};
+pub(crate) use source::Source;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::bootstrap::PortProtocol;
 use crate::discovery::LookupFailure;
 use crate::discovery::endpoints::EndpointIds;
-use crate::snapshot::{Endpoint, IDLE_ELSEWHERE_MAX};
+use crate::snapshot::{Endpoint, IDLE_ELSEWHERE_MAX, Origin};
 
 /// How long the resolver may take.
 const RESOLVE_TIME_MAX: Duration = Duration::from_secs(3);
@@ -31,6 +31,8 @@ impl Resolved {
             ports: vec![address.port()],
             rank: 0,
             idle_limit: IDLE_ELSEWHERE_MAX,
+            origin: Origin::Outside,
+            is_kept: false,
         };
         self.addresses.iter().map(endpoint).collect()
     }

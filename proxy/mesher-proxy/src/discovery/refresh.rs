@@ -1,97 +1,111 @@
-//! The regular look at all known services, one bounded batch after the other.
-//! It must never take silence for an answer: a registry that is away changes nothing.
+//! The regular look of each source at all known services, one bounded batch after the other.
+//! It must never take silence for an answer: a source that is away changes nothing.
 
 use std::ops::Bound;
-use std::sync::Arc;
-use std::time::Duration;
+use std::rc::Rc;
 
-use mesher_client::ClientError;
-use mesher_model::ErrorCode;
-use mesher_model::query::{BatchFindResult, FindService};
+use tokio::time::Instant;
 
-use crate::discovery::fleet::{Fleet, KnownService, News, REFRESH_INTERVAL};
+use crate::discovery::fleet::{Fleet, KnownService, News};
+use crate::discovery::source::{Answer, Answers, Occasion, Wanted};
 
-/// The longest pause between two looks while the registry is away.
-const REFRESH_INTERVAL_MAX: Duration = Duration::from_secs(15);
 /// Services asked for in one request.
 const BATCH_MAX: usize = 200;
+/// When nothing is due: every loop looks anew.
+const FAR: std::time::Duration = std::time::Duration::from_secs(3600);
 
 impl Fleet {
-    /// Begins to ask for all known services, one batch after the other.
-    pub(super) fn refresh(&mut self) {
-        if !self.is_refreshing {
-            self.refresh_after(None);
+    /// When the next look of any source is due.
+    pub(super) fn next_look(&self) -> Instant {
+        let due = self.feeds.iter().filter(|feed| !feed.is_asking).map(|feed| feed.next_at).min();
+        due.unwrap_or_else(|| Instant::now() + FAR)
+    }
+
+    /// Lets every source look that is due.
+    pub(super) fn look(&mut self) {
+        let now = Instant::now();
+        for number in 0..self.feeds.len() {
+            if let Some(feed) =
+                self.feeds.get_mut(number).filter(|feed| !feed.is_asking && feed.next_at <= now)
+            {
+                feed.began();
+                self.look_after(number, None);
+            }
         }
     }
 
-    /// Asks for the next services after `last`, each with the revision that is known.
-    fn refresh_after(&mut self, last: Option<&str>) {
+    /// Asks a source for the next services after `last`, each with the revision that is known.
+    fn look_after(&mut self, number: usize, last: Option<&str>) {
+        let Some(feed) = self.feeds.get_mut(number) else { return };
+        let source = Rc::clone(&feed.source);
         let begin = last.map_or(Bound::Unbounded, Bound::Excluded);
-        let batch = self.services.range::<str, _>((begin, Bound::Unbounded)).take(BATCH_MAX);
-        let (hosts, asked): (Vec<Box<str>>, Vec<_>) = batch
-            .map(|(host, known)| {
-                (host.clone(), FindService { service: known.key.clone(), rev: known.revision.clone() })
-            })
-            .unzip();
-        self.is_refreshing = !hosts.is_empty();
-        if hosts.is_empty() {
+        let is_asked_for = |known: &KnownService| {
+            let is_others = known.cluster.endpoints.iter().any(|endpoint| endpoint.origin != source.origin());
+            source.adds_to_others() || !is_others
+        };
+        let rest = self.services.range::<str, _>((begin, Bound::Unbounded));
+        let batch = rest.filter(|(_, known)| is_asked_for(known)).take(BATCH_MAX);
+        let (hosts, wanted): (Vec<Box<str>>, Vec<_>) =
+            batch.map(|(host, known)| (host.clone(), known.wanted(number))).unzip();
+        // What is at hand is looked at even where nothing is known of it yet: it may have changed meanwhile.
+        feed.is_asking = !hosts.is_empty() || (last.is_none() && source.is_at_hand());
+        if !feed.is_asking {
             return;
         }
-        let (client, news, status) = (self.client.clone(), self.news.0.clone(), Arc::clone(&self.status));
+        let news = self.news.0.clone();
         tokio::task::spawn_local(async move {
-            let answer = client.find_instances(&status.service_id(), asked).await;
-            status.count_registry_request(answer.as_ref().map_or_else(|error| error.result(), |_| "ok"));
+            let answers = source.find(wanted, Occasion::Regular).await;
             // Nobody listens any more only when the proxy ends.
-            let _ = news.send(News::Refreshed { hosts, answer });
+            let _ = news.send(News::Refreshed { feed: number, hosts, answers });
         });
     }
 
-    /// Takes the answer to one batch, and asks for the next, unless the registry is away.
-    pub(super) fn take_batch(&mut self, hosts: &[Box<str>], answer: Result<BatchFindResult, ClientError>) {
-        let is_away = answer.is_err();
-        self.take_refreshed(hosts, answer);
+    /// Takes the answers to one batch, and asks for the next, unless the source is away.
+    pub(super) fn take_batch(&mut self, number: usize, hosts: &[Box<str>], answers: Answers) {
+        let Some(feed) = self.feeds.get_mut(number) else { return };
+        let Ok(answers) = answers else {
+            feed.failed();
+            feed.is_asking = false;
+            return;
+        };
+        feed.answered();
+        if feed.has_new_edition() {
+            // Who is not there may be there now.
+            self.misses.clear();
+        }
+        for (host, answer) in hosts.iter().zip(answers) {
+            self.has_changed |= self.take_answer(number, host, answer);
+        }
         match hosts.last() {
-            Some(last) if !is_away => self.refresh_after(Some(last)),
-            _ => self.is_refreshing = false,
+            Some(last) => self.look_after(number, Some(last)),
+            None => self.stop_asking(number),
         }
     }
 
-    fn take_refreshed(&mut self, hosts: &[Box<str>], answer: Result<BatchFindResult, ClientError>) {
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                self.pause = (self.pause * 2).min(REFRESH_INTERVAL_MAX);
-                self.status.registry_is_away(&error);
-                return;
-            }
-        };
-        self.pause = REFRESH_INTERVAL;
-        self.status.registry_is_there();
-        let host_at = |index: i64| usize::try_from(index).ok().and_then(|index| hosts.get(index));
-        for found in answer.updated {
-            if let Some(host) = host_at(found.index) {
-                self.has_changed |= self.update(host, found.rev, &found.instances);
-            }
+    fn stop_asking(&mut self, number: usize) {
+        if let Some(feed) = self.feeds.get_mut(number) {
+            feed.is_asking = false;
         }
-        for host in answer.not_modified.iter().filter_map(|index| host_at(*index)) {
-            if let Some(known) = self.services.get_mut(host) {
-                known.emptied_at = None;
+    }
+
+    fn take_answer(&mut self, number: usize, host: &str, answer: Answer) -> bool {
+        match answer {
+            Answer::Silent => false,
+            Answer::Unchanged => {
+                let held = self.services.get_mut(host).and_then(|known| known.held.get_mut(number));
+                held.into_iter().for_each(|held| held.is_known = true);
+                false
             }
+            Answer::Unknown => self.forget(host, number),
+            Answer::Set { revision, instances, .. } => self.update(host, number, revision, &instances),
         }
-        if answer.failed.iter().any(|failed| failed.error.is(ErrorCode::ServiceNotExists)) {
-            // It may be ourselves whom the registry does not know any more.
-            self.status.doubt_registration();
-        }
-        for host in
-            answer.failed.iter().flat_map(|failed| &failed.indexes).filter_map(|index| host_at(*index))
-        {
-            let is_empty = |known: &KnownService| known.cluster.endpoints.is_empty();
-            if self.services.get(host).is_some_and(is_empty) {
-                // Nobody is there and the record is gone: the next call asks anew.
-                self.has_changed |= self.services.remove(host).is_some();
-            } else {
-                self.has_changed |= self.update(host, String::new(), &[]);
-            }
-        }
+    }
+}
+
+impl KnownService {
+    /// What the source of this number is asked.
+    fn wanted(&self, number: usize) -> Wanted {
+        let held = self.held.get(number).cloned().unwrap_or_default();
+        Wanted { keys: vec![self.key.clone()], revision: held.revision, is_known: held.is_known }
     }
 }

@@ -12,6 +12,8 @@ use mesher_model::{
 };
 use tokio::sync::watch;
 
+use crate::discovery::HOLD_TIME_MAX;
+use crate::discovery::backoff::Backoff;
 use crate::snapshot::ports_property;
 use crate::status::{State, Status};
 
@@ -19,8 +21,10 @@ use crate::status::{State, Status};
 const HEARTBEAT_SECONDS: i64 = 10;
 /// Heartbeats that may be missed.
 const HEARTBEATS_MISSED_MAX: i64 = 3;
-/// The first and the longest pause after a failure.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// By how much a heartbeat may come early, so that proxies that started together do not stay together.
+const HEARTBEAT_JITTER: Duration = Duration::from_secs(2);
+/// Within which time proxies that doubt their registration together ask.
+const DOUBT_JITTER: Duration = Duration::from_secs(1);
 /// How often the proxy tells of itself.
 const ANNOUNCE_INTERVAL: Duration = Duration::from_secs(10);
 /// How long leaving the registry may take.
@@ -42,25 +46,40 @@ pub(crate) struct Registration {
 impl Registration {
     /// Registers, and keeps registered until dropped. Answers of the registry decide; its silence changes nothing.
     pub(crate) async fn keep(&mut self) {
-        let mut pause = PAUSES.0;
+        let mut backoff = Backoff::default();
         // The sender lives as long as the proxy.
         let _ = self.is_up.wait_for(|is_up| *is_up).await;
+        if self.status.bootstrap.registry.is_empty() {
+            // Nobody is to find the application, and what others are is known without.
+            self.status.enter(State::Ready);
+            return std::future::pending().await;
+        }
         loop {
-            match self.register().await {
+            match self.register_or_serve().await {
                 Ok(()) => {
-                    pause = PAUSES.0;
+                    backoff.reset();
                     self.keep_alive().await;
                 }
                 Err(error) => {
                     self.status.registry_is_away(&error);
-                    let jitter = Duration::from_millis(fastrand::u64(
-                        0..=u64::try_from(pause.as_millis() / 2).unwrap_or(0),
-                    ));
-                    tokio::time::sleep(pause + jitter).await;
-                    pause = (pause * 2).min(PAUSES.1);
+                    self.status.serve_stored();
+                    tokio::time::sleep(backoff.failed(fastrand::f64())).await;
                 }
             }
         }
+    }
+
+    /// Registers. A registry that neither answers nor refuses keeps a proxy from work no longer than it must: with a
+    /// snapshot from the disk it serves meanwhile.
+    async fn register_or_serve(&mut self) -> Result<(), ClientError> {
+        let status = Arc::clone(&self.status);
+        let registering = self.register();
+        tokio::pin!(registering);
+        tokio::select! {
+            done = &mut registering => return done,
+            () = tokio::time::sleep(HOLD_TIME_MAX), if status.has_stored() => status.serve_stored(),
+        }
+        registering.await
     }
 
     async fn register(&mut self) -> Result<(), ClientError> {
@@ -94,9 +113,13 @@ impl Registration {
         // One early beat for each regular one: a doubt that lasts must not become a storm.
         let mut may_be_early = true;
         loop {
+            let pause = interval - HEARTBEAT_JITTER.mul_f64(fastrand::f64());
             may_be_early = tokio::select! {
-                () = tokio::time::sleep(interval) => true,
-                () = self.status.registration_doubted(), if may_be_early => false,
+                () = tokio::time::sleep(pause) => true,
+                () = self.status.registration_doubted(), if may_be_early => {
+                    tokio::time::sleep(DOUBT_JITTER.mul_f64(fastrand::f64())).await;
+                    false
+                }
             };
             match self.counted(self.beat().await) {
                 Ok(true) => self.status.registry_is_there(),
@@ -125,6 +148,9 @@ impl Registration {
 
     /// Takes the instance out, so that no new caller finds it. Bounded: an unreachable registry lets the lease end.
     pub(crate) async fn leave(&self) {
+        if self.status.bootstrap.registry.is_empty() {
+            return;
+        }
         let service_id = self.status.service_id();
         let leave = async {
             let _ = self.client.withdraw_proxy(&self.status.instance_id).await;
@@ -142,6 +168,10 @@ impl Registration {
 
     /// Tells a Mesher control plane of this proxy, for as long as the proxy runs.
     pub(crate) async fn announce(client: ControlClient, status: Arc<Status>, row: ProxyRow) {
+        if status.bootstrap.registry.is_empty() {
+            return;
+        }
+        let mut backoff = Backoff::default();
         loop {
             let state = status.state();
             let row = ProxyRow {
@@ -151,10 +181,13 @@ impl Registration {
             };
             let interval = match client.announce_proxy(&row).await {
                 _ if state == State::Draining => return,
-                Ok(()) => ANNOUNCE_INTERVAL,
+                Ok(()) => {
+                    backoff.reset();
+                    ANNOUNCE_INTERVAL
+                }
                 // An original registry has no such path; it may be replaced while we run.
                 Err(error) if error.is_unknown_path() => ANNOUNCE_INTERVAL * 30,
-                Err(_) => ANNOUNCE_INTERVAL / 10,
+                Err(_) => backoff.failed(fastrand::f64()),
             };
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}

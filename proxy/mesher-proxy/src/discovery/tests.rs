@@ -6,6 +6,7 @@ use mesher_model::{Instance, PORTS_PROPERTY};
 use super::endpoints::{EndpointIds, usable};
 use super::names::{candidates, may_be_outside};
 use crate::bootstrap::PortProtocol;
+use crate::snapshot::Origin;
 
 #[test]
 fn a_host_means_the_service_of_that_name_and_then_the_one_with_capitals() {
@@ -50,7 +51,7 @@ fn only_instances_that_are_up_and_endpoints_that_can_be_spoken_to_count() {
         instance("e", "UP", &["rest://[2001:db8::5]:80"], None),
         instance("f", "TESTING", &["rest://10.0.0.6:80"], None),
     ];
-    let endpoints = usable(&mut EndpointIds::default(), "x", &[], &instances);
+    let endpoints = usable(&mut EndpointIds::default(), Origin::Registry, "x", &[], &instances);
     let addresses: Vec<_> = endpoints.iter().map(|endpoint| endpoint.address.to_string()).collect();
     assert_eq!(addresses, ["10.0.0.1:80", "[2001:db8::5]:80"]);
     assert_eq!(endpoints[0].ports, [80], "without a declaration the endpoint's own port counts");
@@ -65,7 +66,7 @@ fn declared_ports_belong_to_their_endpoints() {
         &["rest://10.0.0.1:30101", "tcp://10.0.0.1:4001", "tcp://10.0.0.1:4002"],
         Some(text),
     )];
-    let endpoints = usable(&mut EndpointIds::default(), "x", &[], &instances);
+    let endpoints = usable(&mut EndpointIds::default(), Origin::Registry, "x", &[], &instances);
     let tcp: Vec<_> = endpoints.iter().filter(|endpoint| endpoint.protocol == PortProtocol::Tcp).collect();
     assert_eq!(
         tcp.iter().map(|endpoint| (endpoint.rank, endpoint.ports.clone())).collect::<Vec<_>>(),
@@ -82,10 +83,10 @@ fn an_endpoint_keeps_its_number_and_a_new_one_never_gets_an_old_one() {
         instance("a", "UP", &["rest://10.0.0.1:80"], None),
         instance("b", "UP", &["rest://10.0.0.2:80"], None),
     ];
-    let first = usable(&mut ids, "x", &[], &both);
-    let second = usable(&mut ids, "x", &first, &both[1..]);
+    let first = usable(&mut ids, Origin::Registry, "x", &[], &both);
+    let second = usable(&mut ids, Origin::Registry, "x", &first, &both[1..]);
     assert_eq!(second[0], first[1]);
-    let third = usable(&mut ids, "x", &second, &both);
+    let third = usable(&mut ids, Origin::Registry, "x", &second, &both);
     assert_eq!(third[1], first[1]);
     assert!(first.iter().all(|old| old.id != third[0].id), "the instance that came back is another one");
 }

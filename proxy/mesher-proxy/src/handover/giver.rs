@@ -149,6 +149,7 @@ impl Offered {
             is_ready: status.state() == State::Ready,
             record: self.record.clone(),
             known,
+            confirmed_at: status.confirmed_at(),
         };
         Ok(Offer {
             identity: Identity::of(&status.bootstrap.identity),

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use mesher_model::Instance;
 use mesher_net::Channel;
@@ -102,6 +102,9 @@ pub(crate) struct Heritage {
     /// The instance as it was registered.
     pub(crate) record: Instance,
     pub(crate) known: Known,
+    /// When the registry last confirmed it.
+    #[serde(default)]
+    pub(crate) confirmed_at: Option<SystemTime>,
 }
 
 /// Says `word`, within the time that a message may take.

@@ -112,9 +112,9 @@ async fn ask(worker: &Worker, host: &str, authority: Authority<'_>) -> Result<()
 
 fn lookup_failure(host: &str, failure: LookupFailure) -> Failure {
     match failure {
-        LookupFailure::UnknownService { registry } => Failure::local(
+        LookupFailure::UnknownService { sources } => Failure::local(
             FailureKind::UnknownService,
-            format!("no service is called {host:?} in the registry at {registry}; see `mesher get services`"),
+            format!("no service is called {host:?} in {sources}; see `mesher get services`"),
         ),
         LookupFailure::RegistryAway { reason } => Failure::local(
             FailureKind::RegistryAway,

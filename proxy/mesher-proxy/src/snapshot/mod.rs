@@ -12,6 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use hashbrown::HashMap;
 use mesher_model::PORTS_PROPERTY;
+use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::PortProtocol;
 use governance::Governance;
@@ -43,6 +44,35 @@ pub(crate) enum ClusterKind {
     Nowhere,
 }
 
+/// Where an endpoint is known from, in the order in which they count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Origin {
+    /// The settings: the application beside this proxy.
+    Application,
+    /// The registry.
+    #[default]
+    Registry,
+    /// The services file.
+    File,
+    /// The domain name system, for a service of the services file.
+    Dns,
+    /// The resolver, for a host that is no service.
+    Outside,
+}
+
+impl Origin {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Application => "application",
+            Self::Registry => "registry",
+            Self::File => "file",
+            Self::Dns => "dns",
+            Self::Outside => "outside",
+        }
+    }
+}
+
 /// A chosen set of addresses.
 #[derive(Debug, Clone)]
 pub(crate) struct Cluster {
@@ -59,6 +89,11 @@ impl Cluster {
     /// A cluster without rules.
     pub(crate) fn new(id: ClusterId, name: &str, kind: ClusterKind, endpoints: Vec<Endpoint>) -> Self {
         Self { id, name: name.into(), kind, endpoints, governance: None }
+    }
+
+    /// The same with other endpoints; what rules make of it has to be made anew.
+    pub(crate) fn with(&self, endpoints: Vec<Endpoint>) -> Self {
+        Self::new(self.id, &self.name, self.kind, endpoints)
     }
 
     pub(crate) fn is_service(&self) -> bool {
@@ -80,6 +115,9 @@ pub(crate) struct Endpoint {
     /// Which of the instance's endpoints of this protocol it is; a caller that chooses no port gets the first.
     pub(crate) rank: usize,
     pub(crate) idle_limit: Duration,
+    pub(crate) origin: Origin,
+    /// Its origin does not name it any more; it is kept as long as it accepts connections, for a time.
+    pub(crate) is_kept: bool,
 }
 
 /// All clusters that a worker can use.

@@ -29,7 +29,9 @@ struct Scrape {
     report: Report,
     snapshot: std::sync::Arc<Snapshot>,
     snapshot_age: Duration,
+    knowledge_age: Option<Duration>,
     registry_requests: Vec<(&'static str, u64)>,
+    skipped: Vec<(&'static str, u64)>,
     started_at: SystemTime,
 }
 
@@ -40,7 +42,9 @@ pub(crate) async fn render(status: &Status) -> Result<String, fmt::Error> {
         report: status.report().await,
         snapshot: status.snapshot(),
         snapshot_age: status.snapshot_age(),
+        knowledge_age: status.knowledge_age(),
         registry_requests: status.registry_requests().into_iter().collect(),
+        skipped: status.skipped().into_iter().collect(),
         started_at: status.started_at,
     };
     let mut registry = Registry::default();
@@ -264,9 +268,15 @@ impl Scrape {
         let name = ("mesher_endpoints", "Endpoints that may be chosen");
         let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
         for cluster in self.snapshot.clusters().filter(|cluster| cluster.kind == ClusterKind::Service) {
-            let pairs =
-                vec![("service", self.service.as_str()), ("peer", &*cluster.name), ("state", "healthy")];
-            family.gauge(&pairs, i64::try_from(cluster.endpoints.len()).unwrap_or(i64::MAX))?;
+            let kept = cluster.endpoints.iter().filter(|endpoint| endpoint.is_kept).count();
+            for (state, count) in [("healthy", cluster.endpoints.len() - kept), ("kept", kept)] {
+                // A set that nobody doubts has one row, as it always had.
+                if state == "healthy" || count > 0 {
+                    let pairs =
+                        vec![("service", self.service.as_str()), ("peer", &*cluster.name), ("state", state)];
+                    family.gauge(&pairs, i64::try_from(count).unwrap_or(i64::MAX))?;
+                }
+            }
         }
         let name = ("mesher_snapshot_revision", "Number of the snapshot that is served with");
         let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
@@ -278,10 +288,21 @@ impl Scrape {
             &vec![("source", "registry")],
             i64::try_from(self.snapshot_age.as_secs()).unwrap_or(i64::MAX),
         )?;
+        let name = ("mesher_snapshot_confirmed_age", "Time since the registry last confirmed the snapshot");
+        let mut family = Self::family(encoder, name, Some(&Unit::Seconds), MetricType::Gauge)?;
+        if let Some(age) = self.knowledge_age {
+            let seconds = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+            family.gauge(&vec![("source", "registry")], seconds)?;
+        }
         let name = ("mesher_registry_requests", "Calls to the registry, by how they ended");
         let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
         for (result, count) in &self.registry_requests {
             family.counter(&vec![("result", result)], *count)?;
+        }
+        let name = ("mesher_discovery_skipped", "Items that a source named and that cannot be used");
+        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        for (source, count) in &self.skipped {
+            family.counter(&vec![("source", source)], *count)?;
         }
         Ok(())
     }

@@ -1,0 +1,59 @@
+//! A source with the course of its regular looks: when the next one is due, and whether one is under way.
+//! It must not know what the answers mean.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::discovery::backoff::Backoff;
+use crate::discovery::source::Source;
+
+/// How often known services are looked at again.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// The same for what is at hand, so that a change is seen within a second.
+const INTERVAL_AT_HAND: Duration = Duration::from_millis(250);
+/// Proxies that started together must not ask together.
+const JITTER: Duration = Duration::from_millis(200);
+
+/// A source, looked at again and again.
+pub(super) struct Feed {
+    pub(super) source: Rc<dyn Source>,
+    pub(super) is_asking: bool,
+    pub(super) next_at: Instant,
+    backoff: Backoff,
+    edition: u64,
+}
+
+impl Feed {
+    pub(super) fn new(source: Rc<dyn Source>) -> Self {
+        let next_at = Instant::now() + interval(&source);
+        let edition = source.edition();
+        Self { source, is_asking: false, next_at, backoff: Backoff::default(), edition }
+    }
+
+    /// Whether the source may know services now that it did not know when this was asked last.
+    pub(super) fn has_new_edition(&mut self) -> bool {
+        let edition = self.source.edition();
+        std::mem::replace(&mut self.edition, edition) != edition
+    }
+
+    /// A look has begun: the next one is due as if nothing went wrong.
+    pub(super) fn began(&mut self) {
+        self.next_at = Instant::now() + interval(&self.source) + JITTER.mul_f64(fastrand::f64());
+    }
+
+    /// The source answered.
+    pub(super) fn answered(&mut self) {
+        self.backoff.reset();
+    }
+
+    /// The source did not answer: the next look waits, by chance, longer and longer.
+    pub(super) fn failed(&mut self) {
+        self.next_at = Instant::now() + interval(&self.source) + self.backoff.failed(fastrand::f64());
+    }
+}
+
+fn interval(source: &Rc<dyn Source>) -> Duration {
+    if source.is_at_hand() { INTERVAL_AT_HAND } else { INTERVAL }
+}

@@ -1,0 +1,26 @@
+//! A control plane that is away, that lies, or that comes back to all at once: rows RG of the bad inputs and faults.
+//! It must cost no call to what still works.
+//!
+//! | row | where |
+//! |---|---|
+//! | RG-01 | `registries.rs`: a proxy that never saw its registry |
+//! | RG-02, RG-03 | `stored.rs`; every changed bit: unit tests of `mesher-proxy` |
+//! | RG-06 to RG-11 | `answers.rs`; the course of ten minutes, and answers by the byte: unit tests of `mesher-proxy` and `mesher-client` |
+//! | RG-14 | the spread: unit test of `mesher-proxy` (`backoff.rs`) |
+//! | RG-17, RG-18 | the registry's half: `mesher-registry` and `mesher-control` |
+//! | RG-19 | the proxy measures waits with a clock that nobody sets |
+//! | RG-20, RG-21, RG-22 | `access.rs`, `tls.rs` |
+//!
+//! Rows that do not apply yet:
+//!
+//! | row | waits for |
+//! |---|---|
+//! | RG-04, RG-05 at their full length | a soak of hours; `registries.rs` and `instances.rs` have the same in seconds |
+//! | RG-12 | deltas with an order: an answer is a whole set, and a revision is opaque text in which nothing is older |
+//! | RG-13 | a watch: proxies ask once a second |
+//! | RG-14 at 10,000 proxies | machines for them. Heartbeats keep their rhythm of 10 s, which is no peak |
+//! | RG-15, RG-16 | more than one control plane: there is no id of a cluster yet, so two addresses that disagree cannot be told apart. What one of them does not know is probed, not dropped |
+//! | RG-23 | a proxy that captures its own traffic: the registry is never asked through `http_proxy` |
+
+mod answers;
+mod stored;
