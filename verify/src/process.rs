@@ -84,15 +84,21 @@ impl Process {
     /// Runs a program to its end.
     #[track_caller]
     pub fn run(command: &mut Command) -> Ended {
-        let mut process = Self::start(command);
-        let status = process.wait();
+        Self::start(command).ended()
+    }
+
+    /// Waits until it has ended, and until all that it said is here. It must not leave anything behind that could still
+    /// speak.
+    #[track_caller]
+    pub fn ended(mut self) -> Ended {
+        let status = self.wait();
         // The pipes are closed once the program has ended: what it said is there or about to be.
         let settled = || {
-            let held = Arc::strong_count(&process.output.0) + Arc::strong_count(&process.errors.0);
+            let held = Arc::strong_count(&self.output.0) + Arc::strong_count(&self.errors.0);
             (held == 2).then_some(())
         };
         until("all output has been read", settled);
-        Ended { code: status.code(), output: process.output(), errors: process.errors() }
+        Ended { code: status.code(), output: self.output(), errors: self.errors() }
     }
 
     /// Its id.

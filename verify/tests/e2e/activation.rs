@@ -48,11 +48,7 @@ fn sockets_of_a_service_manager_are_taken_by_name_or_by_address() {
         assert_eq!(process.stop(), Some(0), "{}", process.errors());
     }
     let everywhere = TcpListener::bind("0.0.0.0:0").unwrap();
-    let mut process = activated("inbound:outbound", &inbound, &everywhere, &base);
-    assert_eq!(process.wait().code(), Some(1));
-    assert!(
-        process.errors().contains("LISTEN_FDS") && process.errors().contains("loopback"),
-        "{}",
-        process.errors()
-    );
+    let ended = activated("inbound:outbound", &inbound, &everywhere, &base).ended();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.errors.contains("LISTEN_FDS") && ended.errors.contains("loopback"), "{ended:?}");
 }

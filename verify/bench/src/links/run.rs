@@ -144,6 +144,6 @@ fn revision_of(writer: &mut TcpStream, scratch: &mut [u8]) -> Result<u64> {
     let count = writer.read(scratch)?;
     let text = String::from_utf8_lossy(scratch.get(..count).unwrap_or_default()).into_owned();
     ensure!(text.starts_with("HTTP/1.1 200 "), "no change was made: {text}");
-    let tag = text.lines().find_map(|line| line.strip_prefix("etag: \"r")?.strip_suffix('"')?.parse().ok());
+    let tag = text.lines().find_map(|line| line.strip_prefix("ETag: \"r")?.strip_suffix('"')?.parse().ok());
     tag.with_context(|| format!("no revision in {text}"))
 }
