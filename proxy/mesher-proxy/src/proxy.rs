@@ -166,6 +166,8 @@ impl Proxy {
         let Parts { shared, status, mut registration, client, workers, .. } = parts;
         let announcing = Registration::announce(client, Arc::clone(&status), self.row(&status.instance_id));
         let tasks = Tasks { announcing: tokio::task::spawn_local(announcing), admin };
+        // Settings, addresses and threads are there; the code that made them is not needed again.
+        mesher_net::memory::forget_code();
         // The main process is another after a hand-over.
         self.tell_manager(&format!("READY=1\nMAINPID={}", std::process::id()));
         let ending = tokio::select! {
