@@ -26,37 +26,46 @@ impl<'a> Authority<'a> {
     /// [`Refusal::Host`] where the host is empty, begins with a dot, is too long or holds a byte that no host has, or where the port is not
     /// 1 to 65535.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Refusal> {
-        let text = std::str::from_utf8(bytes).map_err(|_| Refusal::Host)?;
-        if let Some(rest) = text.strip_prefix('[') {
-            let (host, rest) = rest.split_once(']').ok_or(Refusal::Host)?;
-            host.parse::<Ipv6Addr>().map_err(|_| Refusal::Host)?;
-            let port = match rest.strip_prefix(':') {
-                Some(port) => Some(parse_port(port)?),
-                None if rest.is_empty() => None,
-                None => return Err(Refusal::Host),
-            };
-            return Ok(Self { host, port });
-        }
-        let (host, port) = match text.split_once(':') {
-            Some((host, port)) => (host, Some(parse_port(port)?)),
-            None => (text, None),
-        };
-        let is_host_byte =
-            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-        if host.is_empty()
-            || host.starts_with('.')
-            || host.len() > HOST_BYTES_MAX
-            || !host.bytes().all(is_host_byte)
-        {
-            return Err(Refusal::Host);
-        }
+        let (host, port) = split(bytes)?;
+        let host = std::str::from_utf8(host).map_err(|_| Refusal::Host)?;
         Ok(Self { host, port })
     }
 }
 
-fn parse_port(text: &str) -> Result<u16, Refusal> {
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+/// Host and port of an authority, as [`Authority::parse`] has them.
+pub(crate) fn split(bytes: &[u8]) -> Result<(&[u8], Option<u16>), Refusal> {
+    if bytes.first() == Some(&b'[') {
+        return split_bracketed(bytes);
+    }
+    let is_end = |&byte: &u8| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'.' | b'_' | b'~');
+    let (host, rest) = bytes.split_at(bytes.iter().position(is_end).unwrap_or(bytes.len()));
+    if host.is_empty() || host.first() == Some(&b'.') || host.len() > HOST_BYTES_MAX {
         return Err(Refusal::Host);
     }
+    Ok((host, parse_port_after(rest)?))
+}
+
+fn split_bracketed(bytes: &[u8]) -> Result<(&[u8], Option<u16>), Refusal> {
+    let end = memchr::memchr(b']', bytes).ok_or(Refusal::Host)?;
+    let (host, rest) = (bytes.get(1..end).unwrap_or_default(), bytes.get(end + 1..).unwrap_or_default());
+    let text = std::str::from_utf8(host).map_err(|_| Refusal::Host)?;
+    text.parse::<Ipv6Addr>().map_err(|_| Refusal::Host)?;
+    Ok((host, parse_port_after(rest)?))
+}
+
+/// The port of `rest`, which is empty or begins with a colon.
+fn parse_port_after(rest: &[u8]) -> Result<Option<u16>, Refusal> {
+    match rest.split_first() {
+        None => Ok(None),
+        Some((b':', port)) => parse_port(port).map(Some),
+        Some(_) => Err(Refusal::Host),
+    }
+}
+
+fn parse_port(digits: &[u8]) -> Result<u16, Refusal> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(Refusal::Host);
+    }
+    let text = std::str::from_utf8(digits).map_err(|_| Refusal::Host)?;
     text.parse().ok().filter(|&port| port != 0).ok_or(Refusal::Host)
 }

@@ -17,6 +17,11 @@ impl Span {
         Self { start: start.min(whole.len()) as u32, length: part.len() as u32 }
     }
 
+    /// How many bytes it has.
+    pub(crate) const fn length(self) -> usize {
+        self.length as usize
+    }
+
     /// The bytes of this span; empty where it does not lie within `whole`.
     #[must_use]
     #[inline]
@@ -36,6 +41,13 @@ impl Span {
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.length == 0
+    }
+}
+
+impl From<std::ops::Range<usize>> for Span {
+    fn from(range: std::ops::Range<usize>) -> Self {
+        // A head has at most 2^31 bytes, so neither number is cut.
+        Self { start: range.start as u32, length: range.len() as u32 }
     }
 }
 
@@ -86,6 +98,14 @@ pub enum FieldKind {
 const UNALIASED: [&str; 4] =
     ["content-length", "transfer-encoding", "x-cse-context", "x-cse-src-microservice"];
 
+/// Whether `name` is `other`, which is in lower case, compared without case. Without a jump for each byte.
+fn reads<const N: usize>(name: &[u8], other: &[u8; N]) -> bool {
+    let Ok(name) = <&[u8; N]>::try_from(name) else { return false };
+    let differing = |sum: u8, (byte, wanted): (&u8, &u8)| sum | (byte.to_ascii_lowercase() ^ *wanted);
+    name.first().map(u8::to_ascii_lowercase) == other.first().copied()
+        && name.iter().zip(other).fold(0, differing) == 0
+}
+
 /// Whether `name`, with `_` and `.` taken for `-`, is one of [`UNALIASED`].
 fn is_alias(name: &[u8]) -> bool {
     let reads_as = |(&byte, wanted): (&u8, u8)| {
@@ -98,7 +118,7 @@ fn is_alias(name: &[u8]) -> bool {
 impl FieldKind {
     /// The kind of a whole field.
     pub(crate) fn of_field(name: &[u8], value: &[u8]) -> Self {
-        if name.eq_ignore_ascii_case(b"via") && value.starts_with(MESHER_VIA.as_bytes()) {
+        if reads(name, b"via") && value.starts_with(MESHER_VIA.as_bytes()) {
             return Self::MesherVia;
         }
         Self::of(name)
@@ -107,24 +127,23 @@ impl FieldKind {
     /// The kind of the field called `name`, compared without case.
     #[must_use]
     pub fn of(name: &[u8]) -> Self {
-        let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
         match name.len() {
-            2 if is("te") => Self::Te,
-            4 if is("host") => Self::Host,
-            6 if is("expect") => Self::Expect,
-            7 if is("upgrade") => Self::Upgrade,
-            10 if is("connection") => Self::Connection,
-            10 if is("keep-alive") => Self::KeepAlive,
-            12 if is("proxy-status") => Self::ProxyStatus,
-            13 if is("x-cse-context") => Self::CseContext,
-            14 if is("content-length") => Self::ContentLength,
-            15 if is("x-forwarded-for") => Self::ForwardedFor,
-            16 if is("proxy-connection") => Self::Hop,
-            16 if is("x-forwarded-port") => Self::ForwardedPort,
-            17 if is("transfer-encoding") => Self::TransferEncoding,
-            18 if is("proxy-authenticate") => Self::Hop,
-            19 if is("proxy-authorization") => Self::Hop,
-            22 if is("x-cse-src-microservice") => Self::CseSource,
+            2 if reads(name, b"te") => Self::Te,
+            4 if reads(name, b"host") => Self::Host,
+            6 if reads(name, b"expect") => Self::Expect,
+            7 if reads(name, b"upgrade") => Self::Upgrade,
+            10 if reads(name, b"connection") => Self::Connection,
+            10 if reads(name, b"keep-alive") => Self::KeepAlive,
+            12 if reads(name, b"proxy-status") => Self::ProxyStatus,
+            13 if reads(name, b"x-cse-context") => Self::CseContext,
+            14 if reads(name, b"content-length") => Self::ContentLength,
+            15 if reads(name, b"x-forwarded-for") => Self::ForwardedFor,
+            16 if reads(name, b"proxy-connection") => Self::Hop,
+            16 if reads(name, b"x-forwarded-port") => Self::ForwardedPort,
+            17 if reads(name, b"transfer-encoding") => Self::TransferEncoding,
+            18 if reads(name, b"proxy-authenticate") => Self::Hop,
+            19 if reads(name, b"proxy-authorization") => Self::Hop,
+            22 if reads(name, b"x-cse-src-microservice") => Self::CseSource,
             13 | 14 | 17 | 22 if is_alias(name) => Self::Alias,
             _ => Self::Other,
         }
@@ -181,23 +200,25 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// Takes the fields of `head` in place of those before. `see` learns of each.
-    pub(crate) fn read(
-        &mut self,
-        head: &[u8],
-        headers: &[httparse::Header<'_>],
-        mut see: impl FnMut(FieldKind, &[u8]),
-    ) {
+    /// Takes the fields of `head` in place of those before.
+    pub(crate) fn read(&mut self, head: &[u8], headers: &[httparse::Header<'_>]) {
+        self.clear();
+        for header in headers {
+            self.push(head, Span::of(header.name.as_bytes(), head), Span::of(header.value, head));
+        }
+    }
+
+    /// Forgets those before.
+    pub(crate) fn clear(&mut self) {
         self.list.clear();
-        let mut kinds = KindSet::default();
-        self.list.extend(headers.iter().map(|header| {
-            let name = header.name.as_bytes();
-            let kind = FieldKind::of_field(name, header.value);
-            kinds.add(kind);
-            see(kind, header.value);
-            Field { name: Span::of(name, head), value: Span::of(header.value, head), kind }
-        }));
-        self.kinds = kinds;
+        self.kinds = KindSet::default();
+    }
+
+    /// Takes one more field of `head`.
+    pub(crate) fn push(&mut self, head: &[u8], name: Span, value: Span) {
+        let kind = FieldKind::of_field(name.bytes(head), value.bytes(head));
+        self.kinds.add(kind);
+        self.list.push(Field { name, value, kind });
     }
 
     pub(crate) fn len(&self) -> usize {

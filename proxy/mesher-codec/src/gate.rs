@@ -91,6 +91,29 @@ fn request_refusal(input: &[u8], error: httparse::Error) -> Refusal {
     }
 }
 
+/// What a byte of a target is: refused, or one of two that go together with others.
+const REFUSED: u8 = 1;
+const PERCENT: u8 = 2;
+
+/// Refuses a target with a byte that is no visible ASCII, with a fragment, or with a zero byte in disguise.
+pub(crate) fn check_target(target: &[u8]) -> Result<(), Refusal> {
+    let class = |&byte: &u8| match byte {
+        b'#' => REFUSED,
+        b'%' => PERCENT,
+        b'!'..=b'~' => 0,
+        _ => REFUSED,
+    };
+    let classes = target.iter().map(class).fold(0, |all, one| all | one);
+    let holds_zero = || {
+        memchr_iter(b'%', target)
+            .any(|place| target.get(place..).is_some_and(|rest| rest.starts_with(b"%00")))
+    };
+    if classes & REFUSED != 0 || (classes & PERCENT != 0 && holds_zero()) {
+        return Err(Refusal::Target);
+    }
+    Ok(())
+}
+
 /// What follows the empty lines that may stand in front of a request (RFC 9112 §2.2).
 fn start_line(input: &[u8]) -> &[u8] {
     let begin = input.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(input.len());

@@ -19,6 +19,7 @@ mod gate;
 pub mod refusal;
 pub mod request;
 pub mod response;
+mod scan;
 
 pub use authority::Authority;
 pub use body::{BodyDecoder, Framing, Piece};
@@ -98,5 +99,7 @@ pub enum Version {
 
 #[cfg(test)]
 mod gate_tests;
+#[cfg(test)]
+mod scan_tests;
 #[cfg(test)]
 mod tests;

@@ -5,9 +5,10 @@ use std::mem::MaybeUninit;
 
 use crate::field::{self, Field, FieldKind, Fields, Span};
 use crate::gate::DeclaredFraming;
+use crate::scan::{self, RequestLine};
 use crate::{
     Authority, FIELD_SLOTS, FORWARDED_COUNT_MAX, Framing, HeadLimits, METHOD_BYTES_MAX, Progress, Refusal,
-    TARGET_BYTES_MAX, Version, gate,
+    TARGET_BYTES_MAX, Version, authority, gate,
 };
 
 /// The form of a request's target (RFC 9112 §3.2).
@@ -73,23 +74,22 @@ impl RequestHead {
     /// # Errors
     /// A [`Refusal`] as soon as it is certain, also from a part of a head.
     pub fn parse(&mut self, input: &[u8]) -> Result<Progress, Refusal> {
-        let mut slots = [const { MaybeUninit::uninit() }; FIELD_SLOTS];
-        let mut request = httparse::Request::new(&mut []);
         // What lies beyond the limit is never looked at, so that it cannot change the verdict.
         let readable = input.get(..self.limits.bytes).unwrap_or(input);
-        let status = request.parse_with_uninit_headers(readable, &mut slots);
-        let consumed = match status {
-            Ok(httparse::Status::Complete(consumed)) => consumed,
-            Ok(httparse::Status::Partial) => return self.check_partial(input),
-            Err(error) => return Err(gate::earliest_refusal(readable, error)),
+        let plain = scan::request(readable, &mut self.fields);
+        let is_plain = plain.is_some();
+        let whole = match plain {
+            None => self.parse_strictly(readable)?,
+            plain => plain,
         };
+        let Some((line, consumed)) = whole else { return self.check_partial(input) };
         let head = input.get(..consumed).unwrap_or_default();
-        self.version = if request.version == Some(0) { Version::Http10 } else { Version::Http11 };
         // First what a part of the head can be refused for.
-        gate::check_empty_lines(head)?;
-        self.read_start_line(head, request.method.unwrap_or_default(), request.path.unwrap_or_default())?;
-        gate::check_line_ends(head)?;
-        self.read_fields(head, request.headers)?;
+        self.read_start_line(head, line)?;
+        if !is_plain {
+            gate::check_line_ends(head)?;
+        }
+        self.count_fields(head)?;
         self.limits.check(consumed, self.fields.len() - self.own_field_count())?;
         self.bytes.clear();
         self.bytes.extend_from_slice(head);
@@ -97,46 +97,60 @@ impl RequestHead {
         Ok(Progress::Complete(consumed))
     }
 
+    /// Reads a head that is not plain, or not whole: `None`.
+    fn parse_strictly(&mut self, input: &[u8]) -> Result<Option<(RequestLine, usize)>, Refusal> {
+        let mut slots = [const { MaybeUninit::uninit() }; FIELD_SLOTS];
+        let mut request = httparse::Request::new(&mut []);
+        let consumed = match request.parse_with_uninit_headers(input, &mut slots) {
+            Ok(httparse::Status::Complete(consumed)) => consumed,
+            Ok(httparse::Status::Partial) => return Ok(None),
+            Err(error) => return Err(gate::earliest_refusal(input, error)),
+        };
+        let head = input.get(..consumed).unwrap_or_default();
+        gate::check_empty_lines(head)?;
+        self.fields.read(head, request.headers);
+        let span = |part: Option<&str>| Span::of(part.unwrap_or_default().as_bytes(), head);
+        let line = RequestLine {
+            method: span(request.method),
+            target: span(request.path),
+            version: if request.version == Some(0) { Version::Http10 } else { Version::Http11 },
+        };
+        Ok(Some((line, consumed)))
+    }
+
     fn check_partial(&self, input: &[u8]) -> Result<Progress, Refusal> {
         gate::check_start_line_length(input)?;
         if input.len() > self.limits.bytes { Err(Refusal::HeadTooLarge) } else { Ok(Progress::Partial) }
     }
 
-    fn read_fields(&mut self, head: &[u8], headers: &[httparse::Header<'_>]) -> Result<(), Refusal> {
-        let (mut alias_count, mut forwarded_count) = (0, 0);
-        self.fields.read(head, headers, |kind, value| match kind {
-            FieldKind::Alias => alias_count += 1,
-            FieldKind::ForwardedFor => forwarded_count += gate::entry_count(value),
-            _ => {}
-        });
-        self.alias_count = alias_count;
+    fn count_fields(&mut self, head: &[u8]) -> Result<(), Refusal> {
+        let alias_count = self.fields.of(FieldKind::Alias).count();
+        self.alias_count = u32::try_from(alias_count).unwrap_or(u32::MAX);
+        let lists = self.fields.of(FieldKind::ForwardedFor).map(|field| field.value.bytes(head));
+        let forwarded_count: usize = lists.map(gate::entry_count).sum();
         if forwarded_count > FORWARDED_COUNT_MAX { Err(Refusal::TooManyForwarded) } else { Ok(()) }
     }
 
-    fn read_start_line(&mut self, head: &[u8], method: &str, target: &str) -> Result<(), Refusal> {
-        if method.len() > METHOD_BYTES_MAX {
+    fn read_start_line(&mut self, head: &[u8], line: RequestLine) -> Result<(), Refusal> {
+        if line.method.length() > METHOD_BYTES_MAX {
             return Err(Refusal::MethodTooLong);
         }
-        if target.len() > TARGET_BYTES_MAX {
+        if line.target.length() > TARGET_BYTES_MAX {
             return Err(Refusal::TargetTooLong);
         }
-        let is_target_byte = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
-        let holds_nul = || memchr::memchr(b'%', target.as_bytes()).is_some() && target.contains("%00");
-        if !target.bytes().all(is_target_byte) || holds_nul() {
-            return Err(Refusal::Target);
-        }
-        let span = |part: &str| Span::of(part.as_bytes(), head);
-        self.method = span(method);
-        (self.authority, self.path) = (Span::default(), span(target));
-        self.form = match target.as_bytes() {
-            _ if method == "CONNECT" => TargetForm::Authority,
+        let target = line.target.bytes(head);
+        gate::check_target(target)?;
+        (self.version, self.method) = (line.version, line.method);
+        (self.authority, self.path) = (Span::default(), line.target);
+        self.form = match target {
+            _ if line.method.bytes(head) == b"CONNECT" => TargetForm::Authority,
             [b'/', ..] => TargetForm::Origin,
-            b"*" if method == "OPTIONS" => TargetForm::Asterisk,
+            b"*" if line.method.bytes(head) == b"OPTIONS" => TargetForm::Asterisk,
             _ => {
                 let rest = strip_http_scheme(target).ok_or(Refusal::Target)?;
-                let end = rest.find(['/', '?']).unwrap_or(rest.len());
+                let end = memchr::memchr2(b'/', b'?', rest).unwrap_or(rest.len());
                 let (authority, path) = rest.split_at(end);
-                (self.authority, self.path) = (span(authority), span(path));
+                (self.authority, self.path) = (Span::of(authority, head), Span::of(path, head));
                 TargetForm::Absolute
             }
         };
@@ -164,7 +178,8 @@ impl RequestHead {
     /// Old senders let the end of the connection end a request's body. Without a length there is none (RFC 9112 §6.3),
     /// and what follows must not be taken for a next request either.
     fn may_hide_body(&self, declared: DeclaredFraming) -> bool {
-        declared == DeclaredFraming::None && matches!(self.method(), "POST" | "PUT" | "PATCH")
+        declared == DeclaredFraming::None
+            && matches!(self.method.bytes(&self.bytes), b"POST" | b"PUT" | b"PATCH")
     }
 
     /// Which protocols are asked for, if any are. An upgrade that `Connection` does not name ends here, and so does one
@@ -209,8 +224,8 @@ impl RequestHead {
     }
 
     fn read_authority(&mut self, authority: Span) -> Result<(), Refusal> {
-        let Authority { host, port } = Authority::parse(authority.bytes(&self.bytes))?;
-        (self.host, self.port) = (Span::of(host.as_bytes(), &self.bytes), port);
+        let (host, port) = authority::split(authority.bytes(&self.bytes))?;
+        (self.host, self.port) = (Span::of(host, &self.bytes), port);
         if self.form != TargetForm::Absolute {
             self.authority = authority;
         }
@@ -239,11 +254,17 @@ impl RequestHead {
         self.method.text(&self.bytes)
     }
 
+    /// As [`Self::method`], for those who only compare it.
+    #[must_use]
+    pub fn method_bytes(&self) -> &[u8] {
+        self.method.bytes(&self.bytes)
+    }
+
     /// Path and query of the target, never empty.
     #[must_use]
     pub fn path_and_query(&self) -> &str {
         match self.path.text(&self.bytes) {
-            "" if self.method() == "OPTIONS" => "*",
+            "" if self.is("OPTIONS") => "*",
             "" => "/",
             path => path,
         }
@@ -392,7 +413,7 @@ fn write_set(own: Option<&SetField<'_>>, out: &mut Vec<u8>) {
     }
 }
 
-fn strip_http_scheme(target: &str) -> Option<&str> {
+fn strip_http_scheme(target: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = target.split_at_checked(7)?;
-    scheme.eq_ignore_ascii_case("http://").then_some(rest)
+    scheme.eq_ignore_ascii_case(b"http://").then_some(rest)
 }

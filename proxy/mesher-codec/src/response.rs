@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::field::{self, FieldKind, Fields, Span};
 use crate::gate::{self, DeclaredFraming};
+use crate::scan::{self, StatusLine};
 use crate::{FIELD_SLOTS, Framing, HeadLimits, Progress, Refusal, Version};
 
 /// A response head with the bytes that it came in. Made to be used again: its buffers keep their capacity.
@@ -44,6 +45,33 @@ impl ResponseHead {
     /// # Errors
     /// A [`Refusal`]: the upstream is to blame.
     pub fn parse(&mut self, input: &[u8], answers_head: bool) -> Result<Progress, Refusal> {
+        let plain = scan::response(input, &mut self.fields);
+        let is_plain = plain.is_some();
+        let whole = match plain {
+            None => self.parse_strictly(input)?,
+            plain => plain,
+        };
+        let Some((line, consumed)) = whole else {
+            let is_bounded = input.len() <= self.limits.bytes;
+            return if is_bounded { Ok(Progress::Partial) } else { Err(Refusal::HeadTooLarge) };
+        };
+        let head = input.get(..consumed).unwrap_or_default();
+        if !is_plain {
+            gate::check_line_ends(head)?;
+        }
+        self.limits.check(consumed, self.fields.len())?;
+        if line.status < 100 {
+            return Err(Refusal::Status);
+        }
+        (self.version, self.status, self.reason) = (line.version, line.status, line.reason);
+        self.bytes.clear();
+        self.bytes.extend_from_slice(head);
+        self.decide_framing(answers_head)?;
+        Ok(Progress::Complete(consumed))
+    }
+
+    /// Reads a head that is not plain, or not whole: `None`.
+    fn parse_strictly(&mut self, input: &[u8]) -> Result<Option<(StatusLine, usize)>, Refusal> {
         let mut slots = [const { MaybeUninit::uninit() }; FIELD_SLOTS];
         let mut response = httparse::Response::new(&mut []);
         let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
@@ -58,26 +86,17 @@ impl ResponseHead {
         }
         let consumed = match parsed {
             Ok(httparse::Status::Complete(consumed)) => consumed,
-            Ok(httparse::Status::Partial) if input.len() <= self.limits.bytes => {
-                return Ok(Progress::Partial);
-            }
-            Ok(httparse::Status::Partial) => return Err(Refusal::HeadTooLarge),
+            Ok(httparse::Status::Partial) => return Ok(None),
             Err(error) => return Err(gate::refusal_of(error)),
         };
         let head = input.get(..consumed).unwrap_or_default();
-        gate::check_line_ends(head)?;
-        self.limits.check(consumed, response.headers.len())?;
-        self.status = response.code.unwrap_or_default();
-        if self.status < 100 {
-            return Err(Refusal::Status);
-        }
-        self.version = if response.version == Some(0) { Version::Http10 } else { Version::Http11 };
-        self.reason = Span::of(response.reason.unwrap_or_default().as_bytes(), head);
-        self.fields.read(head, response.headers, |_, _| {});
-        self.bytes.clear();
-        self.bytes.extend_from_slice(head);
-        self.decide_framing(answers_head)?;
-        Ok(Progress::Complete(consumed))
+        self.fields.read(head, response.headers);
+        let line = StatusLine {
+            version: if response.version == Some(0) { Version::Http10 } else { Version::Http11 },
+            status: response.code.unwrap_or_default(),
+            reason: Span::of(response.reason.unwrap_or_default().as_bytes(), head),
+        };
+        Ok(Some((line, consumed)))
     }
 
     /// The framing that method, status and fields decide together (RFC 9112 §6.3).

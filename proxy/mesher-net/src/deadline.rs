@@ -7,7 +7,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// How often deadlines are looked at, and so how late one may fire.
-pub const TICK: Duration = Duration::from_millis(500);
+pub const TICK: Duration = Duration::from_millis(TICK_MILLISECONDS);
+const TICK_MILLISECONDS: u64 = 500;
 
 /// The deadlines of one worker.
 #[derive(Debug, Default)]
@@ -80,8 +81,8 @@ impl Deadline {
     /// Sets the deadline to `limit` from now, rounded up to whole ticks.
     pub fn set(&self, deadlines: &Deadlines, limit: Duration) {
         // One more, because the current tick has begun already.
-        let ticks = limit.as_millis().div_ceil(TICK.as_millis()).max(1) + 1;
-        let ticks = u64::try_from(ticks).unwrap_or(u64::MAX);
+        let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let ticks = milliseconds.div_ceil(TICK_MILLISECONDS).max(1) + 1;
         self.entry.fires_at.set(deadlines.now.get().saturating_add(ticks));
         self.entry.is_idle.set(false);
         self.entry.has_fired.set(false);

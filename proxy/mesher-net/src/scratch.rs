@@ -6,6 +6,10 @@ use std::cell::RefCell;
 /// Bytes that one read can bring.
 pub const READ_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes that are asked of the allocator for it: so many that they come from the system as pages that take no memory before
+/// they are touched, and most reads are short.
+const INPUT_BYTES: usize = 2 * READ_BYTES_MAX;
+
 /// The buffers of one worker.
 #[derive(Debug)]
 pub struct Scratch {
@@ -15,14 +19,16 @@ pub struct Scratch {
 
 impl Default for Scratch {
     fn default() -> Self {
-        Self { input: RefCell::new(vec![0; READ_BYTES_MAX].into_boxed_slice()), output: RefCell::default() }
+        Self { input: RefCell::new(vec![0; INPUT_BYTES].into_boxed_slice()), output: RefCell::default() }
     }
 }
 
 impl Scratch {
     /// Lends the input buffer to `use_it`, which cannot wait and cannot borrow it a second time.
     pub fn with_input<R>(&self, use_it: impl FnOnce(&mut [u8]) -> R) -> R {
-        use_it(&mut self.input.borrow_mut())
+        let mut input = self.input.borrow_mut();
+        let (lent, _) = input.split_at_mut(READ_BYTES_MAX);
+        use_it(lent)
     }
 
     /// Lends the output buffer, emptied, to `use_it`.

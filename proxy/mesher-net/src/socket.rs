@@ -7,7 +7,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::io::Errno;
+use rustix::net::{self, RecvFlags, SendFlags};
+use tokio::io::{AsyncWrite, Interest};
 use tokio::net::TcpStream;
 
 /// A connected TCP socket without Nagle's delay.
@@ -71,11 +73,15 @@ impl Socket {
     /// # Errors
     /// The system's error; the connection is of no further use.
     pub fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut space = ReadBuf::new(buffer);
-        match Pin::new(&mut self.stream).poll_read(context, &mut space) {
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(space.filled().len())),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => Poll::Pending,
+        loop {
+            std::task::ready!(self.stream.poll_read_ready(context))?;
+            let room = buffer.len();
+            let receive = |stream: &TcpStream| {
+                net::recv(stream, &mut *buffer, RecvFlags::empty()).map(|(_, read)| read)
+            };
+            if let Some(result) = self.attempt(Interest::READABLE, room, receive) {
+                return Poll::Ready(result);
+            }
         }
     }
 
@@ -84,7 +90,42 @@ impl Socket {
     /// # Errors
     /// The system's error; the connection is of no further use.
     pub fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        loop {
+            let send = |stream: &TcpStream| net::send(stream, bytes, SendFlags::NOSIGNAL);
+            // A socket takes what is written most of the time, so it is asked before the runtime is. What bounds a task's
+            // turn is reading.
+            if let Some(result) = self.attempt(Interest::WRITABLE, bytes.len(), send) {
+                return Poll::Ready(result);
+            }
+            std::task::ready!(self.stream.poll_write_ready(context))?;
+        }
+    }
+
+    /// Does `act` where the runtime believes the socket ready, and tells the runtime when it is no longer: it would
+    /// block, or it took less than `wanted` bytes, which saves the system call that would block. `None`: not ready.
+    ///
+    /// Without the detour over the C library, whose every call is a cancellation point of its threads.
+    fn attempt(
+        &self,
+        interest: Interest,
+        wanted: usize,
+        act: impl FnOnce(&TcpStream) -> rustix::io::Result<usize>,
+    ) -> Option<io::Result<usize>> {
+        let mut result = None;
+        let used_up = self.stream.try_io(interest, || {
+            match act(&self.stream) {
+                Err(Errno::AGAIN) => return Err(io::ErrorKind::WouldBlock.into()),
+                other => result = Some(other.map_err(io::Error::from)),
+            }
+            match result {
+                Some(Ok(moved)) if 0 < moved && moved < wanted => Err(io::ErrorKind::WouldBlock.into()),
+                _ => Ok(()),
+            }
+        });
+        debug_assert!(
+            used_up.is_ok() || used_up.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        );
+        result
     }
 
     /// Tells the peer that no more will be sent; the other direction stays open.

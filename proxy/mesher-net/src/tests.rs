@@ -253,3 +253,30 @@ fn only_listening_tcp_sockets_are_adopted() {
     assert!(listener::adopt(one.into()).is_err());
     assert!(listener::adopt(std::fs::File::open("/dev/null").unwrap().into()).is_err());
 }
+
+/// Bytes of this program's code that are in memory.
+fn code_in_memory() -> u64 {
+    let map = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let program = std::env::current_exe().unwrap();
+    let program = program.to_str().unwrap();
+    let mut is_code = false;
+    let mut sum = 0;
+    for line in map.lines() {
+        if line.contains('/') || line.ends_with(']') {
+            is_code = line.contains(" r-xp ") && line.ends_with(program);
+        }
+        if let Some(size) = line.strip_prefix("Rss:").filter(|_| is_code) {
+            sum += size.trim().trim_end_matches(" kB").parse::<u64>().unwrap();
+        }
+    }
+    sum
+}
+
+#[test]
+fn code_that_is_forgotten_works_and_takes_less_memory() {
+    let before = code_in_memory();
+    assert!(before > 0);
+    crate::memory::forget_code();
+    let after = code_in_memory();
+    assert!(after < before, "{after} kB of {before} kB");
+}

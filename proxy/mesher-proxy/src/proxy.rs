@@ -143,6 +143,8 @@ impl Proxy {
         let announcing = Registration::announce(client, Arc::clone(&status), self.row(&status.instance_id));
         let keeping = keeper.map(|keeper| tokio::task::spawn_local(keeper.keep()));
         let tasks = Tasks { announcing: tokio::task::spawn_local(announcing), keeping, admin };
+        // Settings, addresses and threads are there; the code that made them is not needed again.
+        mesher_net::memory::forget_code();
         // The main process is another after a hand-over.
         self.tell_manager(&format!("READY=1\nMAINPID={}", std::process::id()));
         let ending = tokio::select! {

@@ -30,6 +30,8 @@ use crate::telemetry::refusal_log::RefusalLog;
 const SPARE_BUFFERS_MAX: usize = 1024;
 /// Sets that are left after a burst.
 const SPARE_BUFFERS_MIN: usize = 64;
+/// Most bytes of room that a worker keeps for what comes behind answers' heads.
+const SPARE_REST_BYTES_MAX: usize = 16 * 1024;
 
 /// What all threads of the proxy share. Read on the path, written off it.
 #[derive(Debug)]
@@ -99,6 +101,8 @@ pub(crate) struct Worker {
         reason = "the boxes go to connections and come back; their content is not moved"
     )]
     spare_buffers: RefCell<Vec<Box<Buffers>>>,
+    /// Room for what comes behind an answer's head, lent to the connection that reads it until it has passed.
+    spare_rest: RefCell<Vec<u8>>,
     next_invocation: Cell<u64>,
     is_between_seconds: Cell<bool>,
     tide: Tide,
@@ -125,6 +129,7 @@ impl Worker {
             published: RefCell::new(Cache::new(Arc::clone(&shared.snapshot))),
             snapshot,
             spare_buffers: RefCell::default(),
+            spare_rest: RefCell::default(),
             next_invocation: Cell::new(fastrand::u64(..)),
             is_between_seconds: Cell::new(false),
             tide: Tide::default(),
@@ -184,10 +189,27 @@ impl Worker {
 
     /// Takes back the buffers of a connection that is idle again.
     pub(crate) fn give_back(&self, mut buffers: Box<Buffers>) {
+        self.give_back_rest(std::mem::take(&mut buffers.upstream_input));
         let mut spare = self.spare_buffers.borrow_mut();
         if spare.len() < SPARE_BUFFERS_MAX {
             buffers.clear();
             spare.push(buffers);
+        }
+    }
+
+    /// Appends `rest`, which came behind an answer's head. Most answers are whole by then, and pass at once.
+    pub(crate) fn keep_rest(&self, input: &mut Vec<u8>, rest: &[u8]) {
+        if input.capacity() == 0 && !rest.is_empty() {
+            *input = self.spare_rest.take();
+        }
+        input.extend_from_slice(rest);
+    }
+
+    /// Takes back the room that [`Self::keep_rest`] lent, unless it has grown large.
+    fn give_back_rest(&self, mut room: Vec<u8>) {
+        if (1..=SPARE_REST_BYTES_MAX).contains(&room.capacity()) {
+            room.clear();
+            self.spare_rest.replace(room);
         }
     }
 

@@ -43,6 +43,6 @@ impl RetryPolicy {
 
 /// Whether a method may be repeated without asking (RFC 9110 §9.2.2).
 #[must_use]
-pub fn is_idempotent(method: &str) -> bool {
-    matches!(method, "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS" | "TRACE")
+pub fn is_idempotent(method: &[u8]) -> bool {
+    matches!(method, b"GET" | b"HEAD" | b"PUT" | b"DELETE" | b"OPTIONS" | b"TRACE")
 }

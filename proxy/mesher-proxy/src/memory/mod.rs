@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// How often the control thread looks whether a burst is over.
 const INTERVAL: Duration = Duration::from_secs(1);
+/// After so many looks the work of the start is done: the service is registered, the fleet is known.
+const LOOKS_UNTIL_SETTLED: u32 = 5;
 /// What counts as a burst: connections of one worker, or names learned.
 const BURST_MIN: usize = 256;
 
@@ -30,8 +32,14 @@ impl Relief {
     pub(crate) async fn serve(self) {
         let mut interval = tokio::time::interval(INTERVAL);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut looks = 0_u32;
         loop {
             interval.tick().await;
+            looks = looks.saturating_add(1);
+            if looks == LOOKS_UNTIL_SETTLED {
+                mesher_net::memory::forget_code();
+                self.ask();
+            }
             if self.was_asked() {
                 mesher_net::memory::give_back();
             }

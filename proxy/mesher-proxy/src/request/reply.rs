@@ -48,7 +48,7 @@ pub(crate) fn read_head(
                 // The usual case: the head is whole in the first read, and is parsed where it lies.
                 match response.parse(bytes, answers_head) {
                     Ok(Progress::Complete(used)) => {
-                        input.extend_from_slice(bytes.get(used..).unwrap_or_default());
+                        worker.keep_rest(input, bytes.get(used..).unwrap_or_default());
                         Poll::Ready(Ok(true))
                     }
                     Ok(Progress::Partial) => {

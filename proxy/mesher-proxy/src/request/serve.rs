@@ -234,7 +234,7 @@ async fn exchange(
         _ => Cow::Borrowed(""),
     };
     let mut call = Invocation::new(worker, snapshot, (direction, Protocol::Http1), target, row);
-    call.is_idempotent = is_idempotent(request.method());
+    call.is_idempotent = is_idempotent(request.method_bytes());
     call.refusal = refusal;
     let mut exchange = HttpExchange::new(worker, socket, buffers, deadline, own_context);
     invoke::invoke(worker, &mut call, &mut exchange).await.keeps_connection

@@ -11,8 +11,8 @@ use crate::request::failure::{Failure, FailureKind};
 use crate::request::faults;
 use crate::request::invocation::Invocation;
 use crate::snapshot::EndpointId;
-use crate::telemetry::counters::{Counters, Row};
-use crate::worker::{Counted, Worker};
+use crate::telemetry::counters::Row;
+use crate::worker::Worker;
 
 /// Connections live up to this share of their age less, so that those of one moment do not all end in one moment.
 const AGE_SPREAD: u32 = 10;
@@ -62,9 +62,9 @@ impl<'w> Upstream<'w> {
 
     /// Keeps the connection for a further call, for at most `limit` where the callee named one.
     pub(crate) fn keep(self, limit: Option<Duration>) {
-        let Self { socket, expires_at, idle_limit, mut place, .. } = self;
-        place.kept = Some(Connection { socket, expires_at });
-        place.idle_limit = limit.map_or(idle_limit, |limit| limit.min(idle_limit));
+        let Self { socket, expires_at, idle_limit, place, .. } = self;
+        let idle_limit = limit.map_or(idle_limit, |limit| limit.min(idle_limit));
+        place.end_with(Connection { socket, expires_at }, idle_limit);
     }
 }
 
@@ -135,27 +135,38 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// A place in the pool, counted as in use until this is dropped.
+/// A place in the pool, counted as in use until this is dropped. It moves with its connection, so it is small.
 #[derive(Debug)]
 struct Place<'w> {
     worker: &'w Worker,
+    row: Row,
     id: EndpointId,
-    kept: Option<Connection>,
-    idle_limit: Duration,
-    _in_use: Counted<'w>,
 }
 
 impl<'w> Place<'w> {
     fn new(worker: &'w Worker, id: EndpointId, row: Row) -> Self {
-        let in_use = worker.count_while(row, Counters::use_connection);
-        Self { worker, id, kept: None, idle_limit: Duration::ZERO, _in_use: in_use }
+        worker.counters.borrow_mut().use_connection(row, 1);
+        Self { worker, row, id }
+    }
+
+    /// Ends the use, and leaves the connection to the next call.
+    fn end_with(self, kept: Connection, idle_limit: Duration) {
+        self.end(Some(kept), idle_limit);
+        std::mem::forget(self);
+    }
+
+    fn end(&self, kept: Option<Connection>, idle_limit: Duration) {
+        if let Ok(mut pool) = self.worker.pool.try_borrow_mut() {
+            pool.release(self.id, kept, Instant::now(), idle_limit);
+        }
+        if let Ok(mut counters) = self.worker.counters.try_borrow_mut() {
+            counters.use_connection(self.row, -1);
+        }
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        if let Ok(mut pool) = self.worker.pool.try_borrow_mut() {
-            pool.release(self.id, self.kept.take(), Instant::now(), self.idle_limit);
-        }
+        self.end(None, Duration::ZERO);
     }
 }
