@@ -19,7 +19,7 @@ pub(super) fn create(address: SocketAddr, services: std::ops::Range<usize>) -> S
     let mut text = String::new();
     for number in services.clone() {
         // Writing to a String cannot fail.
-        let _ = write!(text, "{}---\n", document(number, 1));
+        let _ = writeln!(text, "{}---", document(number, 1));
     }
     let bases: Vec<_> = services
         .map(|number| json!({"key": {"kind": "Route", "env": "", "app": "default", "name": service(number)}, "revision": 0}))
