@@ -6,6 +6,8 @@ use crate::{Changes, KeyRange, Operation, Reading, Revision, Store, StoreError, 
 
 const FLIPS: usize = 600;
 const CUTS: usize = 200;
+/// Every place up to this one is cut at; behind it only some.
+const FIRST_CUTS: usize = 64 * 1024;
 /// redb's head: magic, layout and both commit slots.
 const HEAD: usize = 320;
 
@@ -99,6 +101,4 @@ fn st_04_file_of_noise_is_refused() {
         let opened = Platter::of_image(noise).open_store(&TestClock::default());
         assert!(matches!(opened, Err(StoreError::Damaged { .. })), "{length}: {opened:?}");
     }
-}/// Every place up to this one is cut at; behind it only some.
-const FIRST_CUTS: usize = 64 * 1024;
-
+}
