@@ -61,10 +61,12 @@ fn diagnostic(text: &str, error: &serde_saphyr::Error) -> Diagnostic {
     // The library's message brings an excerpt of its own below its first line.
     let message = error.without_snippet().to_string();
     let message = message.lines().next().unwrap_or_default().to_owned();
-    match error.location() {
-        Some(location) => placed(text, Severity::Error, message, (location.line(), location.column())),
-        None => whole(message),
-    }
+    let Some(location) = error.location() else { return whole(message) };
+    let place = (location.line(), location.column());
+    // The place is told by itself.
+    let told = format!(" at line {}, column {}", place.0, place.1);
+    let message = message.strip_suffix(&told).map_or_else(|| message.clone(), str::to_owned);
+    placed(text, Severity::Error, message, place)
 }
 
 fn placed(text: &str, severity: Severity, message: String, (line, column): (u64, u64)) -> Diagnostic {

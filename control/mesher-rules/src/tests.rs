@@ -243,6 +243,7 @@ fn cf_01_a_text_that_is_wrong_is_refused_with_its_place() {
         assert!(found.column >= Some(column), "{found:?}");
         assert_eq!(found.text.as_deref(), Some(shown.as_str()), "{found:?}");
         assert!(found.message.lines().count() == 1 && found.message.len() < 300, "{}", found.message);
+        assert!(!found.message.contains("at line"), "the place is told once: {}", found.message);
     }
     for text in ["", "\n", "# nothing\n", "---\n"] {
         assert!(parse(text).is_err(), "{text:?}");
