@@ -1,9 +1,11 @@
 //! Any bytes as a request head: one verdict whatever the splits, the same reading as hyper's, a clean head written.
 //! It must not look into the parser: bytes in, verdict and bytes out.
 
+use mesher_codec::field::MESHER_VIA;
 use mesher_codec::request::SetField;
 use mesher_codec::{
-    Authority, FieldKind, Framing, HEAD_BYTES_MAX, Progress, Refusal, RequestHead, TargetForm, Version,
+    Authority, FIELD_COUNT_MAX, FieldKind, Framing, HEAD_BYTES_MAX, Progress, Refusal, RequestHead,
+    TargetForm, Version,
 };
 
 use crate::comparison::compare;
@@ -130,7 +132,7 @@ fn passed_fields<'h>(head: &'h RequestHead, set: &[SetField<'h>]) -> Vec<(&'h st
 }
 
 fn kind_of(name: &str, value: &[u8]) -> FieldKind {
-    let is_own_via = value.starts_with(mesher_codec::field::MESHER_VIA.as_bytes());
+    let is_own_via = value.starts_with(MESHER_VIA.as_bytes());
     if name.eq_ignore_ascii_case("via") && is_own_via {
         FieldKind::MesherVia
     } else {
@@ -203,5 +205,16 @@ pub(crate) fn is_known_refusal(message: &Message, words: &str) -> bool {
     // Its URI type takes fewer bytes in a target than are sent in practice; we pass them on as they came.
     let is_odd_target =
         words.contains("URI") && path.as_deref().is_none_or(|path| path.parse::<http::Uri>().is_err());
-    is_odd_target || crate::chunked_body::is_known_refusal(words)
+    is_odd_target
+        || has_field_of_proxy_too_many(message, words)
+        || crate::chunked_body::is_known_refusal(words)
+}
+
+/// Whether a head has as many fields as both take, and beside them those that a caller's proxy adds: hyper counts these.
+fn has_field_of_proxy_too_many(message: &Message, words: &str) -> bool {
+    let all: usize = message.fields.values().map(Vec::len).sum();
+    let mut vias = message.fields.get("via").into_iter().flatten();
+    let has_via = vias.any(|via| via.starts_with(MESHER_VIA.as_bytes()));
+    let added = usize::from(has_via) + usize::from(message.fields.contains_key("x-cse-context"));
+    words.contains("too large") && all > FIELD_COUNT_MAX && all - added <= FIELD_COUNT_MAX
 }
