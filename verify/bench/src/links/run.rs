@@ -144,6 +144,12 @@ fn revision_of(writer: &mut TcpStream, scratch: &mut [u8]) -> Result<u64> {
     let count = writer.read(scratch)?;
     let text = String::from_utf8_lossy(scratch.get(..count).unwrap_or_default()).into_owned();
     ensure!(text.starts_with("HTTP/1.1 200 "), "no change was made: {text}");
-    let tag = text.lines().find_map(|line| line.strip_prefix("ETag: \"r")?.strip_suffix('"')?.parse().ok());
+    let tag = text.lines().find_map(revision_in);
     tag.with_context(|| format!("no revision in {text}"))
+}
+
+fn revision_in(line: &str) -> Option<u64> {
+    let (name, value) = line.split_once(": ")?;
+    let tag = value.strip_prefix("\"r")?.strip_suffix('"')?;
+    name.eq_ignore_ascii_case("etag").then(|| tag.parse().ok()).flatten()
 }
