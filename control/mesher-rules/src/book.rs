@@ -75,7 +75,7 @@ impl Book {
     pub(crate) fn make(&mut self, changes: Vec<Change>) {
         let changes = shared(changes);
         for change in &changes {
-            let after = change.after.clone().map(|document| Arc::new(row(change, document)));
+            let after = RuleRow::after(change).map(Arc::new);
             let before = self.put(&change.key, after.clone());
             self.edits.push(Edit {
                 key: edit::document(&change.key),
@@ -139,17 +139,6 @@ impl Book {
 
 fn shared(changes: Vec<Change>) -> Vec<Arc<Change>> {
     changes.into_iter().map(Arc::new).collect()
-}
-
-fn row(change: &Change, document: Document) -> RuleRow {
-    RuleRow {
-        key: change.key.clone(),
-        service: change.service.clone(),
-        changed_revision: change.changed_revision,
-        changed_at: change.at.clone(),
-        by: change.by.clone(),
-        document,
-    }
 }
 
 /// Rows are plain data, of which serde can write all.

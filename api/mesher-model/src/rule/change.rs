@@ -24,6 +24,21 @@ pub struct RuleRow {
     pub document: Document,
 }
 
+impl RuleRow {
+    /// The document as a change leaves it; `None` where it is gone.
+    #[must_use]
+    pub fn after(change: &Change) -> Option<Self> {
+        Some(Self {
+            key: change.key.clone(),
+            service: change.service.clone(),
+            changed_revision: change.changed_revision,
+            changed_at: change.at.clone(),
+            by: change.by.clone(),
+            document: change.after.clone()?,
+        })
+    }
+}
+
 /// What became of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -150,6 +150,12 @@ pub struct Target {
 }
 
 impl Target {
+    /// Whether it stands for every service.
+    #[must_use]
+    pub fn is_every(&self) -> bool {
+        self.service == ServiceName::EVERY
+    }
+
     /// Every service of the same application and environment.
     #[must_use]
     pub fn every(&self) -> Self {

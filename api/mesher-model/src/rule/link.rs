@@ -13,6 +13,8 @@ pub const FORMAT: u32 = 1;
 pub const UNKNOWN_FORMAT: u16 = 4002;
 /// The longest message of a proxy, in bytes.
 pub const PROXY_MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// Services that one message of a proxy may name: the names of each may have three times 253 bytes.
+pub const TARGETS_AT_ONCE_MAX: usize = 300;
 /// The longest message of the control plane, in bytes.
 pub const CONTROL_MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How often the control plane asks whether the proxy is there, by a ping that both sides hear of.
@@ -32,7 +34,7 @@ pub enum ProxySays {
         row: Box<ProxyRow>,
         /// The kinds of documents that it can use.
         kinds: Vec<String>,
-        /// The services whose documents it wants.
+        /// The services whose documents it wants; those that do not fit come with a further message.
         targets: Vec<Target>,
         /// The revision that it serves with; 0 for none.
         serving: u64,
@@ -41,11 +43,6 @@ pub enum ProxySays {
     },
     /// It wants the documents of more services. Answered by an update that names them.
     Subscribe {
-        /// Those services.
-        targets: Vec<Target>,
-    },
-    /// It wants the documents of these services no more.
-    Unsubscribe {
         /// Those services.
         targets: Vec<Target>,
     },
@@ -126,7 +123,7 @@ pub struct RemovedResource {
     pub app: String,
     /// Its name.
     pub name: String,
-    /// The revision of its removal.
+    /// The revision up to which that is so.
     pub revision: u64,
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mesher_model::mesh::RulesOfProxy;
 use mesher_model::rule::{Change, Convergence, Document, Target};
+use mesher_registry::Moment;
 use mesher_rules::Book;
 use tokio::sync::watch;
 
@@ -66,11 +67,9 @@ impl Links {
         let State { shelf, peers, .. } = &mut *state;
         for change in changes {
             shelf.take(change);
-            let (before, after) = (change.before.as_ref(), change.after.as_ref());
-            let affected = peers.values_mut().filter(|peer| peer.is_affected(before, after));
-            affected.for_each(|peer| peer.tell(change));
+            let targets = targets(change.before.as_ref(), change.after.as_ref());
+            peers.values_mut().filter(|peer| peer.holds_any(&targets)).for_each(|peer| peer.tell(change));
         }
-        shelf.forget_gone(|key| peers.values().any(|peer| peer.awaits(key)));
         drop(state);
         self.moved();
     }
@@ -90,6 +89,7 @@ impl Links {
         }
         let now = self.clock.now();
         let mut state = self.lock();
+        state.forget_away(now);
         let State { shelf, peers, last_session } = &mut *state;
         if !peers.contains_key(id) && peers.len() >= PEERS_MAX {
             peers.retain(|_, peer| peer.is_away_since().is_none());
@@ -113,11 +113,7 @@ impl Links {
 
     /// How each proxy with a link stands to the rules.
     pub(crate) fn states(&self) -> HashMap<String, RulesOfProxy> {
-        let mut state = self.lock();
-        let now = self.clock.now().monotonic;
-        state.peers.retain(|_, peer| {
-            peer.is_away_since().is_none_or(|since| now.saturating_sub(since.monotonic) < AWAY_TIME_MAX)
-        });
+        let state = self.lock_now();
         state.peers.iter().map(|(id, peer)| (id.clone(), peer.state())).collect()
     }
 
@@ -132,15 +128,16 @@ impl Links {
 
     /// How many proxies a change from one document to another concerns.
     pub(crate) fn audience(&self, before: Option<&Document>, after: Option<&Document>) -> u64 {
-        self.lock().peers.values().filter(|peer| peer.is_affected(before, after)).count() as u64
+        let targets = targets(before, after);
+        self.lock_now().peers.values().filter(|peer| peer.holds_any(&targets)).count() as u64
     }
 
     /// How far a change has come. Only those count whom it concerns.
     pub(crate) fn convergence(&self, change: &Change) -> Convergence {
-        let state = self.lock();
+        let state = self.lock_now();
         let mut found = Convergence::default();
-        let (before, after) = (change.before.as_ref(), change.after.as_ref());
-        for (id, peer) in state.peers.iter().filter(|(_, peer)| peer.is_affected(before, after)) {
+        let targets = targets(change.before.as_ref(), change.after.as_ref());
+        for (id, peer) in state.peers.iter().filter(|(_, peer)| peer.holds_any(&targets)) {
             found.affected += 1;
             match peer.standing(id, change.changed_revision) {
                 Standing::Serving => found.serving += 1,
@@ -163,12 +160,31 @@ impl Links {
         self.progress.send_replace(());
     }
 
+    /// All proxies but those that have been away for long.
+    fn lock_now(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        state.forget_away(self.clock.now());
+        state
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// What a change from one document to another is about.
+fn targets(before: Option<&Document>, after: Option<&Document>) -> Vec<Target> {
+    before.into_iter().chain(after).map(Document::target).collect()
+}
+
 impl State {
+    fn forget_away(&mut self, now: Moment) {
+        self.peers.retain(|_, peer| {
+            let away = peer.is_away_since();
+            away.is_none_or(|since| now.monotonic.saturating_sub(since.monotonic) < AWAY_TIME_MAX)
+        });
+    }
+
     /// The proxy of a session, while that speaks for it.
     pub(super) fn peer(&mut self, id: &str, session: u64) -> Option<(&mut Peer, &Shelf)> {
         let peer = self.peers.get_mut(id).filter(|peer| peer.session == Some(session))?;

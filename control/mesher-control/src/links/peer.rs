@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mesher_model::mesh::{RefusedRules, RulesOfProxy};
 use mesher_model::rule::link::Update;
-use mesher_model::rule::{Behind, Change, Document, RuleKey, Target};
+use mesher_model::rule::{Behind, Change, RuleKey, Target};
 use mesher_registry::Moment;
 use tokio::sync::Notify;
 
@@ -80,6 +80,7 @@ impl Peer {
         self.name = name;
         self.session = Some(session);
         self.link_since = now;
+        self.refused = None;
         if self.serving != serving {
             self.serving = serving;
             self.serving_since = Some(now);
@@ -109,21 +110,13 @@ impl Peer {
         self.wake.notify_one();
     }
 
-    pub(super) fn unsubscribe(&mut self, targets: &[Target]) {
-        for target in targets.iter().filter(|target| **target != target.every()) {
-            self.targets.remove(target);
-            self.whole.remove(target);
-        }
-    }
-
     pub(super) fn target_count(&self) -> usize {
         self.targets.len()
     }
 
-    /// Whether a change from one document to another is about something that it holds.
-    pub(super) fn is_affected(&self, before: Option<&Document>, after: Option<&Document>) -> bool {
-        let mut documents = [before, after].into_iter().flatten();
-        documents.any(|document| self.targets.contains(&document.target()))
+    /// Whether a change of what is said about one of these services is about something that it holds.
+    pub(super) fn holds_any(&self, targets: &[Target]) -> bool {
+        targets.iter().any(|target| self.targets.contains(target))
     }
 
     /// Takes note of a change that it has to hear of.
@@ -134,10 +127,6 @@ impl Peer {
         }
         self.changed.insert(change.key.clone());
         self.wake.notify_one();
-    }
-
-    pub(super) fn awaits(&self, key: &RuleKey) -> bool {
-        self.changed.contains(key)
     }
 
     /// What is sent next; nothing before the last update is answered.
@@ -167,7 +156,8 @@ impl Peer {
                 Err(removed) => update.removed.push(removed),
             }
         }
-        let is_complete = self.whole.is_empty() && self.changed.is_empty();
+        // What was refused is still missing, whatever else it accepts.
+        let is_complete = self.whole.is_empty() && self.changed.is_empty() && self.refused.is_none();
         self.in_flight = Some(InFlight { nonce, revision: update.revision, is_complete });
         Some(update)
     }
@@ -175,7 +165,6 @@ impl Peer {
     /// Whether the answer is to the update that is on its way.
     pub(super) fn accept(&mut self, nonce: u64, now: Moment) -> bool {
         let Some(answered) = self.in_flight.take_if(|sent| sent.nonce == nonce) else { return false };
-        self.refused = None;
         if answered.is_complete && self.serving != answered.revision {
             self.serving = answered.revision;
             self.serving_since = Some(now);
@@ -187,8 +176,13 @@ impl Peer {
     /// Whether the answer is to the update that is on its way.
     pub(super) fn refuse(&mut self, nonce: u64, reason: String, now: Moment) -> bool {
         let Some(answered) = self.in_flight.take_if(|sent| sent.nonce == nonce) else { return false };
-        let refused = RefusedRules { revision: answered.revision, reason, at: rows::date(now.unix) };
-        self.refused = Some((refused, now));
+        if std::mem::take(&mut self.changed).is_empty() {
+            let refused = RefusedRules { revision: answered.revision, reason, at: rows::date(now.unix) };
+            self.refused = Some((refused, now));
+        } else {
+            // A further change may have mended it. What was refused the proxy does not have: everything comes again.
+            self.whole.extend(self.targets.iter().cloned());
+        }
         self.wake.notify_one();
         true
     }
@@ -204,7 +198,7 @@ impl Peer {
             link_since_at: rows::date(self.link_since.unix),
             serving: self.serving,
             serving_since_at: self.serving_since.and_then(|since| rows::date(since.unix)),
-            services: self.targets.iter().filter(|target| **target != target.every()).count() as u64,
+            services: self.targets.iter().filter(|target| !target.is_every()).count() as u64,
             waiting: (self.whole.len() + self.changed.len() + usize::from(self.in_flight.is_some())) as u64,
             refused: self.refused.as_ref().map(|(refused, _)| refused.clone()),
         }

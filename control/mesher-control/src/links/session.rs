@@ -75,12 +75,6 @@ impl Session {
         self.check_bound()
     }
 
-    pub(crate) fn unsubscribe(&self, targets: &[Target]) {
-        if let Some((peer, _)) = self.links.lock().peer(&self.id, self.number) {
-            peer.unsubscribe(targets);
-        }
-    }
-
     pub(super) fn check_bound(&self) -> Result<(), LinkError> {
         let mut state = self.links.lock();
         check_targets(state.peer(&self.id, self.number).map_or(0, |(peer, _)| peer.target_count()))

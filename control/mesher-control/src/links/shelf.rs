@@ -16,14 +16,11 @@ pub(super) struct Shelf {
     /// The last change.
     pub(super) revision: u64,
     rows: BTreeMap<Target, BTreeMap<RuleKey, Arc<RuleRow>>>,
-    /// When documents went that some proxy may still hold.
-    gone: BTreeMap<RuleKey, u64>,
 }
 
 impl Shelf {
     pub(super) fn new(epoch: String, book: &Book) -> Self {
-        let mut shelf =
-            Self { epoch, revision: book.revision(), rows: BTreeMap::new(), gone: BTreeMap::new() };
+        let mut shelf = Self { epoch, revision: book.revision(), rows: BTreeMap::new() };
         book.rows().for_each(|row| shelf.put(Arc::clone(row)));
         shelf
     }
@@ -44,21 +41,8 @@ impl Shelf {
                 }
             }
         }
-        match &change.after {
-            Some(document) => {
-                self.gone.remove(&change.key);
-                self.put(Arc::new(RuleRow {
-                    key: change.key.clone(),
-                    service: change.service.clone(),
-                    changed_revision: change.changed_revision,
-                    changed_at: change.at.clone(),
-                    by: change.by.clone(),
-                    document: document.clone(),
-                }));
-            }
-            None => {
-                self.gone.insert(change.key.clone(), change.changed_revision);
-            }
+        if let Some(row) = RuleRow::after(change) {
+            self.put(Arc::new(row));
         }
     }
 
@@ -79,13 +63,7 @@ impl Shelf {
         targets: impl IntoIterator<Item = &'t Target>,
     ) -> Result<Resource, RemovedResource> {
         let row = targets.into_iter().find_map(|target| self.rows.get(target)?.get(key));
-        row.map(|row| resource(row))
-            .ok_or_else(|| RemovedResource::new(key, self.gone.get(key).copied().unwrap_or(self.revision)))
-    }
-
-    /// Forgets when documents went that no proxy waits to hear of.
-    pub(super) fn forget_gone(&mut self, is_awaited: impl Fn(&RuleKey) -> bool) {
-        self.gone.retain(|key, _| is_awaited(key));
+        row.map(|row| resource(row)).ok_or_else(|| RemovedResource::new(key, self.revision))
     }
 }
 

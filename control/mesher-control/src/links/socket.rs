@@ -148,7 +148,6 @@ fn take(session: &Session, text: &str, reach: &Reach) -> Result<(), End> {
             let subscribed = session.subscribe(admitted(targets, reach, session.id()));
             subscribed.map_err(|error| End::Told(POLICY, error.to_string()))?;
         }
-        ProxySays::Unsubscribe { targets } => session.unsubscribe(&targets),
         ProxySays::Hello { .. } => return Err(End::Told(POLICY, "there was a hello already".to_owned())),
         // Of a later release.
         ProxySays::Unknown => {}

@@ -183,6 +183,50 @@ async fn convergence_counts_those_whom_a_change_concerns() {
     assert!(mesh.links.convergence(&change).done);
 }
 
+/// What was refused is missing until everything came again, whatever is accepted meanwhile.
+#[tokio::test]
+async fn a_refusal_is_not_forgotten_for_what_is_accepted_after_it() {
+    let mut mesh = Mesh::new();
+    let session = mesh.join("one", &["a"]);
+    session.accepted(next(&session).await.nonce);
+    // A change comes while the update that is refused is on its way.
+    let refused = mesh.write("a", "a", "1s");
+    let update = next(&session).await;
+    mesh.write("every", "*", "9s");
+    session.refused(update.nonce, "no".to_owned());
+    assert!(!mesh.links.convergence(&refused).done);
+    let update = next(&session).await;
+    assert_eq!(names(&update), ["every", "a"], "everything comes again");
+    session.refused(update.nonce, "no".to_owned());
+    // A further service is asked for, and its rules are accepted.
+    session.subscribe(vec![target("b")]).unwrap();
+    let update = next(&session).await;
+    assert_eq!(update.targets, [target("b")]);
+    session.accepted(update.nonce);
+    let found = mesh.links.convergence(&refused);
+    assert_eq!((found.done, found.refused.len()), (false, 1));
+    assert!(mesh.links.states()["one"].refused.is_some());
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_away_for_long_is_waited_for_no_more() {
+    let seconds = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let hand = Arc::clone(&seconds);
+    let clock = Clock::from_fn(move || mesher_registry::Moment {
+        monotonic: std::time::Duration::from_secs(hand.load(std::sync::atomic::Ordering::SeqCst)),
+        ..mesher_registry::Moment::default()
+    });
+    let book = Book::default();
+    let links = Arc::new(Links::new(EPOCH.to_owned(), &book, clock));
+    let mut mesh = Mesh { book, links };
+    drop(mesh.join("one", &["a"]));
+    let change = mesh.write("a", "a", "1s");
+    assert_eq!(mesh.links.convergence(&change).affected, 1);
+    seconds.store(3600, std::sync::atomic::Ordering::SeqCst);
+    let found = mesh.links.convergence(&change);
+    assert_eq!((found.affected, found.done), (0, true));
+}
+
 #[tokio::test]
 async fn a_proxy_that_went_away_is_waited_for_until_it_says_it_ends() {
     let mut mesh = Mesh::new();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mesher_model::rule::Target;
-use mesher_model::rule::link::Update;
+use mesher_model::rule::link::{TARGETS_AT_ONCE_MAX, Update};
 use mesher_traffic::{KeyRules, Policy};
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -50,6 +50,13 @@ struct State {
     known: BTreeSet<Target>,
     waiting: BTreeMap<Target, Vec<oneshot::Sender<()>>>,
     is_linked: bool,
+}
+
+impl State {
+    /// Services to ask for now: as many as one message may name.
+    fn next_wishes(&mut self) -> Vec<Target> {
+        std::iter::from_fn(|| self.unsaid.pop_first()).take(TARGETS_AT_ONCE_MAX).collect()
+    }
 }
 
 impl Desk {
@@ -156,12 +163,12 @@ impl Desk {
         self.shared.state.borrow_mut().rules.adopt(held);
     }
 
-    /// A link begins: all services that it has to ask for, and what is held.
+    /// A link begins: the first services that it has to ask for, and what is held.
     pub(super) fn begin_link(&self) -> (Vec<Target>, u64, String) {
         let mut state = self.shared.state.borrow_mut();
         state.is_linked = true;
-        state.unsaid.clear();
-        (state.targets.iter().cloned().collect(), state.rules.revision(), state.rules.epoch().to_owned())
+        state.unsaid = state.targets.clone();
+        (state.next_wishes(), state.rules.revision(), state.rules.epoch().to_owned())
     }
 
     /// The link is gone: nobody waits for it.
@@ -175,9 +182,9 @@ impl Desk {
     /// Services that have to be asked for, once there are any.
     pub(super) async fn wishes(&self) -> Vec<Target> {
         loop {
-            let unsaid = std::mem::take(&mut self.shared.state.borrow_mut().unsaid);
-            if !unsaid.is_empty() {
-                return unsaid.into_iter().collect();
+            let wishes = self.shared.state.borrow_mut().next_wishes();
+            if !wishes.is_empty() {
+                return wishes;
             }
             self.shared.has_wish.notified().await;
         }

@@ -70,15 +70,17 @@ impl Rulebook {
         if is_same_history && update.revision < self.revision {
             return Err(format!("revision {} comes after revision {}", update.revision, self.revision));
         }
+        if !is_same_history && update.is_empty && !self.documents.is_empty() {
+            // It lost all that it knew: what worked until now is not forgotten for that, however often it says so.
+            tracing::warn!("the control plane knows no rule at all any more; keeping those that hold");
+            return Ok(Taken::Unchanged);
+        }
         let mut next = self.clone();
         (next.epoch, next.revision) = (update.epoch.clone(), update.revision);
         let mut touched = BTreeSet::new();
-        if is_same_history || !update.is_empty {
-            next.clear(&update.targets, &mut touched);
-        } else if self.documents.values().any(|held| update.targets.contains(&held.document.target())) {
-            // It lost all that it knew: what worked until now is not forgotten for that.
-            tracing::warn!("the control plane knows no rule at all any more; keeping those that hold");
-        }
+        // The first document of a history that had none: all that is held is of the one before.
+        let is_all_old = !is_same_history && update.targets.is_empty();
+        next.clear(|target| is_all_old || update.targets.contains(target), &mut touched);
         for resource in &update.changed {
             next.put(resource, &mut touched)?;
         }
@@ -113,10 +115,10 @@ impl Rulebook {
         HeldRules { epoch: self.epoch.clone(), revision: self.revision, documents: documents.collect() }
     }
 
-    fn clear(&mut self, targets: &[Target], touched: &mut BTreeSet<Target>) {
+    fn clear(&mut self, is_stale: impl Fn(&Target) -> bool, touched: &mut BTreeSet<Target>) {
         self.documents.retain(|_, held| {
             let target = held.document.target();
-            let stays = !targets.contains(&target);
+            let stays = !is_stale(&target);
             if !stays {
                 touched.insert(target);
             }
@@ -152,7 +154,7 @@ impl Rulebook {
     fn compile(&mut self, touched: &BTreeSet<Target>) -> Result<(), String> {
         for target in touched {
             // What holds for every service is part of what each of them has of its own.
-            let own: Vec<Target> = match target.service == target.every().service {
+            let own: Vec<Target> = match target.is_every() {
                 true => self
                     .policies
                     .keys()

@@ -94,8 +94,15 @@ fn rg_06_a_control_plane_without_rules_empties_nothing() {
     let mut rules = Rulebook::default();
     rules.take(&update(5, &["a"], vec![timeout("a", "a", "5s")])).unwrap();
     let empty = Update { is_empty: true, epoch: "second".to_owned(), ..update(0, &["a"], Vec::new()) };
-    assert_eq!(rules.take(&empty), Ok(Taken::Unchanged));
-    assert_eq!(seconds(&rules, "a"), Some(5));
+    for _ in 0..2 {
+        assert_eq!(rules.take(&empty), Ok(Taken::Unchanged), "however often it says so");
+        assert_eq!(seconds(&rules, "a"), Some(5));
+    }
+    // Its first document begins the new history.
+    let mut rules_then = rules.clone();
+    let first = Update { epoch: "second".to_owned(), ..update(1, &[], vec![timeout("b", "b", "1s")]) };
+    assert_eq!(rules_then.take(&first), Ok(Taken::Changed));
+    assert_eq!((seconds(&rules_then, "a"), seconds(&rules_then, "b")), (None, Some(1)));
     // In its own history the last document may well be removed.
     let mut rules = Rulebook::default();
     rules.take(&update(5, &["a"], vec![timeout("a", "a", "5s")])).unwrap();
@@ -131,6 +138,22 @@ async fn without_a_link_nobody_waits_for_rules() {
     assert_eq!(desk.begin_link(), (vec![target("a")], 0, String::new()));
     desk.want(target("b"));
     assert_eq!(desk.wishes().await, [target("b")]);
+}
+
+/// One message names no more services than the control plane reads, whatever their names.
+#[tokio::test]
+async fn many_services_are_asked_for_in_pieces() {
+    use mesher_model::rule::link::{FORMAT, PROXY_MESSAGE_BYTES_MAX, ProxySays, TARGETS_AT_ONCE_MAX};
+    let (desk, _orders) = Desk::new();
+    for number in 0..2 * TARGETS_AT_ONCE_MAX + 1 {
+        desk.want(Target { application: "x".repeat(253), ..target(&format!("{number:0253}")) });
+    }
+    let (targets, serving, epoch) = desk.begin_link();
+    let row = Box::default();
+    let hello = ProxySays::Hello { format: FORMAT, row, kinds: Vec::new(), targets, serving, epoch };
+    assert!(serde_json::to_string(&hello).unwrap().len() < PROXY_MESSAGE_BYTES_MAX);
+    assert_eq!(desk.wishes().await.len(), TARGETS_AT_ONCE_MAX);
+    assert_eq!(desk.wishes().await.len(), 1);
 }
 
 #[tokio::test]
