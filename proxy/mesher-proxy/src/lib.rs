@@ -20,6 +20,7 @@
 
 mod admin;
 mod application;
+mod backoff;
 pub mod bootstrap;
 mod discovery;
 mod error;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::discovery::backoff::Backoff;
+use crate::backoff::Backoff;
 use crate::discovery::source::Source;
+use crate::snapshot::Origin;
 
 /// How often known services are looked at again.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -26,6 +27,11 @@ pub(super) struct Feed {
 }
 
 impl Feed {
+    /// Whether it is the registry's and its look at all that is known is over, well or not.
+    pub(super) fn is_registry_heard(&self) -> bool {
+        self.source.origin() == Origin::Registry && !self.is_asking
+    }
+
     pub(super) fn new(source: Rc<dyn Source>) -> Self {
         let next_at = Instant::now() + interval(&source);
         let edition = source.edition();

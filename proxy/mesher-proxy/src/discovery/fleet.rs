@@ -252,7 +252,9 @@ impl Fleet {
             News::Found { name, result } => self.take_found(name, result),
             News::Refreshed { feed, hosts, answers } => {
                 self.take_batch(feed, &hosts, answers);
-                self.release();
+                if self.feeds.get(feed).is_some_and(Feed::is_registry_heard) {
+                    self.release();
+                }
             }
             News::Probed { host, feed, dead } => self.take_probed(&host, feed, &dead),
         }

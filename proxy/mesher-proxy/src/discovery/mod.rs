@@ -8,7 +8,6 @@
 //! | `registry`, `services` | the sources: the registry; a file, and the domain name system for what the file says |
 //! | `feed`, `refresh` | the regular look of each source at all known services |
 //! | `sets`, `doubt` | the endpoints of a service, put together from what the sources say; what is not believed at once |
-//! | `backoff` | how long to wait after a failure |
 //! | `known` | the same, as one process tells it to the next |
 //! | `look_up` | one name, asked for the first time |
 //! | `names` | which records a host can mean |
@@ -16,7 +15,6 @@
 //! | `outside` | hosts that the registry does not know |
 //! | `registration` | the local application's own record: create, heartbeat, remove |
 
-mod backoff;
 mod doubt;
 mod endpoints;
 mod feed;

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::discovery::fleet::{Fleet, KnownService, News};
 use crate::discovery::source::{Answer, Answers, Occasion, Wanted};
+use crate::snapshot::Endpoint;
 
 /// Services asked for in one request.
 const BATCH_MAX: usize = 200;
@@ -40,8 +41,8 @@ impl Fleet {
         let source = Rc::clone(&feed.source);
         let begin = last.map_or(Bound::Unbounded, Bound::Excluded);
         let is_asked_for = |known: &KnownService| {
-            let is_others = known.cluster.endpoints.iter().any(|endpoint| endpoint.origin != source.origin());
-            source.adds_to_others() || !is_others
+            let is_others = |endpoint: &Endpoint| endpoint.origin != source.origin();
+            source.adds_to_others() || !known.cluster.endpoints.iter().any(is_others)
         };
         let rest = self.services.range::<str, _>((begin, Bound::Unbounded));
         let batch = rest.filter(|(_, known)| is_asked_for(known)).take(BATCH_MAX);

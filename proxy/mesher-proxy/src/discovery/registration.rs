@@ -12,8 +12,8 @@ use mesher_model::{
 };
 use tokio::sync::watch;
 
+use crate::backoff::Backoff;
 use crate::discovery::HOLD_TIME_MAX;
-use crate::discovery::backoff::Backoff;
 use crate::snapshot::ports_property;
 use crate::status::{State, Status};
 

@@ -168,5 +168,7 @@ fn merged(mut endpoints: Vec<Endpoint>) -> Vec<Endpoint> {
     });
     // The order decides who is next in the rotation; it must not depend on a source's.
     endpoints.sort_by(|one, other| (&one.instance, one.address).cmp(&(&other.instance, other.address)));
+    // Most services have few, and there may be thousands of services.
+    endpoints.shrink_to_fit();
     endpoints
 }

@@ -2,7 +2,8 @@
 //! It must hold up no look-up longer than a moment: without the control plane calls go on with what is held.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,19 +44,41 @@ struct State {
     /// What both say together, as it was made.
     merged: BTreeMap<Target, Arc<Policy>>,
     /// Services whose rules are wanted.
-    targets: BTreeSet<Target>,
-    /// Those of them that the control plane was not asked about.
-    unsaid: BTreeSet<Target>,
-    /// Those of them whose rules are here.
-    known: BTreeSet<Target>,
+    wishes: BTreeMap<Target, Wish>,
+    /// Whether the control plane was not asked about some of them.
+    has_unsaid: bool,
     waiting: BTreeMap<Target, Vec<oneshot::Sender<()>>>,
     is_linked: bool,
+}
+
+/// How far the asking for a service's rules has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Wish {
+    /// The control plane was not asked.
+    #[default]
+    Unsaid,
+    /// It was.
+    Said,
+    /// The rules are here.
+    Known,
 }
 
 impl State {
     /// Services to ask for now: as many as one message may name.
     fn next_wishes(&mut self) -> Vec<Target> {
-        std::iter::from_fn(|| self.unsaid.pop_first()).take(TARGETS_AT_ONCE_MAX).collect()
+        if !std::mem::take(&mut self.has_unsaid) {
+            return Vec::new();
+        }
+        let mut next = Vec::new();
+        for (target, wish) in self.wishes.iter_mut().filter(|(_, wish)| **wish == Wish::Unsaid) {
+            if next.len() == TARGETS_AT_ONCE_MAX {
+                self.has_unsaid = true;
+                break;
+            }
+            *wish = Wish::Said;
+            next.push(target.clone());
+        }
+        next
     }
 }
 
@@ -74,9 +97,9 @@ impl Desk {
         let documents = state.rules.policy(target).cloned();
         let speaks = documents.as_ref().is_some_and(|policy| policy.request_timeout.is_some());
         let qualified = || format!("{}:{}", target.application, target.service);
-        let limit =
-            if speaks { None } else { state.key_rules.request_timeout(&target.service, &qualified()) };
-        let Some(limit) = limit else { return documents };
+        let is_left_to_keys = !speaks && !state.key_rules.is_empty();
+        let limit = is_left_to_keys.then(|| state.key_rules.request_timeout(&target.service, &qualified()));
+        let Some(limit) = limit.flatten() else { return documents };
         // The same as long as nothing changed: clusters are made anew for another one.
         let merged = state.merged.entry(target.clone()).or_insert_with(|| {
             let documents = documents.as_deref().cloned().unwrap_or_default();
@@ -132,8 +155,9 @@ impl Desk {
     /// Asks for the rules of a service from now on.
     pub(crate) fn want(&self, target: Target) {
         let mut state = self.shared.state.borrow_mut();
-        if state.targets.insert(target.clone()) {
-            state.unsaid.insert(target);
+        if let Entry::Vacant(entry) = state.wishes.entry(target) {
+            entry.insert(Wish::Unsaid);
+            state.has_unsaid = true;
             self.shared.has_wish.notify_one();
         }
     }
@@ -143,7 +167,7 @@ impl Desk {
         self.want(target.clone());
         let known = {
             let mut state = self.shared.state.borrow_mut();
-            if state.known.contains(&target) || !state.is_linked {
+            if state.wishes.get(&target) == Some(&Wish::Known) || !state.is_linked {
                 return;
             }
             let (told, known) = oneshot::channel();
@@ -167,7 +191,8 @@ impl Desk {
     pub(super) fn begin_link(&self) -> (Vec<Target>, u64, String) {
         let mut state = self.shared.state.borrow_mut();
         state.is_linked = true;
-        state.unsaid = state.targets.clone();
+        state.wishes.values_mut().for_each(|wish| *wish = Wish::Unsaid);
+        state.has_unsaid = true;
         (state.next_wishes(), state.rules.revision(), state.rules.epoch().to_owned())
     }
 
@@ -175,7 +200,7 @@ impl Desk {
     pub(super) fn end_link(&self) {
         let mut state = self.shared.state.borrow_mut();
         state.is_linked = false;
-        state.known.clear();
+        state.wishes.values_mut().for_each(|wish| *wish = Wish::Unsaid);
         state.waiting.clear();
     }
 
@@ -196,7 +221,9 @@ impl Desk {
         {
             let mut state = self.shared.state.borrow_mut();
             for target in &update.targets {
-                state.known.insert(target.clone());
+                if let Some(wish) = state.wishes.get_mut(target) {
+                    *wish = Wish::Known;
+                }
                 for told in state.waiting.remove(target).into_iter().flatten() {
                     // Whoever waited may have given up.
                     let _ = told.send(());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use mesher_client::{ClientError, ControlClient, KeyList, KeyValue};
 
 use super::desk::Desk;
+use crate::backoff::Backoff;
 use crate::bootstrap::{ConfigType, Identity};
 use crate::status::{LinkState, Status};
 
@@ -17,10 +18,8 @@ const WAIT: Duration = Duration::from_secs(30);
 const PAUSE_KIE: Duration = Duration::from_millis(100);
 /// The pause between two questions to a config-center, which never waits.
 const PAUSE_CENTER: Duration = Duration::from_secs(5);
-/// The longest pause before the first new try; each further one may be twice as long.
-const PAUSE_FIRST: Duration = Duration::from_secs(1);
-/// The longest pause. Whoever waits draws a part of it.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// How often it is looked whether there is a server to ask.
+const PAUSE_ABSENT: Duration = Duration::from_secs(1);
 /// The revision of nothing.
 const NO_REVISION: i64 = -1;
 /// What a config-center is asked for at first.
@@ -71,8 +70,9 @@ async fn find_out(source: &KeySource, status: &Status) -> ConfigType {
     if source.speaks != ConfigType::Auto {
         return source.speaks;
     }
-    let mut pause = PAUSE_FIRST;
+    let mut backoff = Backoff::default();
     loop {
+        let mut pause = drawn(PAUSE_ABSENT);
         if source.is_named || status.rules().link == LinkState::Connected {
             match speaks(&source.client).await {
                 Ok(Some(found)) => return found,
@@ -81,9 +81,9 @@ async fn find_out(source: &KeySource, status: &Status) -> ConfigType {
                 ),
                 Err(error) => tracing::debug!(%error, "the configuration server is away"),
             }
-            pause = pause.saturating_mul(2).min(PAUSE_MAX);
+            pause = backoff.failed(fastrand::f64());
         }
-        tokio::time::sleep(drawn(pause)).await;
+        tokio::time::sleep(pause).await;
     }
 }
 
@@ -116,14 +116,16 @@ impl Question {
             // With any environment and version: those that are ours are picked out of the answer.
             Part::Service => vec![(app, own.app.as_str()), (service, own.service.as_str())],
         };
-        let (mut seen, mut holds_any, mut pause) = (NO_REVISION, false, PAUSE_FIRST);
+        let (mut seen, mut holds_any, mut has_lost) = (NO_REVISION, false, false);
+        let mut backoff = Backoff::default();
         loop {
             match client.keys(&labels, self.part == Part::Application, seen, WAIT).await {
                 Ok(Some(list)) => {
-                    pause = PAUSE_FIRST;
+                    backoff.reset();
                     let keys = self.usable(own, &list);
-                    // A server that lost its keys begins to count anew.
-                    if keys.is_empty() && holds_any && list.revision < seen {
+                    // A server that lost its keys begins to count anew, and says nothing of them until it has some.
+                    has_lost = keys.is_empty() && (has_lost || (holds_any && list.revision < seen));
+                    if has_lost {
                         tracing::warn!(
                             "the configuration server knows no key any more; keeping those that hold"
                         );
@@ -132,11 +134,12 @@ impl Question {
                         desk.take_keys(self.rank, keys).await;
                     }
                     seen = list.revision;
-                    tokio::time::sleep(PAUSE_KIE).await;
                 }
-                Ok(None) => pause = PAUSE_FIRST,
-                Err(error) => pause = rest(&error, pause).await,
+                Ok(None) => backoff.reset(),
+                Err(error) => rest(&error, &mut backoff).await,
             }
+            // Also where a server answers at once what it should have waited for.
+            tokio::time::sleep(PAUSE_KIE).await;
         }
     }
 
@@ -176,25 +179,28 @@ async fn read_center(client: &ControlClient, own: &Identity, desk: &Desk) {
     let whole = format!("{service}@{app}#{version}");
     // From the general to the particular.
     let dimensions = ["application".to_owned(), format!("{service}@{app}"), whole.clone()];
-    let (mut seen, mut pause) = (NO_ITEMS.to_owned(), PAUSE_FIRST);
+    let (mut seen, mut backoff) = (NO_ITEMS.to_owned(), Backoff::default());
     loop {
         match client.items(&whole, environment, &seen).await {
             Ok(Some(list)) => {
                 for (rank, dimension) in dimensions.iter().enumerate() {
                     desk.take_keys(rank, list.items.get(dimension).cloned().unwrap_or_default()).await;
                 }
-                (seen, pause) = (list.revision, PAUSE_FIRST);
-                tokio::time::sleep(drawn(PAUSE_CENTER)).await;
+                seen = list.revision;
             }
-            Ok(None) => tokio::time::sleep(drawn(PAUSE_CENTER)).await,
-            Err(error) => pause = rest(&error, pause).await,
+            Ok(None) => {}
+            Err(error) => {
+                rest(&error, &mut backoff).await;
+                continue;
+            }
         }
+        backoff.reset();
+        tokio::time::sleep(drawn(PAUSE_CENTER)).await;
     }
 }
 
-/// Waits after a failure. Answers the longest pause after the next one.
-async fn rest(error: &ClientError, pause: Duration) -> Duration {
+/// Waits after a failure.
+async fn rest(error: &ClientError, backoff: &mut Backoff) {
     tracing::debug!(%error, "the configuration server does not answer; keys hold on");
-    tokio::time::sleep(drawn(pause)).await;
-    pause.saturating_mul(2).min(PAUSE_MAX)
+    tokio::time::sleep(backoff.failed(fastrand::f64())).await;
 }

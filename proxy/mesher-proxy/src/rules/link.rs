@@ -11,18 +11,17 @@ use mesher_model::rule::link::{ControlSays, FORMAT, ProxySays, SILENCE_MAX, Upda
 use tokio::time::Instant;
 
 use super::desk::Desk;
+use crate::backoff::Backoff;
 use crate::status::{LinkState, Status};
 
-/// The longest pause before the first new try; each further one may be twice as long.
-const PAUSE_FIRST: Duration = Duration::from_secs(1);
-/// The longest pause. Whoever waits draws a part of it, so that proxies that lost one control plane come back apart.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// How often a registry without links is asked whether it has them now.
+const ABSENT_PAUSE: Duration = Duration::from_secs(60);
 /// A link that lasted so long was a good one: the next pause is short again.
 const GOOD_LINK: Duration = Duration::from_secs(60);
 
 /// Keeps the link for the life of the proxy.
 pub(crate) async fn keep(client: ControlClient, status: Arc<Status>, desk: Desk, row: ProxyRow) {
-    let mut pause = PAUSE_FIRST;
+    let mut backoff = Backoff::default();
     loop {
         let began = Instant::now();
         match client.link(&row.id).await {
@@ -38,15 +37,15 @@ pub(crate) async fn keep(client: ControlClient, status: Arc<Status>, desk: Desk,
                 // An original Service Center: what it knows of rules comes by its configuration.
                 tracing::debug!(%error, "the registry has no links");
                 status.link_is(LinkState::None);
-                pause = PAUSE_MAX;
+                tokio::time::sleep(ABSENT_PAUSE.mul_f64(fastrand::f64())).await;
+                continue;
             }
             Err(error) => status.link_is(LinkState::Away(error.to_string())),
         }
         if began.elapsed() >= GOOD_LINK {
-            pause = PAUSE_FIRST;
+            backoff.reset();
         }
-        tokio::time::sleep(pause.mul_f32(fastrand::f32())).await;
-        pause = pause.saturating_mul(2).min(PAUSE_MAX);
+        tokio::time::sleep(backoff.failed(fastrand::f64())).await;
     }
 }
 

@@ -62,7 +62,9 @@ impl Cluster {
     pub(crate) fn governed(self: &Arc<Self>, policy: Option<Arc<Policy>>) -> Arc<Self> {
         let is_same = match (&self.governance, &policy) {
             (None, None) => true,
-            (Some(governance), Some(policy)) => Arc::ptr_eq(&governance.policy, policy),
+            (Some(governance), Some(policy)) => {
+                Arc::ptr_eq(&governance.policy, policy) || governance.policy == *policy
+            }
             _ => false,
         };
         if is_same {

@@ -93,7 +93,7 @@ impl Cluster {
 
     /// The same with other endpoints; what rules make of it has to be made anew.
     pub(crate) fn with(&self, endpoints: Vec<Endpoint>) -> Self {
-        Self::new(self.id, &self.name, self.kind, endpoints)
+        Self { id: self.id, name: Arc::clone(&self.name), kind: self.kind, endpoints, governance: None }
     }
 
     pub(crate) fn is_service(&self) -> bool {

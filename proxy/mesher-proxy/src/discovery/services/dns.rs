@@ -144,18 +144,19 @@ impl Source for DnsSource {
         false
     }
 
-    fn find(&self, wanted: Vec<Wanted>, _: Occasion) -> Pin<Box<dyn Future<Output = Answers> + '_>> {
+    fn find(&self, wanted: Vec<Wanted>, occasion: Occasion) -> Pin<Box<dyn Future<Output = Answers> + '_>> {
         Box::pin(async move {
             let mut answers = Vec::with_capacity(wanted.len());
             if !self.file.has_lookups() {
                 answers.resize(wanted.len(), Answer::Unknown);
                 return Ok(answers);
             }
-            let is_alone = wanted.len() == 1;
+            // A caller who waits is told why; a regular look goes on with the others.
+            let is_awaited = occasion == Occasion::First;
             for answer in all(wanted.iter().map(|wanted| self.answer(wanted))).await {
                 match answer {
                     Ok(answer) => answers.push(answer),
-                    Err(reason) if is_alone => return Err(reason),
+                    Err(reason) if is_awaited => return Err(reason),
                     // One name without an answer says nothing of the others.
                     Err(_) => answers.push(Answer::Silent),
                 }
