@@ -208,17 +208,24 @@ pub(crate) enum Kind {
     Rules,
 }
 
+/// How a change is made.
 #[derive(Debug, Args)]
-pub(crate) struct Apply {
-    /// The documents, YAML or JSON; - reads standard input
-    #[arg(short = 'f', long = "file", value_name = "FILE")]
-    pub(crate) file: String,
+pub(crate) struct Change {
     /// Shows what would be done, and changes nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Waits until every proxy that the change concerns serves with it; names those that do not, and fails
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "5s", value_parser = parse_duration)]
     pub(crate) wait: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    /// The documents, YAML or JSON; - reads standard input
+    #[arg(short = 'f', long = "file", value_name = "FILE")]
+    pub(crate) file: String,
+    #[command(flatten)]
+    pub(crate) change: Change,
     #[command(flatten)]
     pub(crate) output: Output,
 }
@@ -263,12 +270,8 @@ pub(crate) struct History {
 pub(crate) struct Rollback {
     /// The revision whose state comes back
     pub(crate) revision: u64,
-    /// Shows what would be done, and changes nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Waits until every proxy that the change concerns serves with it; names those that do not, and fails
-    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "5s", value_parser = parse_duration)]
-    pub(crate) wait: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) change: Change,
     #[command(flatten)]
     pub(crate) output: Output,
 }

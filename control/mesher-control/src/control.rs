@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mesher_access::Caller;
+use mesher_access::{AccessError, Caller};
 use mesher_config::Configuration;
 use mesher_registry::{Moment, Registry};
 use mesher_rules::Book;
@@ -272,8 +272,14 @@ impl Control {
 
     /// Whether a caller's token still counts: for what lasts longer than a request.
     pub(crate) fn is_admitted(&self, caller: Option<&Caller>) -> bool {
-        let Some((gatekeeper, caller)) = self.gatekeeper.as_ref().zip(caller) else { return true };
-        gatekeeper.with(|access, now| access.check(caller, now).is_ok())
+        self.check(caller).is_ok()
+    }
+
+    /// As [`Self::is_admitted`], with the reason.
+    pub(crate) fn check(&self, caller: Option<&Caller>) -> Result<(), AccessError> {
+        let guarded = self.gatekeeper.as_ref().zip(caller);
+        guarded
+            .map_or(Ok(()), |(gatekeeper, caller)| gatekeeper.with(|access, now| access.check(caller, now)))
     }
 
     /// The time now.

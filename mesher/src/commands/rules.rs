@@ -32,12 +32,10 @@ pub(crate) fn apply(arguments: &cli::Apply) -> anyhow::Result<ExitCode> {
     mesher_net::worker::block_on(async {
         let planned = client.check_rules(&text).await?;
         tell_findings(&name, &planned.diagnostics)?;
-        if arguments.dry_run {
-            return show(arguments.output.form, &planned, true);
-        }
-        let done = client.apply_rules(&Documents { text, bases: bases(&planned) }).await?;
-        show(arguments.output.form, &done, false)?;
-        wait(&client, &done, arguments.wait).await
+        let is_dry = arguments.change.dry_run;
+        let bases = bases(&planned);
+        let done = if is_dry { planned } else { client.apply_rules(&Documents { text, bases }).await? };
+        tell_of(&client, &done, &arguments.change, arguments.output.form).await
     })?
 }
 
@@ -84,9 +82,8 @@ pub(crate) fn history(arguments: &cli::History) -> anyhow::Result<ExitCode> {
 pub(crate) fn rollback(arguments: &cli::Rollback) -> anyhow::Result<ExitCode> {
     let client = client(arguments.output.control.as_deref())?;
     mesher_net::worker::block_on(async {
-        let done = client.rollback(arguments.revision, arguments.dry_run).await?;
-        show(arguments.output.form, &done, arguments.dry_run)?;
-        if arguments.dry_run { Ok(ExitCode::SUCCESS) } else { wait(&client, &done, arguments.wait).await }
+        let done = client.rollback(arguments.revision, arguments.change.dry_run).await?;
+        tell_of(&client, &done, &arguments.change, arguments.output.form).await
     })?
 }
 
@@ -168,7 +165,18 @@ fn describe(name: &str, finding: &Diagnostic) -> String {
     format!("{name}:{line}:{column}: {message}\n  | {}\n  | {indent}^", table::shown(text))
 }
 
-fn show(form: Form, checked: &Checked, is_dry: bool) -> anyhow::Result<ExitCode> {
+/// Tells what was done, or would be, and waits for those whom it concerns.
+async fn tell_of(
+    client: &ControlClient,
+    done: &Checked,
+    change: &cli::Change,
+    form: Form,
+) -> anyhow::Result<ExitCode> {
+    show(form, done, change.dry_run)?;
+    if change.dry_run { Ok(ExitCode::SUCCESS) } else { wait(client, done, change.wait).await }
+}
+
+fn show(form: Form, checked: &Checked, is_dry: bool) -> anyhow::Result<()> {
     match form {
         Form::Json => answer(&serde_json::to_string_pretty(checked)?),
         Form::Yaml => answer(serde_saphyr::to_string(checked)?.trim_end()),
@@ -184,7 +192,7 @@ fn show(form: Form, checked: &Checked, is_dry: bool) -> anyhow::Result<ExitCode>
             }
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn line(step: &PlannedStep, is_dry: bool) -> String {

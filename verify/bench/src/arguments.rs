@@ -68,6 +68,20 @@ pub(crate) enum Part {
     },
 }
 
+/// What is measured of a part, and where the figures go.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// A mesher that is built already
+    #[arg(long, value_name = "PATH")]
+    pub(crate) mesher: Option<PathBuf>,
+    /// The profile that mesher is built with, or was [default: dist]
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) profile: Option<String>,
+    /// Puts the tables into docs/performance.md
+    #[arg(long)]
+    pub(crate) write_docs: bool,
+}
+
 /// How links are measured.
 #[derive(Debug, Args)]
 pub(crate) struct Links {
@@ -83,15 +97,8 @@ pub(crate) struct Links {
     /// Changes, one after the other
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub(crate) changes: usize,
-    /// A mesher that is built already
-    #[arg(long, value_name = "PATH")]
-    pub(crate) mesher: Option<PathBuf>,
-    /// The profile that mesher is built with, or was [default: dist]
-    #[arg(long, value_name = "PROFILE")]
-    pub(crate) profile: Option<String>,
-    /// Puts the table into docs/performance.md
-    #[arg(long)]
-    pub(crate) write_docs: bool,
+    #[command(flatten)]
+    pub(crate) run: Run,
 }
 
 /// How the control plane is measured.
@@ -109,13 +116,6 @@ pub(crate) struct Control {
     /// Length of a window
     #[arg(long, value_name = "S", default_value_t = 1.0)]
     pub(crate) seconds: f64,
-    /// A mesher that is built already
-    #[arg(long, value_name = "PATH")]
-    pub(crate) mesher: Option<PathBuf>,
-    /// The profile that mesher is built with, or was [default: dist]
-    #[arg(long, value_name = "PROFILE")]
-    pub(crate) profile: Option<String>,
-    /// Puts the tables into docs/performance.md
-    #[arg(long)]
-    pub(crate) write_docs: bool,
+    #[command(flatten)]
+    pub(crate) run: Run,
 }

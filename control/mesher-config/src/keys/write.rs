@@ -120,7 +120,6 @@ impl Keys {
     fn put(&mut self, tenant: Tenant<'_>, after: Arc<Record>, revision: u64) {
         let domain = self.domains.entry(tenant.domain().to_owned()).or_default();
         let before = domain.project_mut(tenant.project()).put(Arc::clone(&after), revision);
-        domain.sweep();
         self.sizes.bytes += after.value.len();
         self.sizes.records += 1;
         let place = Place::Record { tenant, id: &after.id };
@@ -140,11 +139,12 @@ impl Keys {
         domain.sweep();
         self.sizes.bytes -= before.value.len();
         self.sizes.records -= 1;
-        self.tell(&Place::Record { tenant, id }, Some(&before), None);
+        // A large removal is kept in pieces: what is older goes first, so that none of it is left without its record.
         for (revision, record) in older {
             self.sizes.older_bytes -= record.value.len();
             self.tell(&Place::Older { tenant, id, revision }, Some(&record), None);
         }
+        self.tell(&Place::Record { tenant, id }, Some(&before), None);
     }
 
     /// Adds an earlier version, and forgets the oldest ones that there is no room for.

@@ -60,6 +60,8 @@ pub(crate) const OPEN: [&str; 8] = [
 ];
 /// Templates for which any token will do: what an account may know and do of itself.
 const OWN: [&str; 3] = ["/v4/self-perms", "/v4/accounts/{name}/password", "/v4/account/{name}/password"];
+/// The kind of what is about keys of a configuration.
+const CONFIG: &str = "config";
 /// The kind of a template, by how it begins; the first that fits.
 const KINDS: [(&str, &str); 18] = [
     ("/v4/{project}/registry/microservices/{service}/schemas", "service/schema"),
@@ -68,10 +70,10 @@ const KINDS: [(&str, &str); 18] = [
     ("/v4/account", "account"),
     ("/v4/role", "role"),
     ("/v1/{project}/gov", "governance"),
-    ("/v1/{project}/kie", "config"),
-    ("/v3/{project}/configuration", "config"),
-    ("/configuration/", "config"),
-    ("/members", "config"),
+    ("/v1/{project}/kie", CONFIG),
+    ("/v3/{project}/configuration", CONFIG),
+    ("/configuration/", CONFIG),
+    ("/members", CONFIG),
     ("/mesher/v1/services", "service"),
     ("/mesher/v1/instances", "service"),
     ("/mesher/v1/proxies", "service"),
@@ -81,9 +83,6 @@ const KINDS: [(&str, &str); 18] = [
     ("/mesher/v1/", "ops"),
     ("/", "ops"),
 ];
-
-/// How the templates begin that are about keys.
-const KEYS: [&str; 4] = ["/v1/{project}/kie", "/v3/{project}/configuration", "/configuration/", "/members"];
 
 /// What everybody asked for: no part of that is a part of the keys.
 const POLLS: &str = "/v1/{project}/kie/track";
@@ -101,7 +100,7 @@ pub(crate) fn need(method: &Method, template: Option<&str>) -> Need {
     let kind = KINDS.iter().find(|(begin, _)| template.starts_with(begin)).map_or("ops", |(_, kind)| kind);
     let is_look = template.ends_with("/instances/action") || template == "/mesher/v1/rules:check";
     let verb = if is_look { Verb::Get } else { verb(method) };
-    Need::Permission { kind, verb, subject: subject(verb, template) }
+    Need::Permission { kind, verb, subject: subject(kind, verb, template) }
 }
 
 fn verb(method: &Method) -> Verb {
@@ -114,7 +113,7 @@ fn verb(method: &Method) -> Verb {
     }
 }
 
-fn subject(verb: Verb, template: &str) -> Subject {
+fn subject(kind: &str, verb: Verb, template: &str) -> Subject {
     if let Some(rest) = template.strip_prefix("/v4/{project}/registry") {
         return match (verb, rest) {
             (Verb::Create, "/microservices") => Subject::NewService,
@@ -127,7 +126,7 @@ fn subject(verb: Verb, template: &str) -> Subject {
             _ => Subject::Everything,
         };
     }
-    if template != POLLS && KEYS.iter().any(|begin| template.starts_with(begin)) {
+    if kind == CONFIG && template != POLLS {
         return Subject::Keys;
     }
     match template {

@@ -156,15 +156,15 @@ impl Call {
 
     /// Refuses a caller whose token counts no more: for what lasts longer than a look.
     pub(super) fn check_token(&self) -> Result<(), AccessError> {
-        let guarded = self.control.gatekeeper.as_ref().zip(self.caller.as_ref());
-        guarded
-            .map_or(Ok(()), |(gatekeeper, caller)| gatekeeper.with(|access, now| access.check(caller, now)))
+        self.control.check(self.caller.as_ref())
     }
 
     /// Whether the caller may see a record.
     pub(super) fn sees(&self, record: &Record) -> bool {
-        let Wanted { environment, app, service } = wanted(&record.labels);
-        self.scope.as_ref().is_none_or(|scope| scope.admits(&environment, &app, &service))
+        self.scope.as_ref().is_none_or(|scope| {
+            let [environment, app, service] = places(&record.labels);
+            scope.admits(environment, app, service)
+        })
     }
 
     /// Refuses what the caller's permission does not reach. `verb` is that of the route.
@@ -184,13 +184,13 @@ impl Call {
     }
 }
 
-/// What a record is found by in permissions, in either spelling of its labels.
+/// What a record is found by in permissions, in either spelling of its labels: environment, application, service.
+fn places(labels: &Labels) -> [&str; 3] {
+    let either = |names: &[&str]| names.iter().find_map(|name| labels.value(name)).unwrap_or_default();
+    [either(&["environment"]), either(&["app", "appId"]), either(&["service", "serviceName"])]
+}
+
 fn wanted(labels: &Labels) -> Wanted {
-    let either =
-        |one: &str, other: &str| labels.value(one).or_else(|| labels.value(other)).unwrap_or_default();
-    Wanted {
-        environment: either("environment", "environment").to_owned(),
-        app: either("app", "appId").to_owned(),
-        service: either("service", "serviceName").to_owned(),
-    }
+    let [environment, app, service] = places(labels).map(str::to_owned);
+    Wanted { environment, app, service }
 }

@@ -67,6 +67,7 @@ fn take(
 ) -> Result<(), ControlError> {
     let key = String::from_utf8_lossy(&record.key);
     let path = key.strip_prefix(ROOT).unwrap_or_default();
+    let json = || serde_json::from_slice(&record.value).map_err(|error| bad(&key, &error.to_string()));
     if key == CHAIN {
         let number = std::str::from_utf8(&record.value).ok().and_then(|text| text.parse().ok());
         loaded.last_link = number.ok_or_else(|| bad(&key, "it is no number"))?;
@@ -76,15 +77,12 @@ fn take(
             warn!(key = key.to_path(), "a record without its service; it stays in the store");
         }
     } else if path.starts_with("access/") {
-        let value = serde_json::from_slice(&record.value).map_err(|error| bad(&key, &error.to_string()))?;
-        loaded.access.push((path.to_owned(), value));
+        loaded.access.push((path.to_owned(), json()?));
     } else if path.starts_with("config/") {
-        let value = serde_json::from_slice(&record.value).map_err(|error| bad(&key, &error.to_string()))?;
-        let restored = loaded.configuration.restore(path, Some(value));
+        let restored = loaded.configuration.restore(path, Some(json()?));
         restored.map_err(|error| bad(&key, &error.reason))?;
     } else if path.starts_with("rules/") {
-        let value = serde_json::from_slice(&record.value).map_err(|error| bad(&key, &error.to_string()))?;
-        match loaded.rules.restore(path, Some(value)) {
+        match loaded.rules.restore(path, Some(json()?)) {
             Ok(true) => {}
             Ok(false) => return Err(bad(&key, "its key is none of the rules'")),
             Err(error) => return Err(bad(&key, &error.to_string())),

@@ -7,14 +7,14 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::response::Response;
-use mesher_model::mesh::{Detail, Listing};
+use mesher_model::mesh::Listing;
 use mesher_model::rule::{Change, Checked, Convergence};
-use mesher_rules::Book;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::filter::Filter;
 use super::place::Place;
-use super::rules::{author, checked, refusal, settled, text};
+use super::rules::{author, checked, dated, refusal, settled, text};
 use crate::answer::Written;
 use crate::control::Control;
 use crate::{answer, rows};
@@ -134,9 +134,10 @@ pub(super) async fn convergence(
 }
 
 /// What `POST /mesher/v1/rollback` asks for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Rollback {
+pub(super) struct Rollback {
+    /// Whose state comes back.
     revision: u64,
     /// Only tells what would be done.
     #[serde(default)]
@@ -166,10 +167,4 @@ fn find(control: &Control, revision: u64) -> Result<Arc<Change>, Written> {
             format!("the history has no revision {revision}; GET /mesher/v1/changes lists what it has");
         answer::mesh_error(404, "not_found", detail).into()
     })
-}
-
-fn dated(control: &Control, item: impl Serialize) -> Response {
-    let revision = control.look_at_rules(Book::revision);
-    let now_at = rows::date(control.now_moment().unix).unwrap_or_default();
-    answer::json(&Detail { now_at, revision, item })
 }

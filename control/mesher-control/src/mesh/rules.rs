@@ -12,7 +12,7 @@ use mesher_model::DEFAULT;
 use mesher_model::mesh::Detail;
 use mesher_model::rule::{Base, Checked, Document, Documents, Kind, RuleKey, RuleRow};
 use mesher_rules::{Author, Book, Plan, RuleError, TEXT_BYTES_MAX, parse};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::filter::Filter;
@@ -188,9 +188,14 @@ pub(super) fn checked(control: &Control, mut checked: Checked) -> Response {
     for step in &mut checked.steps {
         step.affected = control.links().audience(step.before.as_ref(), step.after.as_ref());
     }
+    dated(control, checked)
+}
+
+/// One thing, as every path of this API answers it.
+pub(super) fn dated(control: &Control, item: impl Serialize) -> Response {
     let revision = control.look_at_rules(Book::revision);
     let now_at = rows::date(control.now_moment().unix).unwrap_or_default();
-    answer::json(&Detail { now_at, revision, item: checked })
+    answer::json(&Detail { now_at, revision, item })
 }
 
 fn detail(control: &Control, status: StatusCode, revision: u64, row: &RuleRow) -> Response {

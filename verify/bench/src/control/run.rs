@@ -38,11 +38,11 @@ pub(crate) fn run(arguments: &Control) -> Result<()> {
     let folder = report::folder()?;
     let figures = measure(arguments, &folder)?;
     let text = page::render(&figures);
-    report::tell("control", (&figures, &text), arguments.write_docs.then_some(page::MARKS))
+    report::tell("control", (&figures, &text), arguments.run.write_docs.then_some(page::MARKS))
 }
 
 fn measure(arguments: &Control, folder: &Path) -> Result<Figures> {
-    let mesher = Binary::of(arguments.mesher.as_deref(), arguments.profile.as_deref(), RELEASED)?;
+    let mesher = Binary::of(arguments.run.mesher.as_deref(), arguments.run.profile.as_deref(), RELEASED)?;
     let files = tempfile::tempdir_in(folder).context("no folder for the files of the run")?;
     // Before it is pinned: then it could use one processor only.
     let facts = facts();

@@ -30,16 +30,19 @@ const WRITER: usize = usize::MAX;
 
 /// Does what the arguments ask for.
 pub(crate) fn run(arguments: &Links) -> Result<()> {
+    ensure!(arguments.services > 0, "some services are needed");
     ensure!(arguments.proxies > 0 && arguments.most >= arguments.proxies, "some proxies are needed");
     let folder = report::folder()?;
-    let mesher = Binary::of(arguments.mesher.as_deref(), arguments.profile.as_deref(), RELEASED)?;
+    let mesher = Binary::of(arguments.run.mesher.as_deref(), arguments.run.profile.as_deref(), RELEASED)?;
     let files = tempfile::tempdir_in(&folder).context("no folder for the files of the run")?;
     // Before it is pinned: then it could use one processor only.
     let facts = facts();
     pin_self(GENERATOR)?;
     let plane = Plane::start(&mesher, files.path())?;
     let mut figures = Figures::new(arguments, facts, mesher.version());
-    let mut revision = write(plane.address, arguments.services)?;
+    write(plane.address, arguments.services)?;
+    // The first document that was written is that of the service that all call.
+    let mut revision = 1;
     let mut mesh = Mesh::new(plane.address)?;
     let before = proportional_memory(plane.pid());
     mesh.link(arguments.proxies)?;
@@ -52,18 +55,18 @@ pub(crate) fn run(arguments: &Links) -> Result<()> {
     figures.memory_of_one = memory as f64 / arguments.most as f64;
     plane.end()?;
     let text = page::render(&figures);
-    report::tell("links", (&figures, &text), arguments.write_docs.then_some(page::MARKS))
+    report::tell("links", (&figures, &text), arguments.run.write_docs.then_some(page::MARKS))
 }
 
-/// Writes a rule for each service. Answers the revision of the first one's.
-fn write(address: SocketAddr, services: usize) -> Result<u64> {
+/// Writes a rule for each service.
+fn write(address: SocketAddr, services: usize) -> Result<()> {
     let mut connection = Kept::to(address);
     for first in (0..services).step_by(AT_ONCE) {
         let request = rules::create(address, first..services.min(first + AT_ONCE));
         let answer = connection.call(&request).context("the control plane does not answer")?;
         ensure!(answer.status() == 200, "no rules: {}", answer.text());
     }
-    Ok(1)
+    Ok(())
 }
 
 /// Linked proxies, and a connection that changes rules.

@@ -9,6 +9,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use super::changes::Rollback;
 use crate::control::Control;
 use crate::{VERSION, answer};
 
@@ -123,7 +124,7 @@ const CALLS: &[Call] = &[
         "/rollback",
         "All documents as at a revision",
         &[],
-        Some(rollback),
+        Some(of::<Rollback>),
         Some(of::<Detail<Checked>>),
     ),
     call("get", "/backup", "All that the store holds, as one file", &[], None, None),
@@ -140,15 +141,6 @@ const fn call(
     answer: Option<Type>,
 ) -> Call {
     Call { method, path, summary, query, body, answer }
-}
-
-fn rollback(_: &mut SchemaGenerator) -> Value {
-    json!({
-        "type": "object",
-        "properties": {"revision": {"type": "integer", "minimum": 0}, "dry_run": {"type": "boolean", "default": false}},
-        "required": ["revision"],
-        "additionalProperties": false,
-    })
 }
 
 /// `GET /mesher/v1/openapi.json`
