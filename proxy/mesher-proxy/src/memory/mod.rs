@@ -9,7 +9,7 @@ use std::time::Duration;
 /// How often the control thread looks whether a burst is over.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// After so many looks the work of the start is done: the service is registered, the fleet is known.
-const LOOKS_UNTIL_SETTLED: u32 = 5;
+const LOOKS_UNTIL_SETTLED: u32 = 3;
 /// What counts as a burst: connections of one worker, or names learned.
 const BURST_MIN: usize = 256;
 

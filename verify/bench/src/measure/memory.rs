@@ -20,8 +20,8 @@ const IDLE: usize = 9000;
 const BATCH: usize = 250;
 /// How long a batch may take.
 const BATCH_TIME_MAX: Duration = Duration::from_secs(20);
-/// Idle upstream connections are closed within this time.
-const SETTLE_TIME: Duration = Duration::from_secs(7);
+/// Idle upstream connections are closed within this time, and what only a start needed is given back.
+pub(super) const SETTLE_TIME: Duration = Duration::from_secs(7);
 /// Services that are known and not called: the proxy knows at most 10,000 names, and some are needed for the rest.
 const UNUSED_SERVICES: usize = 9900;
 /// Services of the proxy that the other is compared with.
@@ -39,7 +39,7 @@ const MEDIUM: usize = 1024;
 /// Bytes, and what many known services cost.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Memory {
-    /// After the start and one exchange.
+    /// Seven seconds after the start and one exchange.
     pub(crate) idle: u64,
     /// With [`BUSY`] connections at work.
     pub(crate) busy: u64,
@@ -58,12 +58,18 @@ pub(crate) struct Memory {
 
 /// Measures all of it.
 pub(crate) fn measure(engine: &mut Engine, place: &Place, registry: &mut Registry) -> Result<Memory> {
-    let idle = start(engine, place, "memory-idle")?.idle_memory;
+    let idle = idle(engine, place).context("memory without work")?;
     let busy = busy(engine, place).context("memory with busy connections")?;
     let waiting = waiting(engine, place).context("memory with idle connections")?;
     let mut memory = Memory { idle, busy, waiting, ..Memory::default() };
     services(engine, place, registry, &mut memory).context("memory of known services")?;
     Ok(memory)
+}
+
+fn idle(engine: &mut Engine, place: &Place) -> Result<u64> {
+    let proxy = start(engine, place, "memory-idle")?;
+    engine.run(SETTLE_TIME)?;
+    Ok(proportional_memory(proxy.pid()))
 }
 
 fn busy(engine: &mut Engine, place: &Place) -> Result<u64> {

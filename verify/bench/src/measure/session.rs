@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::memory::SETTLE_TIME;
 use super::results::{Results, Window};
 use super::scenario::{SATURATION, Scenario};
 use super::turn::back_and_forth;
 use super::window::{Conditions, measure, measure_in_turn, saturation};
 use crate::load::Engine;
 use crate::peers::{Kind, Place, Proxy};
-use crate::system::{Counter, leave_out};
+use crate::system::{Counter, leave_out, proportional_memory};
 
 /// Repetitions in which system calls are counted too: the counts hardly differ.
 const COUNTED_REPETITIONS: usize = 5;
@@ -88,7 +89,6 @@ fn start(engine: &mut Engine, place: &Place, plan: &Plan, results: &mut Results)
         match Proxy::start(engine, place, *kind, kind.name()) {
             Ok(proxy) => {
                 results.versions.insert(*kind, proxy.version.clone());
-                results.idle_memory.insert(*kind, proxy.idle_memory);
                 proxies.push(proxy);
             }
             Err(error) if kind.access_log().is_none() && *kind != Kind::Relay => {
@@ -99,6 +99,10 @@ fn start(engine: &mut Engine, place: &Place, plan: &Plan, results: &mut Results)
             }
             Err(error) => return Err(error),
         }
+    }
+    engine.run(SETTLE_TIME)?;
+    for proxy in &proxies {
+        results.idle_memory.insert(proxy.kind, proportional_memory(proxy.pid()));
     }
     Ok(proxies)
 }

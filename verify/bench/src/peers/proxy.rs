@@ -14,7 +14,7 @@ use super::mesher::{Binary, proxy_command};
 use super::registry::SERVICE;
 use super::{configuration, envoy, nginx};
 use crate::load::{Engine, Load, Pace, Reply, Requests, request};
-use crate::system::{Child, PROXY, command, program, proportional_memory, version_line};
+use crate::system::{Child, PROXY, command, program, version_line};
 
 /// How long a proxy may take from its start to its first answer.
 const START_TIME_MAX: Duration = Duration::from_secs(30);
@@ -22,8 +22,6 @@ const START_TIME_MAX: Duration = Duration::from_secs(30);
 const TRIAL_TIME_MAX: Duration = Duration::from_secs(2);
 /// The pause between two trials.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How long a proxy is left alone before its idle memory is read.
-const SETTLE_TIME: Duration = Duration::from_secs(1);
 /// Bytes of the trial's answer.
 const TRIAL_BYTES: usize = 64;
 
@@ -46,8 +44,6 @@ pub(crate) struct Proxy {
     pub(crate) kind: Kind,
     pub(crate) address: SocketAddr,
     pub(crate) version: String,
-    /// Memory after its first request, in bytes.
-    pub(crate) idle_memory: u64,
     process: Child,
 }
 
@@ -63,9 +59,8 @@ impl Proxy {
             Some(address) => address,
             None => printed_address(&process.first_line()?)?,
         };
-        let mut proxy = Self { kind, address, version: prepared.version, idle_memory: 0, process };
+        let mut proxy = Self { kind, address, version: prepared.version, process };
         proxy.wait(engine).with_context(|| format!("{name} does not work, its log is {}", log.display()))?;
-        proxy.idle_memory = proportional_memory(proxy.pid());
         Ok(proxy)
     }
 
@@ -82,13 +77,12 @@ impl Proxy {
         let limit = Instant::now() + START_TIME_MAX;
         loop {
             match try_once(engine, self.address) {
-                Ok(()) => break,
+                Ok(()) => return Ok(()),
                 Err(error) if Instant::now() > limit => return Err(error),
                 Err(_) => self.check()?,
             }
             engine.run(PAUSE)?;
         }
-        engine.run(SETTLE_TIME)
     }
 }
 
