@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, Method};
+use mesher_model::key::KeyValue;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -15,34 +16,6 @@ use crate::{CALL_TIME_MAX, ClientError, ControlClient};
 const REVISION_FIELD: &str = "x-kie-revision";
 /// The request's field with the environment. Source: config-center v3.
 const ENVIRONMENT_FIELD: HeaderName = HeaderName::from_static("x-environment");
-
-/// One key of kie.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct KeyValue {
-    /// The key.
-    pub key: String,
-    /// Its value, as `value_type` says.
-    pub value: String,
-    /// `text`, `yaml`, `json`, `properties`, `ini`, `xml`.
-    pub value_type: String,
-    /// `enabled` or `disabled`; a server that says nothing means the first.
-    pub status: Option<String>,
-    /// What it stands under.
-    pub labels: Option<BTreeMap<String, String>>,
-    /// When it was last changed, in seconds since 1970.
-    pub update_time: i64,
-    /// The revision of that change.
-    pub update_revision: i64,
-}
-
-impl KeyValue {
-    /// Whether it holds.
-    #[must_use]
-    pub fn is_enabled(&self) -> bool {
-        self.status.as_deref().is_none_or(|status| status.eq_ignore_ascii_case("enabled"))
-    }
-}
 
 /// Keys as they stood at a revision.
 #[derive(Debug, Clone, Default, PartialEq)]

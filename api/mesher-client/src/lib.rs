@@ -16,7 +16,7 @@ pub use address::{Address, AddressError};
 pub use credentials::Credentials;
 pub use error::ClientError;
 pub use found::FoundInstances;
-pub use keys::{ItemList, KeyList, KeyValue};
+pub use keys::{ItemList, KeyList};
 pub use link::{Heard, Link, LinkEnd};
 pub use mesher_tls::TlsError;
 pub use registry::ServiceIdentity;

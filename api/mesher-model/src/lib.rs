@@ -5,6 +5,7 @@ pub mod access;
 pub mod endpoint;
 pub mod error;
 pub mod instance;
+pub mod key;
 pub mod mesh;
 pub mod microservice;
 pub mod query;

@@ -61,6 +61,7 @@ impl Told {
         for edit in edits {
             if let Edit::Config(edit) = edit {
                 self.waiters.wake(edit);
+                self.links.keys_changed(edit);
             }
         }
     }

@@ -14,14 +14,14 @@ use mesher_net::{Doorway, worker};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use crate::bootstrap::Bootstrap;
+use crate::bootstrap::{Bootstrap, ConfigType};
 use crate::discovery::{DnsSource, FileSource, Fleet, Lookup, Registration, RegistrySource, Source};
 use crate::error::ProxyError;
 use crate::handover::{self, Giver, HandoverError, Offered, Question, Stock, Successor, Taken};
 use crate::listening::Listening;
 use crate::memory::Relief;
 use crate::request::invocation::Direction;
-use crate::rules::{Desk, KeySource};
+use crate::rules::{Desk, KeySource, LinkedKeys};
 use crate::snapshot::{IDLE_AT_PROXY_MAX, SharedSnapshot, Snapshot};
 use crate::status::{Addresses, State, Status};
 use crate::stored::{Folder, Keeper, Owner};
@@ -240,15 +240,18 @@ impl Proxy {
     ) -> Result<(), ProxyError> {
         let named = self.bootstrap.config_center.as_ref();
         let has_registry = !self.bootstrap.registry.is_empty();
+        // A registry that is no control plane of ours has no keys: it has its own server for that.
+        let is_linked = named.is_none() && self.bootstrap.config_type == ConfigType::Auto;
         if has_registry {
             let row = self.row(&status.instance_id);
-            tokio::task::spawn_local(rules::keep(client.clone(), Arc::clone(status), desk.clone(), row));
+            let keys = is_linked.then(|| LinkedKeys::new(self.bootstrap.identity.clone()));
+            let keep = rules::keep(client.clone(), Arc::clone(status), desk.clone(), row, keys);
+            tokio::task::spawn_local(keep);
         }
-        if has_registry || named.is_some() {
+        if !is_linked && (has_registry || named.is_some()) {
             let keys = KeySource {
                 client: named.map_or_else(|| Ok(client.clone()), |addresses| self.client(addresses))?,
                 speaks: self.bootstrap.config_type,
-                is_named: named.is_some(),
             };
             tokio::task::spawn_local(rules::read_keys(keys, Arc::clone(status), desk));
         }

@@ -1,10 +1,13 @@
 //! What control plane and proxy say to each other on the native link, one JSON text for each message.
 //! It must stay readable for adjacent releases: unknown members, kinds of resource and messages are passed over.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::document::{RuleKey, Target};
+use crate::key::KeyValue;
 use crate::mesh::ProxyRow;
 
 /// The form of the messages. Another one is refused with the close code [`UNKNOWN_FORMAT`].
@@ -15,6 +18,8 @@ pub const UNKNOWN_FORMAT: u16 = 4002;
 pub const PROXY_MESSAGE_BYTES_MAX: usize = 256 * 1024;
 /// Services that one message of a proxy may name: the names of each may have three times 253 bytes.
 pub const TARGETS_AT_ONCE_MAX: usize = 300;
+/// Sets of labels that one proxy may ask for.
+pub const KEY_LABELS_MAX: usize = 32;
 /// The longest message of the control plane, in bytes.
 pub const CONTROL_MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How often the control plane asks whether the proxy is there, by a ping that both sides hear of.
@@ -40,6 +45,9 @@ pub enum ProxySays {
         serving: u64,
         /// The history that this revision belongs to; empty for none.
         epoch: String,
+        /// The keys that it wants to hear of as well.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keys: Option<KeyWish>,
     },
     /// It wants the documents of more services. Answered by an update that names them.
     Subscribe {
@@ -73,6 +81,8 @@ pub enum ProxySays {
 pub enum ControlSays {
     /// Documents that changed, or all of those that were subscribed to.
     Update(Update),
+    /// The keys that were asked for, all of them: after the hello, and after each change of one.
+    Keys(KeyNews),
     /// Something that another release says.
     #[serde(other)]
     Unknown,
@@ -99,6 +109,24 @@ pub struct Update {
     /// Documents that are gone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<RemovedResource>,
+}
+
+/// Which keys a proxy wants to hear of: those under exactly these labels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyWish {
+    /// The project that they stand in.
+    pub project: String,
+    /// Sets of labels, at most [`KEY_LABELS_MAX`].
+    pub labels: Vec<BTreeMap<String, String>>,
+}
+
+/// Keys as they stand.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct KeyNews {
+    /// The number of the last change of any key.
+    pub revision: i64,
+    /// All that were asked for and may be seen.
+    pub keys: Vec<KeyValue>,
 }
 
 /// A document on its way.

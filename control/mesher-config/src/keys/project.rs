@@ -71,6 +71,11 @@ impl Project {
         sets.flat_map(|set| &set.ids).filter_map(|id| self.records.get(id))
     }
 
+    /// The records whose labels have this form, in no order.
+    pub(crate) fn of_format(&self, format: &str) -> impl Iterator<Item = &Arc<Record>> {
+        self.sets.get(format).into_iter().flat_map(|set| &set.ids).filter_map(|id| self.records.get(id))
+    }
+
     /// The records whose labels `is_wanted` takes, in no order.
     pub(crate) fn under(&self, is_wanted: impl Fn(&Labels) -> bool) -> impl Iterator<Item = &Arc<Record>> {
         let sets = self.sets.values().filter(move |set| is_wanted(&set.labels));

@@ -28,6 +28,18 @@ impl Keys {
         Found { revision, total: records.len(), records: query.page.cut(records) }
     }
 
+    /// The records under exactly the labels of these forms, in no order.
+    pub fn under<'k, 'f: 'k>(
+        &'k self,
+        tenant: Tenant<'_>,
+        formats: impl IntoIterator<Item = &'f str> + 'k,
+    ) -> impl Iterator<Item = &'k Arc<Record>> {
+        let project = self.project(tenant);
+        formats
+            .into_iter()
+            .flat_map(move |format| project.into_iter().flat_map(move |project| project.of_format(format)))
+    }
+
     /// A record and its earlier versions, the youngest first.
     #[must_use]
     pub fn history(&self, tenant: Tenant<'_>, id: &str, page: Page) -> Option<Found> {

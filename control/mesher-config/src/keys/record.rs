@@ -29,7 +29,20 @@ pub enum ValueType {
 }
 
 impl ValueType {
-    /// The word for it; an empty one is [`Self::Text`].
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Ini => "ini",
+            Self::Json => "json",
+            Self::Yaml => "yaml",
+            Self::Properties => "properties",
+            Self::Xml => "xml",
+        }
+    }
+
+    /// The type of this word; an empty one is [`Self::Text`].
     pub(crate) fn parse(word: &str) -> Option<Self> {
         Some(match word {
             "" | "text" => Self::Text,
@@ -55,6 +68,15 @@ pub enum Status {
 
 impl Status {
     /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    /// The status of this word.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         match word {

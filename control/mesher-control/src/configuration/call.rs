@@ -161,10 +161,7 @@ impl Call {
 
     /// Whether the caller may see a record.
     pub(super) fn sees(&self, record: &Record) -> bool {
-        self.scope.as_ref().is_none_or(|scope| {
-            let [environment, app, service] = places(&record.labels);
-            scope.admits(environment, app, service)
-        })
+        is_seen(self.scope.as_ref(), &record.labels)
     }
 
     /// Refuses what the caller's permission does not reach. `verb` is that of the route.
@@ -174,14 +171,30 @@ impl Call {
 
     /// Refuses what the caller has no permission for beside that of the route.
     pub(super) fn permit_also(&self, verb: Verb, labels: &Labels) -> Result<(), AccessError> {
-        let Some((gatekeeper, caller)) = self.control.gatekeeper.as_ref().zip(self.caller.as_ref()) else {
-            return Ok(());
-        };
-        match gatekeeper.with(|access, _| access.grant(caller, KIND, verb))? {
-            Grant::All => Ok(()),
-            Grant::Part(scope) => scope.check(KIND, verb, &[wanted(labels)]),
-        }
+        let scope = reach(&self.control, self.caller.as_ref(), verb)?;
+        scope.map_or(Ok(()), |scope| scope.check(KIND, verb, &[wanted(labels)]))
     }
+}
+
+/// What of the keys a caller has permission for; everything when absent.
+pub(crate) fn reach(
+    control: &Control,
+    caller: Option<&Caller>,
+    verb: Verb,
+) -> Result<Option<Scope>, AccessError> {
+    let Some((gatekeeper, caller)) = control.gatekeeper.as_ref().zip(caller) else { return Ok(None) };
+    Ok(match gatekeeper.with(|access, _| access.grant(caller, KIND, verb))? {
+        Grant::All => None,
+        Grant::Part(scope) => Some(scope),
+    })
+}
+
+/// Whether a record under these labels is within a scope.
+pub(crate) fn is_seen(scope: Option<&Scope>, labels: &Labels) -> bool {
+    scope.is_none_or(|scope| {
+        let [environment, app, service] = places(labels);
+        scope.admits(environment, app, service)
+    })
 }
 
 /// What a record is found by in permissions, in either spelling of its labels: environment, application, service.

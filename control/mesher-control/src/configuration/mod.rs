@@ -23,6 +23,7 @@ use axum::Router;
 
 use crate::control::Control;
 
+pub(crate) use call::{is_seen, reach};
 pub(crate) use polls::Polls;
 pub(crate) use waiters::Waiters;
 

@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use mesher_config::Edit;
 use mesher_model::mesh::RulesOfProxy;
+use mesher_model::rule::link::{KEY_LABELS_MAX, KeyWish};
 use mesher_model::rule::{Change, Convergence, Document, Target};
 use mesher_registry::Moment;
 use mesher_rules::Book;
 use tokio::sync::watch;
 
+use super::keys::Interest;
 use super::peer::{Name, Peer, Standing};
 use super::session::Session;
 use super::shelf::Shelf;
@@ -34,6 +37,20 @@ pub(crate) enum LinkError {
     BadId,
     #[error("one proxy holds the rules of at most {TARGETS_MAX} services")]
     TooManyTargets,
+    #[error("one proxy asks for at most {KEY_LABELS_MAX} sets of labels")]
+    TooManyLabels,
+}
+
+/// What a proxy says of itself at first.
+#[derive(Debug)]
+pub(crate) struct Greeting {
+    pub(crate) name: Name,
+    /// The services whose rules it wants.
+    pub(crate) targets: Vec<Target>,
+    /// The revision that it serves with, and the history that this belongs to.
+    pub(crate) serving: u64,
+    pub(crate) epoch: String,
+    pub(crate) keys: Option<KeyWish>,
 }
 
 /// All links.
@@ -74,19 +91,22 @@ impl Links {
         self.moved();
     }
 
+    /// Has those told who want to hear of the record of this edit.
+    pub(crate) fn keys_changed(&self, edit: &Edit) {
+        let Some((tenant, labels)) = edit.subject() else { return };
+        let format = labels.format();
+        self.lock().peers.values_mut().for_each(|peer| peer.tell_of_key(tenant, &format));
+    }
+
     /// Begins a session of a proxy, in place of one that it has.
-    pub(crate) fn begin(
-        self: &Arc<Self>,
-        id: &str,
-        name: Name,
-        targets: Vec<Target>,
-        (serving, epoch): (u64, &str),
-    ) -> Result<Session, LinkError> {
+    pub(crate) fn begin(self: &Arc<Self>, id: &str, greeting: Greeting) -> Result<Session, LinkError> {
         let is_id = (1..=ID_BYTES_MAX).contains(&id.len())
             && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
         if !is_id {
             return Err(LinkError::BadId);
         }
+        let Greeting { name, targets, serving, epoch, keys } = greeting;
+        let keys = keys.map(Interest::read).transpose()?.map(Arc::new);
         let now = self.clock.now();
         let mut state = self.lock();
         state.forget_away(now);
@@ -102,6 +122,7 @@ impl Links {
         let peer = peers.entry(id.to_owned()).or_insert_with(|| Peer::new(name.clone(), number, now));
         // A revision of another history means nothing in this one.
         peer.begin(name, number, if epoch == shelf.epoch { serving } else { 0 }, now);
+        peer.listen(keys);
         peer.subscribe(targets);
         let wake = Arc::clone(&peer.wake);
         drop(state);

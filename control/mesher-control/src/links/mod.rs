@@ -5,18 +5,20 @@
 //! |---|---|
 //! | `hub` | all links, and the rules as they were told |
 //! | `shelf` | the rules that are kept, by the services that they are about |
+//! | `keys` | the keys of a configuration server that a proxy wants to hear of |
 //! | `peer` | one proxy: what it wants, has, waits for, refused |
 //! | `session` | one connection of a proxy, as its socket sees it |
 //! | `socket` | the web socket itself |
 
 mod hub;
+mod keys;
 mod peer;
 mod session;
 mod shelf;
 mod socket;
 
 pub(crate) use hub::Links;
-pub(crate) use socket::{limit, serve};
+pub(crate) use socket::{Guest, limit, serve};
 
 #[cfg(test)]
 mod tests;

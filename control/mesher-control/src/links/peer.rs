@@ -4,12 +4,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use mesher_config::Tenant;
 use mesher_model::mesh::{RefusedRules, RulesOfProxy};
 use mesher_model::rule::link::Update;
 use mesher_model::rule::{Behind, Change, RuleKey, Target};
 use mesher_registry::Moment;
 use tokio::sync::Notify;
 
+use super::keys::Interest;
 use super::shelf::Shelf;
 use crate::rows;
 
@@ -43,6 +45,9 @@ pub(super) struct Peer {
     changed: BTreeSet<RuleKey>,
     in_flight: Option<InFlight>,
     next_nonce: u64,
+    keys: Option<Arc<Interest>>,
+    /// Whether it has to be told of its keys.
+    are_keys_due: bool,
     pub(super) wake: Arc<Notify>,
 }
 
@@ -69,6 +74,8 @@ impl Peer {
             changed: BTreeSet::new(),
             in_flight: None,
             next_nonce: 1,
+            keys: None,
+            are_keys_due: false,
             wake: Arc::default(),
         }
     }
@@ -95,6 +102,25 @@ impl Peer {
         self.session = None;
         self.link_since = now;
         self.in_flight = None;
+    }
+
+    /// Takes note of the keys that it wants to hear of, from what they are now.
+    pub(super) fn listen(&mut self, keys: Option<Arc<Interest>>) {
+        self.are_keys_due = keys.is_some();
+        self.keys = keys;
+    }
+
+    /// Takes note of a change of a key.
+    pub(super) fn tell_of_key(&mut self, tenant: Tenant<'_>, format: &str) {
+        if self.keys.as_ref().is_some_and(|keys| keys.includes(tenant, format)) {
+            self.are_keys_due = true;
+            self.wake.notify_one();
+        }
+    }
+
+    /// The keys that it has to be told of now.
+    pub(super) fn due_keys(&mut self) -> Option<Arc<Interest>> {
+        if std::mem::take(&mut self.are_keys_due) { self.keys.clone() } else { None }
     }
 
     pub(super) fn subscribe(&mut self, targets: impl IntoIterator<Item = Target>) {

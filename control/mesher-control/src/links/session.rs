@@ -8,6 +8,7 @@ use mesher_model::rule::link::Update;
 use tokio::sync::Notify;
 
 use super::hub::{LinkError, Links, check_targets};
+use super::keys::Interest;
 
 /// A connection of a proxy.
 #[derive(Debug)]
@@ -16,6 +17,14 @@ pub(crate) struct Session {
     id: String,
     number: u64,
     wake: Arc<Notify>,
+}
+
+/// What is sent next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    Update(Update),
+    /// These keys as they stand.
+    Keys(Arc<Interest>),
 }
 
 /// Another connection speaks for the proxy, or it was forgotten.
@@ -27,19 +36,17 @@ impl Session {
         Self { links, id, number, wake }
     }
 
-    /// The proxy's.
-    pub(crate) fn id(&self) -> &str {
-        &self.id
-    }
-
     /// What is sent next. May be dropped at any time.
-    pub(crate) async fn next(&self) -> Result<Update, Replaced> {
+    pub(crate) async fn next(&self) -> Result<Next, Replaced> {
         loop {
             {
                 let mut state = self.links.lock();
                 let (peer, shelf) = state.peer(&self.id, self.number).ok_or(Replaced)?;
+                if let Some(keys) = peer.due_keys() {
+                    return Ok(Next::Keys(keys));
+                }
                 if let Some(update) = peer.next_update(shelf) {
-                    return Ok(update);
+                    return Ok(Next::Update(update));
                 }
             }
             self.wake.notified().await;

@@ -5,17 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use mesher_access::Scope;
+use mesher_access::{Caller, Scope, Verb};
+use mesher_config::Labels;
 use mesher_model::rule::Target;
 use mesher_model::rule::link::{
-    ControlSays, FORMAT, PING, PROXY_MESSAGE_BYTES_MAX, ProxySays, SILENCE_MAX, UNKNOWN_FORMAT,
+    CONTROL_MESSAGE_BYTES_MAX, ControlSays, FORMAT, KeyNews, PING, PROXY_MESSAGE_BYTES_MAX, ProxySays,
+    SILENCE_MAX, UNKNOWN_FORMAT,
 };
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-use super::hub::Links;
+use super::hub::{Greeting, Links};
+use super::keys::Interest;
 use super::peer::Name;
-use super::session::Session;
+use super::session::{Next, Session};
+use crate::configuration;
+use crate::control::Control;
 
 /// How long the first message may take.
 const HELLO_TIME_MAX: Duration = Duration::from_secs(10);
@@ -53,20 +58,21 @@ enum End {
     Told(u16, String),
 }
 
-/// What of the rules a caller's permission reaches; everything when absent.
-type Reach = Option<Scope>;
+/// Whose link it is.
+#[derive(Debug)]
+pub(crate) struct Guest {
+    /// Of the proxy.
+    pub(crate) id: String,
+    /// What of the rules the caller's permission reaches; everything when absent.
+    pub(crate) reach: Option<Scope>,
+    /// Absent where access control is off.
+    pub(crate) caller: Option<Caller>,
+}
 
-/// Serves one link until either side ends, or `is_admitted`, asked with each ping, says no.
-pub(crate) async fn serve(
-    links: Arc<Links>,
-    id: String,
-    mut socket: WebSocket,
-    reach: Reach,
-    is_admitted: impl Fn() -> bool,
-    mut closing: watch::Receiver<bool>,
-) {
-    let end = match timeout(HELLO_TIME_MAX, greet(&links, &id, &mut socket, &reach)).await {
-        Ok(Ok(session)) => speak(&session, &mut socket, &reach, is_admitted, &mut closing).await,
+/// Serves one link until either side ends, or the caller's token counts no more.
+pub(crate) async fn serve(control: &Control, guest: &Guest, mut socket: WebSocket) {
+    let end = match timeout(HELLO_TIME_MAX, greet(control.links(), guest, &mut socket)).await {
+        Ok(Ok(session)) => speak(control, guest, &session, &mut socket).await,
         Ok(Err(end)) => end,
         Err(_) => End::Told(POLICY, "no hello came".to_owned()),
     };
@@ -79,50 +85,62 @@ pub(crate) async fn serve(
 }
 
 /// Hears who speaks.
-async fn greet(links: &Arc<Links>, id: &str, socket: &mut WebSocket, reach: &Reach) -> Result<Session, End> {
+async fn greet(links: &Arc<Links>, guest: &Guest, socket: &mut WebSocket) -> Result<Session, End> {
     loop {
         let Some(text) = heard(socket.recv().await)? else { continue };
         let said = read(&text)?;
-        let ProxySays::Hello { format, row, targets, serving, epoch, .. } = said else {
+        let ProxySays::Hello { format, row, targets, serving, epoch, keys, .. } = said else {
             return Err(End::Told(POLICY, "the first message has to be a hello".to_owned()));
         };
         if format != FORMAT {
             return Err(End::Told(UNKNOWN_FORMAT, format!("this control plane speaks format {FORMAT}")));
         }
         let name = Name { environment: row.env, application: row.app, service: row.service };
-        let session = links.begin(id, name, admitted(targets, reach, id), (serving, &epoch));
-        return session.map_err(|error| End::Told(POLICY, error.to_string()));
+        let greeting = Greeting { name, targets: guest.admitted(targets), serving, epoch, keys };
+        return links.begin(&guest.id, greeting).map_err(|error| End::Told(POLICY, error.to_string()));
     }
 }
 
 /// Sends updates and hears answers.
-async fn speak(
-    session: &Session,
-    socket: &mut WebSocket,
-    reach: &Reach,
-    is_admitted: impl Fn() -> bool,
-    closing: &mut watch::Receiver<bool>,
-) -> End {
+async fn speak(control: &Control, guest: &Guest, session: &Session, socket: &mut WebSocket) -> End {
+    let mut closing = control.watchers.closing();
     let mut last_heard = Instant::now();
     let mut ping = interval_at(last_heard + PING, PING);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let step = tokio::select! {
-            update = session.next() => match update {
-                Ok(update) => tell(socket, &ControlSays::Update(update)).await,
+            next = session.next() => match next {
+                Ok(Next::Update(update)) => tell(socket, &ControlSays::Update(update)).await,
+                Ok(Next::Keys(keys)) => match look(control, guest, &keys) {
+                    Some(news) => tell_keys(socket, guest, news).await,
+                    None => Ok(()),
+                },
                 Err(_) => Err(End::Told(POLICY, "another connection speaks for this proxy".to_owned())),
             },
             message = socket.recv() => {
                 last_heard = Instant::now();
-                heard(message).and_then(|text| text.map_or(Ok(()), |text| take(session, &text, reach)))
+                heard(message).and_then(|text| text.map_or(Ok(()), |text| take(session, &text, guest)))
             }
-            _ = ping.tick() => ask(socket, last_heard, is_admitted()).await,
-            () = told_to_close(closing) => Err(End::Told(GOING_AWAY, "the server ends".to_owned())),
+            _ = ping.tick() => ask(socket, last_heard, control.is_admitted(guest.caller.as_ref())).await,
+            () = told_to_close(&mut closing) => Err(End::Told(GOING_AWAY, "the server ends".to_owned())),
         };
         if let Err(end) = step {
             return end;
         }
     }
+}
+
+/// The keys that a proxy has to be told of; none where its account may read none, so that it keeps what it has.
+fn look(control: &Control, guest: &Guest, keys: &Interest) -> Option<KeyNews> {
+    let scope = match configuration::reach(control, guest.caller.as_ref(), Verb::Get) {
+        Ok(scope) => scope,
+        Err(error) => {
+            tracing::warn!(proxy = guest.id, %error, "its account may read no keys");
+            return None;
+        }
+    };
+    let is_seen = |labels: &Labels| configuration::is_seen(scope.as_ref(), labels);
+    Some(control.look_at_config(|all| keys.look(all, |record| is_seen(&record.labels))))
 }
 
 /// Done once the server ends, or is gone.
@@ -140,12 +158,12 @@ async fn ask(socket: &mut WebSocket, last_heard: Instant, is_admitted: bool) -> 
     send(socket, Message::Ping(bytes::Bytes::new())).await
 }
 
-fn take(session: &Session, text: &str, reach: &Reach) -> Result<(), End> {
+fn take(session: &Session, text: &str, guest: &Guest) -> Result<(), End> {
     match read(text)? {
         ProxySays::Accepted { nonce, .. } => session.accepted(nonce),
         ProxySays::Refused { nonce, reason, .. } => session.refused(nonce, reason),
         ProxySays::Subscribe { targets } => {
-            let subscribed = session.subscribe(admitted(targets, reach, session.id()));
+            let subscribed = session.subscribe(guest.admitted(targets));
             subscribed.map_err(|error| End::Told(POLICY, error.to_string()))?;
         }
         ProxySays::Hello { .. } => return Err(End::Told(POLICY, "there was a hello already".to_owned())),
@@ -155,23 +173,25 @@ fn take(session: &Session, text: &str, reach: &Reach) -> Result<(), End> {
     Ok(())
 }
 
-/// The targets that the caller's permission reaches. Others are as if there were no rules about them.
-fn admitted(targets: Vec<Target>, reach: &Reach, id: &str) -> Vec<Target> {
-    let Some(scope) = reach else { return targets };
-    let (admitted, refused): (Vec<_>, Vec<_>) = targets
-        .into_iter()
-        .partition(|target| scope.admits(&target.environment, &target.application, &target.service));
-    for target in refused {
-        let Target { environment, application, service } = target;
-        tracing::warn!(
-            proxy = id,
-            ?environment,
-            ?application,
-            ?service,
-            "its account may not read these rules"
-        );
+impl Guest {
+    /// The targets that the caller's permission reaches. Others are as if there were no rules about them.
+    fn admitted(&self, targets: Vec<Target>) -> Vec<Target> {
+        let Some(scope) = &self.reach else { return targets };
+        let (admitted, refused): (Vec<_>, Vec<_>) = targets
+            .into_iter()
+            .partition(|target| scope.admits(&target.environment, &target.application, &target.service));
+        for target in refused {
+            let Target { environment, application, service } = target;
+            tracing::warn!(
+                proxy = self.id,
+                ?environment,
+                ?application,
+                ?service,
+                "its account may not read these rules"
+            );
+        }
+        admitted
     }
-    admitted
 }
 
 fn read(text: &str) -> Result<ProxySays, End> {
@@ -189,9 +209,27 @@ fn heard(message: Option<Result<Message, axum::Error>>) -> Result<Option<String>
 }
 
 async fn tell(socket: &mut WebSocket, says: &ControlSays) -> Result<(), End> {
-    // Messages are plain data, of which serde can write all.
-    let text = serde_json::to_string(says).unwrap_or_default();
-    send(socket, Message::text(text)).await
+    send(socket, Message::text(text(says))).await
+}
+
+/// Tells of keys, unless they are more than a proxy takes at once: it keeps what it has then.
+async fn tell_keys(socket: &mut WebSocket, guest: &Guest, news: KeyNews) -> Result<(), End> {
+    let text = text(&ControlSays::Keys(news));
+    if text.len() <= CONTROL_MESSAGE_BYTES_MAX {
+        return send(socket, Message::text(text)).await;
+    }
+    tracing::error!(
+        proxy = guest.id,
+        bytes = text.len(),
+        limit = CONTROL_MESSAGE_BYTES_MAX,
+        "the keys of a proxy are too many; it goes on with those it has"
+    );
+    Ok(())
+}
+
+/// Messages are plain data, of which serde can write all.
+fn text(says: &ControlSays) -> String {
+    serde_json::to_string(says).unwrap_or_default()
 }
 
 async fn send(socket: &mut WebSocket, message: Message) -> Result<(), End> {

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use mesher_model::rule::link::Update;
+use mesher_config::{Configuration, Draft, Record, Tenant};
+use mesher_model::rule::link::{KEY_LABELS_MAX, KeyWish, Update};
 use mesher_model::rule::{Base, Change, Target};
 use mesher_rules::{Author, Book, Plan, parse};
 
-use super::hub::Links;
+use super::hub::{Greeting, LinkError, Links};
 use super::peer::Name;
-use super::session::Session;
+use super::session::{Next, Session};
 use crate::Clock;
 
 const EPOCH: &str = "first";
@@ -49,11 +50,14 @@ impl Mesh {
     }
 
     fn join(&self, id: &str, services: &[&str]) -> Session {
-        let name =
-            Name { environment: String::new(), application: "default".to_owned(), service: id.to_owned() };
         let targets = services.iter().map(|service| target(service)).collect();
-        self.links.begin(id, name, targets, (0, EPOCH)).unwrap()
+        self.links.begin(id, Greeting { targets, ..greeting(0, EPOCH) }).unwrap()
     }
+}
+
+fn greeting(serving: u64, epoch: &str) -> Greeting {
+    let name = Name { environment: String::new(), application: "default".to_owned(), service: String::new() };
+    Greeting { name, targets: Vec::new(), serving, epoch: epoch.to_owned(), keys: None }
 }
 
 fn target(service: &str) -> Target {
@@ -62,6 +66,13 @@ fn target(service: &str) -> Target {
 
 /// The next update, which has to be there.
 async fn next(session: &Session) -> Update {
+    match next_of_any(session).await {
+        Next::Update(update) => update,
+        Next::Keys(keys) => panic!("no update: {keys:?}"),
+    }
+}
+
+async fn next_of_any(session: &Session) -> Next {
     tokio::time::timeout(std::time::Duration::from_secs(5), session.next()).await.unwrap().unwrap()
 }
 
@@ -265,12 +276,76 @@ async fn one_connection_speaks_for_a_proxy() {
 #[test]
 fn an_id_is_a_name_and_a_revision_of_another_history_is_none() {
     let mesh = Mesh::new();
-    let name = Name { environment: String::new(), application: String::new(), service: String::new() };
     for id in ["", "a b", "a/b", &"x".repeat(65)] {
-        assert!(mesh.links.begin(id, name.clone(), Vec::new(), (0, EPOCH)).is_err(), "{id:?}");
+        assert!(mesh.links.begin(id, greeting(0, EPOCH)).is_err(), "{id:?}");
     }
-    let _of_other = mesh.links.begin("one", name.clone(), Vec::new(), (7, "other")).unwrap();
+    let _of_other = mesh.links.begin("one", greeting(7, "other")).unwrap();
     assert_eq!(mesh.links.states()["one"].serving, 0);
-    let _of_this = mesh.links.begin("one", name, Vec::new(), (7, EPOCH)).unwrap();
+    let _of_this = mesh.links.begin("one", greeting(7, EPOCH)).unwrap();
     assert_eq!(mesh.links.states()["one"].serving, 7);
+}
+
+/// Keys as they are written, and the links that are told of them.
+struct KeyMesh {
+    mesh: Mesh,
+    configuration: Configuration,
+}
+
+impl KeyMesh {
+    fn write(&mut self, project: &str, key: &str, labels: &[(&str, &str)]) {
+        let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let draft = Draft { key: key.to_owned(), value: "1".to_owned(), labels, ..Draft::default() };
+        let tenant = Tenant::new("default", project).unwrap();
+        self.configuration.keys_mut().create(tenant, draft, std::time::Duration::ZERO).unwrap();
+        self.configuration.take_edits().iter().for_each(|edit| self.mesh.links.keys_changed(edit));
+    }
+
+    fn join(&self, sets: &[&[(&str, &str)]]) -> Result<Session, LinkError> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let labels = sets.iter().map(|set| set.iter().map(owned).collect()).collect();
+        let keys = Some(KeyWish { project: "default".to_owned(), labels });
+        self.mesh.links.begin("one", Greeting { keys, ..greeting(0, EPOCH) })
+    }
+
+    /// The keys that are told next.
+    async fn told(&self, session: &Session, is_seen: impl Fn(&Record) -> bool) -> Vec<String> {
+        let Next::Keys(keys) = next_of_any(session).await else { panic!("no keys") };
+        let mut names: Vec<_> =
+            keys.look(&self.configuration, is_seen).keys.into_iter().map(|key| key.key).collect();
+        names.sort();
+        names
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_hears_of_the_keys_under_its_labels_and_of_no_other() {
+    let mut mesh = KeyMesh { mesh: Mesh::new(), configuration: Configuration::default() };
+    let (all, own): (&[_], &[_]) = (&[("app", "shop")], &[("app", "shop"), ("service", "web")]);
+    mesh.write("default", "of.all", all);
+    mesh.write("default", "of.other", &[("app", "shop"), ("service", "other")]);
+    let session = mesh.join(&[all, own, &[("no:label", "::")]]).unwrap();
+    assert_eq!(mesh.told(&session, |_| true).await, ["of.all"], "as they stand at the hello");
+    assert!(is_quiet(&session).await);
+
+    mesh.write("default", "of.other.again", &[("app", "shop"), ("service", "other")]);
+    mesh.write("another", "of.project", own);
+    assert!(is_quiet(&session).await, "none of these is about it");
+    mesh.write("default", "of.service", own);
+    mesh.write("default", "of.service.too", own);
+    assert_eq!(mesh.told(&session, |_| true).await, ["of.all", "of.service", "of.service.too"]);
+    assert!(is_quiet(&session).await, "two changes, told once");
+
+    mesh.write("default", "of.all.again", all);
+    assert_eq!(
+        mesh.told(&session, |record| record.labels.len() == 2).await,
+        ["of.service", "of.service.too"]
+    );
+}
+
+#[tokio::test]
+async fn what_one_proxy_asks_for_is_bounded() {
+    let mesh = KeyMesh { mesh: Mesh::new(), configuration: Configuration::default() };
+    let set: &[_] = &[("app", "shop")];
+    assert_eq!(mesh.join(&vec![set; KEY_LABELS_MAX + 1]).unwrap_err(), LinkError::TooManyLabels);
+    assert!(mesh.join(&vec![set; KEY_LABELS_MAX]).is_ok());
 }

@@ -25,17 +25,16 @@ pub(super) async fn open(
         return answer::mesh_error(426, "upgrade_required", "a WebSocket handshake is wanted here");
     };
     let (reach, caller) = (reach.map(|Extension(scope)| scope), caller.map(|Extension(caller)| caller));
-    let Ok(held) = control.watchers.place(caller.as_ref().map(|caller| caller.name.as_str())) else {
+    let guest = links::Guest { id, reach, caller };
+    let Ok(held) = control.watchers.place(guest.caller.as_ref().map(|caller| caller.name.as_str())) else {
         return answer::mesh_error(
             503,
             "too_many_links",
             "no place is left for another link; try again later",
         );
     };
-    let closing = control.watchers.closing();
     links::limit(upgrade).on_upgrade(async move |socket| {
-        let is_admitted = || control.is_admitted(caller.as_ref());
-        links::serve(Arc::clone(control.links()), id, socket, reach, is_admitted, closing).await;
+        links::serve(&control, &guest, socket).await;
         drop(held);
     })
 }

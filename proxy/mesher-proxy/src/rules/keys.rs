@@ -1,16 +1,18 @@
-//! Keys of a configuration server: found out what it speaks, waited for, handed to the desk.
+//! Keys of a configuration server, waited for and handed to the desk: from the link to the control plane, or asked for.
 //! It must empty nothing because a server forgot, and must ask no server in step with other proxies.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mesher_client::{ClientError, ControlClient, KeyList, KeyValue};
+use mesher_client::{ClientError, ControlClient};
+use mesher_model::key::KeyValue;
+use mesher_model::rule::link::{KeyNews, KeyWish};
 
 use super::desk::Desk;
 use crate::backoff::Backoff;
 use crate::bootstrap::{ConfigType, Identity};
-use crate::status::{LinkState, Status};
+use crate::status::Status;
 
 /// How long a question to kie waits for a change.
 const WAIT: Duration = Duration::from_secs(30);
@@ -18,8 +20,6 @@ const WAIT: Duration = Duration::from_secs(30);
 const PAUSE_KIE: Duration = Duration::from_millis(100);
 /// The pause between two questions to a config-center, which never waits.
 const PAUSE_CENTER: Duration = Duration::from_secs(5);
-/// How often it is looked whether there is a server to ask.
-const PAUSE_ABSENT: Duration = Duration::from_secs(1);
 /// The revision of nothing.
 const NO_REVISION: i64 = -1;
 /// What a config-center is asked for at first.
@@ -27,19 +27,21 @@ const NO_ITEMS: &str = "null";
 /// Types whose values are one text. Others hold many keys of an application.
 const TEXT_TYPES: [&str; 4] = ["", "text", "string", "json"];
 
-/// Where keys are read.
+/// A configuration server that is asked for keys.
 #[derive(Debug, Clone)]
 pub(crate) struct KeySource {
-    /// Of the configuration server.
+    /// Of the server.
     pub(crate) client: ControlClient,
     /// What it speaks.
     pub(crate) speaks: ConfigType,
-    /// Whether it was named, and is not just the registry.
-    pub(crate) is_named: bool,
 }
 
 /// Go's words for labels, and Java's. Where both speak, Java's hold.
 const SPELLINGS: [[&str; 2]; 2] = [["appId", "serviceName"], ["app", "service"]];
+
+/// The labels that both spell alike.
+const ENVIRONMENT: &str = "environment";
+const VERSION: &str = "version";
 
 /// How much of the configuration one question is about. The particular wins over the general.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,42 +50,41 @@ enum Part {
     Service,
 }
 
+/// The parts of kie's configuration, the lower ones first.
+const PARTS: [Question; 4] = [
+    Question { words: SPELLINGS[0], part: Part::Application },
+    Question { words: SPELLINGS[0], part: Part::Service },
+    Question { words: SPELLINGS[1], part: Part::Application },
+    Question { words: SPELLINGS[1], part: Part::Service },
+];
+
 /// Reads keys for the life of the proxy.
 pub(crate) async fn read(source: KeySource, status: Arc<Status>, desk: Desk) {
-    if find_out(&source, &status).await == ConfigType::ConfigCenter {
+    if find_out(&source).await == ConfigType::ConfigCenter {
         return read_center(&source.client, &status.bootstrap.identity, &desk).await;
     }
-    let mut rank = 0;
-    for words in SPELLINGS {
-        for part in [Part::Application, Part::Service] {
-            let own = status.bootstrap.identity.clone();
-            let (client, desk) = (source.client.clone(), desk.clone());
-            let question = Question { words, part, rank };
-            rank += 1;
-            tokio::task::spawn_local(async move { question.ask_on(&client, &own, &desk).await });
-        }
+    for (rank, question) in PARTS.into_iter().enumerate() {
+        let own = status.bootstrap.identity.clone();
+        let (client, desk) = (source.client.clone(), desk.clone());
+        tokio::task::spawn_local(async move { question.ask_on(&client, &own, &desk, rank).await });
     }
 }
 
-/// What the server speaks. A registry that is no control plane of ours is not asked: it has its own server for that.
-async fn find_out(source: &KeySource, status: &Status) -> ConfigType {
+/// What the server speaks.
+async fn find_out(source: &KeySource) -> ConfigType {
     if source.speaks != ConfigType::Auto {
         return source.speaks;
     }
     let mut backoff = Backoff::default();
     loop {
-        let mut pause = drawn(PAUSE_ABSENT);
-        if source.is_named || status.rules().link == LinkState::Connected {
-            match speaks(&source.client).await {
-                Ok(Some(found)) => return found,
-                Ok(None) => tracing::warn!(
-                    "the configuration server speaks neither kie nor config-center; see MESHER_CONFIG_CENTER"
-                ),
-                Err(error) => tracing::debug!(%error, "the configuration server is away"),
-            }
-            pause = backoff.failed(fastrand::f64());
+        match speaks(&source.client).await {
+            Ok(Some(found)) => return found,
+            Ok(None) => tracing::warn!(
+                "the configuration server speaks neither kie nor config-center; see MESHER_CONFIG_CENTER"
+            ),
+            Err(error) => tracing::debug!(%error, "the configuration server is away"),
         }
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(backoff.failed(fastrand::f64())).await;
     }
 }
 
@@ -99,41 +100,88 @@ fn drawn(pause: Duration) -> Duration {
     pause.mul_f32(0.5 + fastrand::f32() / 2.0)
 }
 
-/// What one part of kie's keys is asked with.
+/// Keys as the link to the control plane brings them.
 #[derive(Debug)]
+pub(crate) struct LinkedKeys {
+    own: Identity,
+    memory: Memory,
+}
+
+impl LinkedKeys {
+    pub(crate) fn new(own: Identity) -> Self {
+        Self { own, memory: Memory::default() }
+    }
+
+    /// What the control plane is asked for.
+    pub(super) fn wish(&self) -> KeyWish {
+        let labels = PARTS.iter().flat_map(|part| part.label_sets(&self.own)).collect();
+        KeyWish { project: self.own.project.clone(), labels }
+    }
+
+    /// Takes all keys as they stand now.
+    pub(super) async fn take(&mut self, news: &KeyNews, desk: &Desk) {
+        let parts = PARTS.map(|part| part.usable(&self.own, &news.keys));
+        if self.memory.admits(parts.iter().all(BTreeMap::is_empty), news.revision) {
+            for (rank, keys) in parts.into_iter().enumerate() {
+                desk.take_keys(rank, keys).await;
+            }
+        }
+    }
+}
+
+/// What is remembered of a server's answers: one that lost its keys begins to count anew, and says nothing of them until
+/// it has some.
+#[derive(Debug)]
+struct Memory {
+    seen: i64,
+    holds_any: bool,
+    has_lost: bool,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { seen: NO_REVISION, holds_any: false, has_lost: false }
+    }
+}
+
+impl Memory {
+    /// Whether an answer counts. One without keys does not, after the server lost them.
+    fn admits(&mut self, is_empty: bool, revision: i64) -> bool {
+        self.has_lost = is_empty && (self.has_lost || (self.holds_any && revision < self.seen));
+        self.seen = revision;
+        if self.has_lost {
+            tracing::warn!("the configuration server knows no key any more; keeping those that hold");
+        } else {
+            self.holds_any = !is_empty;
+        }
+        !self.has_lost
+    }
+}
+
+/// One part of kie's keys.
+#[derive(Debug, Clone, Copy)]
 struct Question {
     words: [&'static str; 2],
     part: Part,
-    /// Its place among the parts, the lower ones below the higher.
-    rank: usize,
 }
 
 impl Question {
-    async fn ask_on(&self, client: &ControlClient, own: &Identity, desk: &Desk) {
+    async fn ask_on(self, client: &ControlClient, own: &Identity, desk: &Desk, rank: usize) {
         let [app, service] = self.words;
         let labels = match self.part {
-            Part::Application => vec![(app, own.app.as_str()), ("environment", own.environment.as_str())],
+            Part::Application => vec![(app, own.app.as_str()), (ENVIRONMENT, own.environment.as_str())],
             // With any environment and version: those that are ours are picked out of the answer.
             Part::Service => vec![(app, own.app.as_str()), (service, own.service.as_str())],
         };
-        let (mut seen, mut holds_any, mut has_lost) = (NO_REVISION, false, false);
-        let mut backoff = Backoff::default();
+        let (mut memory, mut backoff) = (Memory::default(), Backoff::default());
         loop {
-            match client.keys(&labels, self.part == Part::Application, seen, WAIT).await {
+            match client.keys(&labels, self.part == Part::Application, memory.seen, WAIT).await {
                 Ok(Some(list)) => {
                     backoff.reset();
-                    let keys = self.usable(own, &list);
-                    // A server that lost its keys begins to count anew, and says nothing of them until it has some.
-                    has_lost = keys.is_empty() && (has_lost || (holds_any && list.revision < seen));
-                    if has_lost {
-                        tracing::warn!(
-                            "the configuration server knows no key any more; keeping those that hold"
-                        );
-                    } else {
-                        holds_any = !keys.is_empty();
-                        desk.take_keys(self.rank, keys).await;
+                    let keys = self.usable(own, &list.keys);
+                    if memory.admits(keys.is_empty(), list.revision) {
+                        desk.take_keys(rank, keys).await;
                     }
-                    seen = list.revision;
                 }
                 Ok(None) => backoff.reset(),
                 Err(error) => rest(&error, &mut backoff).await,
@@ -143,33 +191,41 @@ impl Question {
         }
     }
 
-    /// The keys that are about this very service, those with its version above the others, the newest last.
-    fn usable(&self, own: &Identity, list: &KeyList) -> BTreeMap<String, String> {
-        let is_text = |key: &&KeyValue| TEXT_TYPES.contains(&key.value_type.to_lowercase().as_str());
-        let usable = list.keys.iter().filter(|key| key.is_enabled()).filter(is_text);
-        let mut keys: Vec<_> = usable.filter_map(|key| Some((self.is_of_version(own, key)?, key))).collect();
-        keys.sort_by_key(|(is_of_version, key)| (*is_of_version, key.update_time, key.update_revision));
-        keys.into_iter().map(|(_, key)| (key.key.clone(), key.value.clone())).collect()
+    /// The sets of labels whose keys are about this very service.
+    fn label_sets(self, own: &Identity) -> Vec<BTreeMap<String, String>> {
+        let [app, service] = self.words;
+        let environment = [(ENVIRONMENT, own.environment.as_str())];
+        let version = [(VERSION, own.version.as_str())];
+        let sets: Vec<Vec<(&str, &str)>> = match self.part {
+            Part::Application => vec![environment.to_vec()],
+            Part::Service => {
+                let base = [(service, own.service.as_str())];
+                let with = [environment.as_slice(), &[]].into_iter();
+                // No environment may be left out or be empty; another one has to be there.
+                with.take(if own.environment.is_empty() { 2 } else { 1 })
+                    .flat_map(|environment| {
+                        [[&base[..], environment].concat(), [&base[..], environment, &version].concat()]
+                    })
+                    .collect()
+            }
+        };
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let whole = |set: Vec<_>| set.into_iter().chain([(app, own.app.as_str())]).map(owned).collect();
+        sets.into_iter().map(whole).collect()
     }
 
-    /// Whether a key is about our version; `None`: it is not about us at all.
-    fn is_of_version(&self, own: &Identity, key: &KeyValue) -> Option<bool> {
-        let labels = key.labels.as_ref()?;
-        let [app, service] = self.words;
-        for (name, value) in labels {
-            let expected = match name.as_str() {
-                "environment" => &own.environment,
-                "version" => &own.version,
-                name if name == app => &own.app,
-                name if name == service => &own.service,
-                _ => return None,
-            };
-            if value != expected {
-                return None;
-            }
-        }
-        let has_environment = own.environment.is_empty() || labels.contains_key("environment");
-        has_environment.then(|| labels.contains_key("version"))
+    /// The keys that are about this very service, those with its version above the others, the newest last.
+    fn usable(self, own: &Identity, keys: &[KeyValue]) -> BTreeMap<String, String> {
+        let is_text = |key: &&KeyValue| TEXT_TYPES.contains(&key.value_type.to_lowercase().as_str());
+        let sets = self.label_sets(own);
+        let usable = keys.iter().filter(|key| key.is_enabled()).filter(is_text);
+        let mut keys: Vec<_> = usable
+            .filter_map(|key| Some((key, key.labels.as_ref().filter(|labels| sets.contains(labels))?)))
+            .collect();
+        keys.sort_by_key(|(key, labels)| {
+            (labels.contains_key(VERSION), key.update_time, key.update_revision)
+        });
+        keys.into_iter().map(|(key, _)| (key.key.clone(), key.value.clone())).collect()
     }
 }
 

@@ -11,6 +11,7 @@ use mesher_model::rule::link::{ControlSays, FORMAT, ProxySays, SILENCE_MAX, Upda
 use tokio::time::Instant;
 
 use super::desk::Desk;
+use super::keys::LinkedKeys;
 use crate::backoff::Backoff;
 use crate::status::{LinkState, Status};
 
@@ -19,8 +20,14 @@ const ABSENT_PAUSE: Duration = Duration::from_secs(60);
 /// A link that lasted so long was a good one: the next pause is short again.
 const GOOD_LINK: Duration = Duration::from_secs(60);
 
-/// Keeps the link for the life of the proxy.
-pub(crate) async fn keep(client: ControlClient, status: Arc<Status>, desk: Desk, row: ProxyRow) {
+/// Keeps the link for the life of the proxy. `keys`: where they come by it, too.
+pub(crate) async fn keep(
+    client: ControlClient,
+    status: Arc<Status>,
+    desk: Desk,
+    row: ProxyRow,
+    mut keys: Option<LinkedKeys>,
+) {
     let mut backoff = Backoff::default();
     loop {
         let began = Instant::now();
@@ -28,7 +35,7 @@ pub(crate) async fn keep(client: ControlClient, status: Arc<Status>, desk: Desk,
             Ok(link) => {
                 tracing::info!("linked to the control plane");
                 status.link_is(LinkState::Connected);
-                let end = serve(link, &status, &desk, &row).await;
+                let end = serve(link, &status, &desk, &row, keys.as_mut()).await;
                 desk.end_link();
                 tracing::warn!(reason = %end, "the link to the control plane ended; serving with the rules that hold");
                 status.link_is(LinkState::Away(end.to_string()));
@@ -50,8 +57,14 @@ pub(crate) async fn keep(client: ControlClient, status: Arc<Status>, desk: Desk,
 }
 
 /// Speaks until the link ends.
-async fn serve(mut link: Link, status: &Status, desk: &Desk, row: &ProxyRow) -> LinkEnd {
-    match speak(&mut link, status, desk, row).await {
+async fn serve(
+    mut link: Link,
+    status: &Status,
+    desk: &Desk,
+    row: &ProxyRow,
+    keys: Option<&mut LinkedKeys>,
+) -> LinkEnd {
+    match speak(&mut link, status, desk, row, keys).await {
         Err(end) => end,
         Ok(never) => match never {},
     }
@@ -62,11 +75,13 @@ async fn speak(
     status: &Status,
     desk: &Desk,
     row: &ProxyRow,
+    mut keys: Option<&mut LinkedKeys>,
 ) -> Result<std::convert::Infallible, LinkEnd> {
     let (targets, serving, epoch) = desk.begin_link();
     let kinds = Kind::ALL.iter().map(ToString::to_string).collect();
     let row = Box::new(ProxyRow { state: status.state().as_str().to_owned(), ..row.clone() });
-    link.say(&ProxySays::Hello { format: FORMAT, row, kinds, targets, serving, epoch }).await?;
+    let wish = keys.as_ref().map(|keys| keys.wish());
+    link.say(&ProxySays::Hello { format: FORMAT, row, kinds, targets, serving, epoch, keys: wish }).await?;
     let mut last_heard = Instant::now();
     loop {
         tokio::select! {
@@ -74,6 +89,11 @@ async fn speak(
                 last_heard = Instant::now();
                 match heard? {
                     Heard::Says(ControlSays::Update(update)) => take(link, status, desk, update).await?,
+                    Heard::Says(ControlSays::Keys(news)) => {
+                        if let Some(keys) = &mut keys {
+                            keys.take(&news, desk).await;
+                        }
+                    }
                     Heard::Says(_) | Heard::Alive => {}
                 }
             }

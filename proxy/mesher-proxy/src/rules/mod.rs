@@ -15,7 +15,7 @@ mod link;
 
 pub(crate) use desk::{Desk, Order};
 pub(crate) use held::HeldRules;
-pub(crate) use keys::{KeySource, read as read_keys};
+pub(crate) use keys::{KeySource, LinkedKeys, read as read_keys};
 pub(crate) use link::keep;
 
 #[cfg(test)]

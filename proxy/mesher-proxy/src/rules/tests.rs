@@ -1,12 +1,14 @@
 //! Updates as a control plane sends them, good and bad, and what is held after each.
 //! It must open no link.
 
+use mesher_model::key::KeyValue;
 use mesher_model::rule::Target;
-use mesher_model::rule::link::{RemovedResource, Resource, Update};
+use mesher_model::rule::link::{KeyNews, RemovedResource, Resource, Update};
 use serde_json::{Value, json};
 
-use super::Desk;
 use super::held::{Rulebook, Taken};
+use super::{Desk, LinkedKeys};
+use crate::bootstrap::Identity;
 
 fn target(service: &str) -> Target {
     Target { environment: String::new(), application: "default".to_owned(), service: service.to_owned() }
@@ -150,7 +152,8 @@ async fn many_services_are_asked_for_in_pieces() {
     }
     let (targets, serving, epoch) = desk.begin_link();
     let row = Box::default();
-    let hello = ProxySays::Hello { format: FORMAT, row, kinds: Vec::new(), targets, serving, epoch };
+    let hello =
+        ProxySays::Hello { format: FORMAT, row, kinds: Vec::new(), targets, serving, epoch, keys: None };
     assert!(serde_json::to_string(&hello).unwrap().len() < PROXY_MESSAGE_BYTES_MAX);
     assert_eq!(desk.wishes().await.len(), TARGETS_AT_ONCE_MAX);
     assert_eq!(desk.wishes().await.len(), 1);
@@ -174,4 +177,101 @@ async fn a_first_call_waits_until_the_rules_of_its_service_are_here() {
         assert!(desk.policy(&target("a")).is_some());
     };
     tokio::join!(fleet, link, call);
+}
+
+fn own(environment: &str) -> Identity {
+    Identity {
+        domain: "default".to_owned(),
+        project: "default".to_owned(),
+        app: "shop".to_owned(),
+        service: "web".to_owned(),
+        version: "2".to_owned(),
+        environment: environment.to_owned(),
+    }
+}
+
+fn key(value: &str, labels: &[(&str, &str)]) -> KeyValue {
+    let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    KeyValue {
+        key: "servicecomb.request.timeout".to_owned(),
+        value: value.to_owned(),
+        labels: Some(labels.collect()),
+        ..KeyValue::default()
+    }
+}
+
+/// The timeout that keys set, once an update with them is taken.
+async fn timeout_of(
+    linked: &mut LinkedKeys,
+    desk: &Desk,
+    revision: i64,
+    keys: Vec<KeyValue>,
+) -> Option<u128> {
+    let policy = {
+        linked.take(&KeyNews { revision, keys }, desk).await;
+        desk.policy(&target("any"))
+    };
+    policy.and_then(|policy| policy.request_timeout).map(|limit| limit.as_millis())
+}
+
+/// A desk whose snapshots are published at once.
+fn desk() -> Desk {
+    let (desk, mut orders) = Desk::new();
+    tokio::task::spawn_local(async move {
+        while let Some(order) = orders.recv().await {
+            let _ = order.send(1);
+        }
+    });
+    desk
+}
+
+#[tokio::test(flavor = "local")]
+async fn of_keys_the_particular_hold_and_those_of_others_do_not() {
+    let (desk, mut linked) = (desk(), LinkedKeys::new(own("")));
+    let of_app = key("1", &[("app", "shop"), ("environment", "")]);
+    let of_service = key("2", &[("app", "shop"), ("service", "web")]);
+    let of_version = key("3", &[("app", "shop"), ("service", "web"), ("environment", ""), ("version", "2")]);
+    let of_go = key("4", &[("appId", "shop"), ("serviceName", "web"), ("version", "2")]);
+    let mut keys = vec![of_go.clone()];
+    for (added, expected) in [(of_app, 1), (of_service, 2), (of_version, 3)] {
+        keys.insert(0, added);
+        assert_eq!(timeout_of(&mut linked, &desk, 1, keys.clone()).await, Some(expected), "{keys:?}");
+    }
+    let of_others = [
+        &[("app", "shop"), ("service", "web"), ("version", "1")][..],
+        &[("app", "shop"), ("service", "web"), ("environment", "testing")],
+        &[("app", "shop"), ("service", "other")],
+        &[("app", "shop")],
+        &[("app", "shop"), ("service", "web"), ("zone", "a")],
+    ];
+    let disabled = KeyValue { status: Some("disabled".to_owned()), ..of_go };
+    let keys = of_others.map(|labels| key("9", labels)).into_iter().chain([disabled]).collect();
+    assert_eq!(timeout_of(&mut linked, &desk, 2, keys).await, None);
+}
+
+#[test]
+fn a_proxy_asks_for_the_labels_that_are_its_own() {
+    for (environment, count) in [("", 10), ("production", 6)] {
+        let wish = LinkedKeys::new(own(environment)).wish();
+        assert_eq!(wish.labels.len(), count, "{:?}", wish.labels);
+        let named = wish.labels.iter().filter_map(|labels| labels.get("environment"));
+        assert!(named.clone().count() >= 6 && named.clone().all(|named| named == environment));
+    }
+}
+
+#[tokio::test(flavor = "local")]
+async fn a_control_plane_that_lost_its_keys_empties_nothing() {
+    let (desk, mut linked) = (desk(), LinkedKeys::new(own("")));
+    let keys = || vec![key("2", &[("app", "shop"), ("service", "web")])];
+    for (revision, keys, expected, says) in [
+        (7, keys(), Some(2), "it has some"),
+        (8, Vec::new(), None, "the last is removed"),
+        (9, keys(), Some(2), "it comes back"),
+        (0, Vec::new(), Some(2), "all is lost"),
+        (0, Vec::new(), Some(2), "and still is, after another link"),
+        (1, keys(), Some(2), "it knows keys again"),
+        (2, Vec::new(), None, "and the last is removed"),
+    ] {
+        assert_eq!(timeout_of(&mut linked, &desk, revision, keys).await, expected, "{says}");
+    }
 }

@@ -13,6 +13,8 @@ use crate::control::frames::Frames;
 
 /// Status of a handshake that was accepted.
 const SWITCHING_PROTOCOLS: u16 = 101;
+/// Begins a message that tells of keys.
+const KEYS: &str = "keys";
 /// First byte of a whole text message (RFC 6455, 5.2).
 const TEXT: u8 = 0x81;
 /// Of the second byte: what follows is masked. All that a client sends has to be.
@@ -30,9 +32,12 @@ pub(super) struct Peer {
     frames: Frames,
 }
 
-/// What an update says of itself.
+/// What a message says of itself.
 #[derive(Deserialize)]
 struct Head {
+    say: String,
+    /// Keys have none: nobody waits for an answer to them.
+    #[serde(default)]
     nonce: u64,
     revision: u64,
 }
@@ -58,9 +63,10 @@ impl Peer {
         let mut frames = Frames::default();
         ensure!(frames.count(&input)? == 0, "it heard something before it said hello");
         let mut peer = Self { stream, frames };
-        let hello = json!({"say": "hello", "format": 1, "row": {"service": format!("caller-{number:05}"), "app": "default"},
+        let caller = format!("caller-{number:05}");
+        let hello = json!({"say": "hello", "format": 1, "row": {"service": caller, "app": "default"},
             "kinds": ["Route", "Timeout"], "targets": [{"env": "", "app": "default", "service": service}],
-            "serving": 0, "epoch": ""});
+            "serving": 0, "epoch": "", "keys": {"project": "default", "labels": label_sets(&caller)}});
         peer.say(&hello)?;
         peer.stream.set_nonblocking(true)?;
         Ok(peer)
@@ -76,7 +82,10 @@ impl Peer {
         })?;
         let mut came = Vec::new();
         for (head, bytes) in heads {
-            let Head { nonce, revision } = head.context("a message that is no update")?;
+            let Head { say, nonce, revision } = head.context("a message that is none of a control plane")?;
+            if say == KEYS {
+                continue;
+            }
             self.say(&json!({"say": "accepted", "nonce": nonce, "serving": revision}))?;
             came.push(Came { revision, bytes });
         }
@@ -86,6 +95,19 @@ impl Peer {
     fn say(&mut self, message: &Value) -> Result<()> {
         Ok(self.stream.write_all(&frame(message.to_string().as_bytes()))?)
     }
+}
+
+/// The labels that a proxy asks for the keys of: in the words of Go and of Java, with and without environment and version.
+fn label_sets(service: &str) -> Vec<Value> {
+    let mut sets = Vec::new();
+    for (app, name) in [("appId", "serviceName"), ("app", "service")] {
+        sets.push(json!({app: "default", "environment": ""}));
+        sets.push(json!({app: "default", name: service}));
+        sets.push(json!({app: "default", name: service, "environment": ""}));
+        sets.push(json!({app: "default", name: service, "version": "0.0.1"}));
+        sets.push(json!({app: "default", name: service, "environment": "", "version": "0.0.1"}));
+    }
+    sets
 }
 
 /// A whole message of a client.
