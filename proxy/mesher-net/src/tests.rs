@@ -280,3 +280,24 @@ fn code_that_is_forgotten_works_and_takes_less_memory() {
     let after = code_in_memory();
     assert!(after < before, "{after} kB of {before} kB");
 }
+
+/// Bytes of this process that no file backs.
+fn own_bytes() -> u64 {
+    let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap();
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+fn what_a_burst_frees_is_given_back_although_a_large_block_was_freed_before() {
+    const PIECE: usize = 64 * 1024;
+    const PIECES: usize = 300;
+    crate::memory::bound_free();
+    // As large a block makes the allocator keep twice as much from then on, unless it is told not to.
+    drop(std::hint::black_box(vec![1_u8; 16 << 20]));
+    let pieces: Vec<Vec<u8>> = (0..PIECES).map(|_| std::hint::black_box(vec![1_u8; PIECE])).collect();
+    let most = own_bytes();
+    drop(pieces);
+    let given_back = most.saturating_sub(own_bytes());
+    assert!(given_back > (PIECE * PIECES) as u64 * 3 / 4, "{given_back} bytes of {}", PIECE * PIECES);
+}

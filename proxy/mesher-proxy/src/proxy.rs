@@ -87,6 +87,7 @@ impl Proxy {
     /// # Errors
     /// [`ProxyError`] names the setting and what to do.
     pub fn bind(bootstrap: Bootstrap) -> Result<Self, ProxyError> {
+        mesher_net::memory::bound_free();
         let app = &bootstrap.identity.app;
         let services_file =
             bootstrap.services_file.as_ref().map(|path| FileSource::open(path, app).map(Rc::new));

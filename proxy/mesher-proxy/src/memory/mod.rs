@@ -11,7 +11,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// After so many looks the work of the start is done: the service is registered, the fleet is known.
 const LOOKS_UNTIL_SETTLED: u32 = 3;
 /// What counts as a burst: connections of one worker, or names learned.
-const BURST_MIN: usize = 256;
+const BURST_MIN: usize = 100;
 
 /// Says that a burst is over. Shared by all threads of a proxy.
 #[derive(Debug, Clone, Default)]
