@@ -3,14 +3,16 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `outage` | the control plane away while calls flow and instances die |
 //! | `model` | what a writer has written, and what one more call makes of it |
 //! | `writer` | a writer on a connection of its own, and the comparison after a restart |
 //!
-//! `cargo xtask test` runs 100 kills, `cargo xtask soak` 2000.
+//! `cargo xtask test` runs 100 kills and an outage of seconds, `cargo xtask soak` 2000 and one of ten minutes.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failure of the system is a failure of the test")]
 
 mod model;
+mod outage;
 mod writer;
 
 use std::path::Path;
