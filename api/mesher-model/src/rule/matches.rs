@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::bounds::{bounded, checked};
+use super::bounds::{bounded, checked, given};
 use super::words::{Cidr, Name};
 
 /// Matches of one rule.
@@ -21,7 +21,7 @@ const METHOD_BYTES_MAX: usize = 32;
 /// Segments of a template.
 const SEGMENTS_MAX: usize = 64;
 /// Properties of an instance that a rule asks for.
-const PROPERTIES_MAX: usize = 16;
+pub(super) const PROPERTIES_MAX: usize = 16;
 /// The longest value of a property, in bytes.
 const PROPERTY_BYTES_MAX: usize = 256;
 
@@ -33,10 +33,11 @@ const PROPERTY_BYTES_MAX: usize = 256;
 pub struct CallMatch {
     /// The path of the request's target, as it was sent, without the query.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "path")]
+    #[cfg_attr(feature = "schema", schemars(with = "PathMatch"))]
     pub path: Option<PathMatch>,
     /// The method, in capitals.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "method")]
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Z0-9-]{1,32}$")))]
+    #[cfg_attr(feature = "schema", schemars(with = "String", regex(pattern = "^[A-Z0-9_-]{1,32}$")))]
     pub method: Option<String>,
     /// Header fields; names are compared without case.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "headers")]
@@ -52,6 +53,7 @@ pub struct CallMatch {
     pub cookies: Vec<FieldMatch>,
     /// Who calls.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "source")]
+    #[cfg_attr(feature = "schema", schemars(with = "SourceMatch"))]
     pub source: Option<SourceMatch>,
 }
 
@@ -86,6 +88,7 @@ pub enum PathKind {
 /// A header field, a parameter of the query or a cookie. It may be there several times: one of them has to fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("if" = super::schema::asks_for_presence(), "then" = {"properties": {"value": false}}, "else" = {"required": ["value"]})))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FieldMatch {
     /// Its name.
@@ -95,8 +98,8 @@ pub struct FieldMatch {
     #[serde(rename = "type", default)]
     pub kind: ValueKind,
     /// What with; absent for `Present` and `Absent`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(length(max = VALUE_BYTES_MAX)))]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", length(max = VALUE_BYTES_MAX)))]
     pub value: Option<String>,
     /// Turns the answer around, also that for a field which is not there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -151,20 +154,24 @@ impl ValueKind {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SourceMatch {
     /// Its service.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[cfg_attr(feature = "schema", schemars(with = "Name"))]
     pub service: Option<Name>,
     /// Its application.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[cfg_attr(feature = "schema", schemars(with = "Name"))]
     pub application: Option<Name>,
     /// Its version.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::route::version")]
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Za-z0-9._-]{1,64}$")))]
+    #[cfg_attr(feature = "schema", schemars(with = "String", regex(pattern = "^[A-Za-z0-9._-]{1,64}$")))]
     pub version: Option<String>,
     /// Properties of its instance; all of them have these values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "properties")]
+    #[cfg_attr(feature = "schema", schemars(extend("minProperties" = 1, "maxProperties" = PROPERTIES_MAX)))]
     pub properties: BTreeMap<String, String>,
     /// The network that the connection comes from, as `10.0.0.0/8` or `fd00::/8`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[cfg_attr(feature = "schema", schemars(with = "Cidr"))]
     pub address: Option<Cidr>,
 }
 

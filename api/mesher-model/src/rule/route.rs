@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::bounds::{bounded, checked};
+use super::bounds::{bounded, checked, given};
 use super::matches::{CallMatch, FieldMatch, PathKind, ValueKind, matches, properties};
 use super::words::{Name, ServiceName};
 
@@ -94,13 +94,15 @@ pub struct Backend {
 pub struct Subset {
     /// Instances of exactly this version.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "version")]
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Za-z0-9._-]{1,64}$")))]
+    #[cfg_attr(feature = "schema", schemars(with = "String", regex(pattern = "^[A-Za-z0-9._-]{1,64}$")))]
     pub version: Option<String>,
     /// Instances with all of these properties.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "properties")]
+    #[cfg_attr(feature = "schema", schemars(extend("minProperties" = 1, "maxProperties" = super::matches::PROPERTIES_MAX)))]
     pub properties: BTreeMap<String, String>,
     /// Instances of this zone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[cfg_attr(feature = "schema", schemars(with = "Name"))]
     pub zone: Option<Name>,
 }
 

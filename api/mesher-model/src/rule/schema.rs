@@ -6,10 +6,15 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::document::API_VERSION;
-use super::{Cidr, Document, Kind, Metadata, Name, Route, ServiceName, Span, Timeout};
+use super::{Cidr, Document, Kind, Metadata, Name, Route, ServiceName, Span, Timeout, ValueKind};
 
 /// A name, as a pattern.
 const NAME: &str = "^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$";
+
+/// What of a field is asked for only whether it is there, so that there is nothing to compare it with.
+pub(super) fn asks_for_presence() -> serde_json::Value {
+    serde_json::json!({"properties": {"type": {"enum": [ValueKind::Present, ValueKind::Absent]}}, "required": ["type"]})
+}
 
 /// Gives a type that is written as text its schema.
 macro_rules! text {

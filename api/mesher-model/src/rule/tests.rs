@@ -53,6 +53,7 @@ fn what_cannot_be_kept_is_refused_by_name() {
         ("Route", backends(json!([{"subset": {"zones": "a"}}])), "unknown field `zones`"),
         ("Route", backends(json!([{"subset": {"zone": "a b"}}])), "\"a b\" is no name"),
         ("Route", backends(json!([{"subset": {"properties": {}}}])), "0 properties"),
+        ("Route", backends(json!([{"subset": {"zone": null}}])), "invalid type: null"),
         ("route", json!({}), "unknown kind \"route\"; this release knows Route, Timeout"),
     ] {
         let refusal = document(spec.clone(), kind).unwrap_err();
@@ -93,6 +94,8 @@ fn matches_that_cannot_be_kept_are_refused_by_name() {
     let path = |kind: &str, value: &str| json!({"path": {"type": kind, "value": value}});
     for (part, words) in [
         (json!({}), "a match says nothing"),
+        (json!({"path": null}), "invalid type: null"),
+        (json!({"source": {"service": null}}), "invalid type: null"),
         (json!({"header": []}), "unknown field `header`"),
         (json!({"headers": []}), "0 headers; there have to be 1 to 16"),
         (header(json!({"value": "x"})), "missing field `name`"),
