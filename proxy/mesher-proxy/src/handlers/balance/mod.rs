@@ -30,16 +30,14 @@ impl Handler for Balance {
                 endpoints.get(place).is_some_and(|endpoint| may_take(endpoint) && also(endpoint, place))
             })
         };
-        let is_untried = |endpoint: &Endpoint| !call.has_tried(endpoint.id);
         let chosen = worker.with_rotation(cluster.id, |rotation| {
-            let of_part = pick(rotation, &|endpoint, place| is_untried(endpoint) && is_part(place));
-            let of_part = of_part.or_else(|| pick(rotation, &|_, place| is_part(place)));
-            let takes_any = part.is_some_and(|(choice, governance)| governance.takes_any(choice));
-            of_part
-                .or_else(
-                    || if takes_any { pick(rotation, &|endpoint, _| is_untried(endpoint)) } else { None },
-                )
-                .or_else(|| if takes_any { pick(rotation, &|_, _| true) } else { None })
+            let mut pick_of = |belongs: &dyn Fn(usize) -> bool| {
+                let untried =
+                    pick(rotation, &|endpoint, place| belongs(place) && !call.has_tried(endpoint.id));
+                untried.or_else(|| pick(rotation, &|_, place| belongs(place)))
+            };
+            let takes_any = || part.is_some_and(|(choice, governance)| governance.takes_any(choice));
+            pick_of(&is_part).or_else(|| if takes_any() { pick_of(&|_| true) } else { None })
         });
         call.endpoint = Some(chosen.ok_or_else(|| nothing_to_choose(cluster, call))?);
         Ok(())
