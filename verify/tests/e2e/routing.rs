@@ -295,6 +295,40 @@ fn a_part_is_told_by_properties_and_zone_from_the_first_call_on() {
     assert_version(again.addresses.outbound, get, "2.0");
 }
 
+/// A flow has no request: a rule that asks for a part of one passes it over, also where it asks that the part is absent.
+#[test]
+fn a_flow_is_routed_by_its_caller() {
+    let control = Control::start();
+    let _providers = ["1.0", "2.0"].map(|version| {
+        let application = Application::start(move |mut wire: Wire| wire.send(version));
+        let port = format!("tcp:{}", application.port());
+        let mut command = Proxy::command(&control.url(), "shop", &["--ports", &port]);
+        let proxy = Proxy::of(command.env("MESHER_VERSION", version));
+        proxy.addresses.wait_ready();
+        Instance { _proxy: proxy, _application: application }
+    });
+    let caller = Proxy::start(&control.url(), "webapp", &["--tcp-outbound", "127.0.0.1:0=shop"]);
+    let entrance = caller.addresses.tcp_outbound[0];
+    let said = || String::from_utf8(Wire::open(entrance).unwrap().remainder().unwrap()).unwrap();
+    let saying = |rules: &str| {
+        assert_done(&apply(&control, &route(rules), &["--wait"]));
+        (0..CALLS).map(|_| said()).collect::<Vec<_>>()
+    };
+    until("both versions are met", || {
+        let said: Vec<_> = (0..4).map(|_| said()).collect();
+        ["1.0", "2.0"].iter().all(|version| said.iter().any(|said| said == version)).then_some(())
+    });
+    let of_request = "    - matches: [{headers: [{name: x-session, type: Absent}]}]\n      backends: [{subset: {version: '1.0'}}]\n";
+    let of_caller = |service: &str| {
+        format!(
+            "    - matches: [{{source: {{service: {service}}}}}]\n      backends: [{{subset: {{version: '2.0'}}}}]"
+        )
+    };
+    assert_eq!(saying(&(of_request.to_owned() + &of_caller("webapp"))), ["2.0"; CALLS]);
+    let others = saying(&(of_request.to_owned() + &of_caller("batch")));
+    assert!(["1.0", "2.0"].iter().all(|version| others.iter().any(|said| said == version)), "{others:?}");
+}
+
 /// CF-08: what no proxy could load is refused, and changes nothing.
 #[test]
 fn cf_08_an_expression_that_cannot_be_kept_is_refused_by_rule_and_place() {
