@@ -19,6 +19,8 @@ const WEIGHT_MAX: u32 = 1_000_000;
 const CONDITIONS_MAX: usize = 512;
 /// Regular expressions among them.
 const EXPRESSIONS_MAX: usize = 64;
+/// Bytes of these expressions together: compiling one may take time in proportion to the square of its length.
+const EXPRESSIONS_BYTES_MAX: usize = 16 * 1024;
 /// The longest version, in bytes. Source: Service Center v4.
 const VERSION_BYTES_MAX: usize = 64;
 
@@ -130,7 +132,12 @@ fn rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<RouteRule>, D
         let matches = || rules.iter().flat_map(|rule| &rule.matches);
         for (what, count, most) in [
             ("conditions", matches().map(conditions).sum::<usize>(), CONDITIONS_MAX),
-            ("regular expressions", matches().map(expressions).sum(), EXPRESSIONS_MAX),
+            ("regular expressions", matches().flat_map(expressions).count(), EXPRESSIONS_MAX),
+            (
+                "bytes of regular expressions",
+                matches().flat_map(expressions).map(str::len).sum(),
+                EXPRESSIONS_BYTES_MAX,
+            ),
         ] {
             if count > most {
                 return Err(format!("{count} {what}; all matches of a route have at most {most} together"));
@@ -149,10 +156,11 @@ fn conditions(part: &CallMatch) -> usize {
     fields(part).count() + others.into_iter().filter(|is_given| *is_given).count()
 }
 
-fn expressions(part: &CallMatch) -> usize {
+fn expressions(part: &CallMatch) -> impl Iterator<Item = &str> {
     let of_path = part.path.iter().filter(|path| path.kind == PathKind::RegularExpression);
     let of_fields = fields(part).filter(|field| field.kind == ValueKind::RegularExpression);
-    of_path.count() + of_fields.count()
+    let of_path = of_path.map(|path| path.value.as_str());
+    of_path.chain(of_fields.filter_map(|field| field.value.as_deref()))
 }
 
 fn backends<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Backend>, D::Error> {

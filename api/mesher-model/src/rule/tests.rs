@@ -139,6 +139,9 @@ fn matches_that_cannot_be_kept_are_refused_by_name() {
     let pattern = json!({"path": {"type": "RegularExpression", "value": ".*"}});
     assert!(many(pattern.clone(), 4).is_ok());
     assert!(many(pattern, 5).unwrap_err().contains("80 regular expressions"));
+    let long = |length| json!({"path": {"type": "RegularExpression", "value": "x".repeat(length)}});
+    assert!(many(long(1024), 1).is_ok());
+    assert!(many(long(513), 2).unwrap_err().contains("16416 bytes of regular expressions"));
     assert!(many(json!({"method": "GET"}), 32).is_ok());
     assert!(many(json!({"method": "GET"}), 33).unwrap_err().contains("528 conditions"));
 }
