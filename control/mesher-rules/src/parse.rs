@@ -76,15 +76,17 @@ fn placed(text: &str, severity: Severity, message: String, (line, column): (u64,
     Diagnostic { severity, message, line: Some(line), column: Some(column), text: shown }
 }
 
-/// A rule that decides nothing, because the one before it takes every call.
+/// Rules that decide nothing, because one before them takes every call.
 fn warning(text: &str, document: &Spanned<Document>) -> Option<Diagnostic> {
     let Rule::Route(route) = &document.value.rule else { return None };
-    let count = route.rules.len();
-    (count > 1).then(|| {
+    let taking_all = route.rules.iter().position(|rule| rule.matches.is_empty())?;
+    let behind = route.rules.len() - taking_all - 1;
+    (behind > 0).then(|| {
+        let rule = route.rules.get(taking_all).and_then(|rule| rule.name.as_ref());
         let message = format!(
-            "Route {}: its first rule takes every call, so that the {} after it decide nothing",
+            "Route {}: rule {} has no matches and takes every call, so that no call reaches the {behind} after it",
             document.value.metadata.name,
-            count - 1
+            rule.map_or_else(|| (taking_all + 1).to_string(), ToString::to_string),
         );
         let place = document.referenced;
         placed(text, Severity::Warning, message, (place.line(), place.column()))

@@ -258,10 +258,60 @@ fn json_is_read_as_yaml_is() {
     assert_eq!(parse(json).unwrap().documents, parse(&timeout("x", "a", "5s")).unwrap().documents);
 }
 
+fn route(rules: &str) -> String {
+    format!(
+        "apiVersion: mesher/v1\nkind: Route\nmetadata: {{name: x}}\nspec:\n  service: a\n  rules: [{rules}]\n"
+    )
+}
+
 #[test]
 fn cf_04_a_rule_that_decides_nothing_is_warned_of() {
-    let text = "apiVersion: mesher/v1\nkind: Route\nmetadata: {name: x}\nspec:\n  service: a\n  rules: [{backends: [{}]}, {backends: [{}]}]\n";
-    let parsed = parse(text).unwrap();
-    assert_eq!(parsed.warnings.len(), 1);
-    assert!(parsed.warnings.iter().all(|warning| warning.line == Some(1)), "{:?}", parsed.warnings);
+    let (every, some) = ("{name: all, backends: [{}]}", "{matches: [{method: GET}], backends: [{}]}");
+    for (rules, words) in [
+        (
+            [every, every].as_slice(),
+            Some("rule all has no matches and takes every call, so that no call reaches the 1 after it"),
+        ),
+        (&[some, every, some, every], Some("no call reaches the 2 after it")),
+        (&[some, some, every], None),
+        (&[some, some], None),
+        (&[every], None),
+    ] {
+        let parsed = parse(&route(&rules.join(", "))).unwrap();
+        let warnings: Vec<_> =
+            parsed.warnings.iter().map(|warning| (warning.line, &warning.message)).collect();
+        match (warnings.as_slice(), words) {
+            ([], None) => {}
+            ([(Some(1), message)], Some(words)) if message.contains(words) => {}
+            other => panic!("{rules:?}: {other:?}"),
+        }
+    }
+}
+
+/// CF-08: what no proxy could load is refused here, by name.
+#[test]
+fn cf_08_an_expression_that_cannot_be_compiled_is_refused() {
+    let expression = |value: &str| {
+        route(&format!(
+            "{{matches: [{{path: {{type: RegularExpression, value: \"{value}\"}}}}], backends: [{{}}]}}"
+        ))
+    };
+    for (value, words) in [("(a", "unclosed group"), ("(a{1000}){1000}", "automaton of more than")] {
+        let plan = Plan::write(parse(&expression(value)).unwrap().documents).unwrap();
+        let refused = Book::default().check(&plan).unwrap_err().to_string();
+        assert!(
+            refused.starts_with("Route \"x\", rule 1, match 1, path: ") && refused.contains(words),
+            "{refused}"
+        );
+    }
+    let plan = Plan::write(parse(&expression("/v[0-9]+/.*")).unwrap().documents).unwrap();
+    assert!(Book::default().check(&plan).is_ok());
+}
+
+#[test]
+fn what_is_wrong_in_a_match_is_told_where_it_stands() {
+    let text = "apiVersion: mesher/v1\nkind: Route\nmetadata: {name: x}\nspec:\n  service: a\n  rules:\n    - matches:\n        - path: {value: api}\n      backends: [{}]\n";
+    let found = *parse(text).unwrap_err();
+    assert!(found.message.contains("is no path"), "{found:?}");
+    assert_eq!(found.line, Some(8), "{found:?}");
 }

@@ -336,6 +336,12 @@ impl RequestHead {
         self.fields.of(kind).map(|field| field.value.bytes(&self.bytes))
     }
 
+    /// The values of all fields called `name`, compared without case, in order.
+    pub fn named<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
+        let is_it = |field: &&Field| field.name.bytes(&self.bytes).eq_ignore_ascii_case(name.as_bytes());
+        self.fields.iter().filter(is_it).map(|field| field.value.bytes(&self.bytes))
+    }
+
     /// Every field as it came, in order: name and value.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.fields.iter().map(|field| (field.name.text(&self.bytes), field.value.bytes(&self.bytes)))

@@ -66,6 +66,7 @@ fn local_endpoints(ports: &[LocalPort]) -> Vec<Endpoint> {
         idle_limit: IDLE_ELSEWHERE_MAX,
         origin: Origin::Application,
         is_kept: false,
+        labels: None,
     };
     ports.iter().map(endpoint).collect()
 }

@@ -91,8 +91,9 @@ pub(crate) struct Worker {
     pub(crate) connection_ended: Notify,
     pub(crate) connection_count: Cell<usize>,
     rotations: RefCell<HashMap<ClusterId, RoundRobin, foldhash::fast::RandomState>>,
-    /// Calls of each cluster that a route shares out.
-    shared_out: RefCell<HashMap<ClusterId, u32, foldhash::fast::RandomState>>,
+    /// Calls of each cluster that each rule of its route shares out: counted apart, for a rule that takes every eighth
+    /// call of a common count would share them out unevenly.
+    shared_out: RefCell<HashMap<(ClusterId, u16), u32, foldhash::fast::RandomState>>,
     /// Where the control thread publishes; as long as nothing is new, looking costs one plain load.
     published: RefCell<Cache<Arc<SharedSnapshot>, Arc<Snapshot>>>,
     snapshot: RefCell<View>,
@@ -173,10 +174,10 @@ impl Worker {
         use_it(rotations.entry(cluster).or_insert_with(|| RoundRobin::starting_at(self.number)))
     }
 
-    /// How many calls of a cluster a route has shared out before this one; workers begin apart from each other.
-    pub(crate) fn next_share(&self, cluster: ClusterId) -> u32 {
+    /// How many calls of a cluster a rule has shared out before this one; workers begin apart from each other.
+    pub(crate) fn next_share(&self, rule: (ClusterId, u16)) -> u32 {
         let mut counts = self.shared_out.borrow_mut();
-        let count = counts.entry(cluster).or_insert_with(|| fastrand::u32(..));
+        let count = counts.entry(rule).or_insert_with(|| fastrand::u32(..));
         *count = count.wrapping_add(1);
         *count
     }
@@ -273,7 +274,7 @@ impl Worker {
         let clusters: HashSet<_, foldhash::fast::RandomState> =
             snapshot.clusters().map(|cluster| cluster.id).collect();
         self.rotations.borrow_mut().retain(|id, _| clusters.contains(id));
-        self.shared_out.borrow_mut().retain(|id, _| clusters.contains(id));
+        self.shared_out.borrow_mut().retain(|(id, _), _| clusters.contains(id));
         self.counters.borrow_mut().forget_clusters(|id| clusters.contains(&id));
     }
 }

@@ -3,13 +3,17 @@
 
 pub mod balance;
 pub mod keys;
+pub mod matching;
 pub mod policy;
 pub mod retry;
+pub mod route;
 
 pub use balance::RoundRobin;
 pub use keys::KeyRules;
-pub use policy::{Policy, PolicyError, RoutePolicy};
+pub use matching::call::{CallView, Caller, HeadView, Message};
+pub use policy::{Policy, PolicyError};
 pub use retry::{RetryPolicy, Safety};
+pub use route::{Choice, RoutePolicy};
 
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,12 @@
 //! What the documents of one service say together, compiled: the form that a proxy holds.
 //! It must be valid by construction: what cannot be kept is refused here, before a call meets it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use mesher_model::rule::{Backend, Document, Kind, Route, Rule, Subset};
+use mesher_model::rule::{Document, Kind, Rule};
 
-/// Turns a count into draws that are spread evenly: 2³² divided by the golden ratio (Knuth, TAOCP 3, 6.4).
-const SPREAD: u32 = 0x9E37_79B9;
+use crate::route::RoutePolicy;
 
 /// Why documents cannot be compiled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,18 +23,40 @@ pub enum PolicyError {
         second: String,
     },
     /// A route without a share.
-    #[error("Route {name:?}: no backend has a weight")]
+    #[error("Route {name:?}, rule {rule}: no backend has a weight")]
     NoShare {
         /// Its name.
         name: String,
+        /// Its rule.
+        rule: String,
+    },
+    /// Something that no call can be compared with.
+    #[error("Route {name:?}, rule {rule}, {place}: {reason}")]
+    Condition {
+        /// The document's name.
+        name: String,
+        /// Its rule.
+        rule: String,
+        /// The part of the rule.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Regular expressions that take too much room together.
+    #[error("Route {name:?}: its regular expressions become automata of more than {} KiB together; repeat less, or compare with prefixes", most / 1024)]
+    Patterns {
+        /// The document's name.
+        name: String,
+        /// How much they may take.
+        most: usize,
     },
 }
 
 /// The policy of one service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// How the calls are shared; any instance takes them where absent.
-    pub route: Option<RoutePolicy>,
+    /// Where the calls go; any instance takes them where absent. Shared, for its automata may be large.
+    pub route: Option<Arc<RoutePolicy>>,
     /// How long a call may take to the head of its answer. Zero: the proxy's own limits alone hold, whatever keys say;
     /// absent: what keys say holds.
     pub request_timeout: Option<Duration>,
@@ -59,7 +81,7 @@ impl Policy {
         let mut policy = Self::default();
         for document in holding.into_iter().flatten() {
             match &document.rule {
-                Rule::Route(route) => policy.route = Some(RoutePolicy::compile(document, route)?),
+                Rule::Route(route) => policy.route = Some(Arc::new(RoutePolicy::compile(document, route)?)),
                 Rule::Timeout(timeout) => {
                     policy.request_timeout = Some(timeout.request.duration());
                 }
@@ -81,59 +103,4 @@ fn more_particular<'d>(one: &'d Document, other: &'d Document) -> Result<&'d Doc
             Err(PolicyError::Twice { kind: one.kind(), first, second })
         }
     }
-}
-
-/// Shares of the calls.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoutePolicy {
-    /// Name of the document.
-    pub name: String,
-    /// Name of its rule that decides, or its number.
-    pub rule: String,
-    shares: Vec<Share>,
-    total: u32,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Share {
-    subset: Subset,
-    /// Draws below this one, and not below that of the share before, are its own.
-    end: u32,
-}
-
-impl RoutePolicy {
-    fn compile(document: &Document, route: &Route) -> Result<Self, PolicyError> {
-        let no_share = || PolicyError::NoShare { name: document.metadata.name.to_string() };
-        let rule = route.rules.first().ok_or_else(no_share)?;
-        let (mut shares, mut total) = (Vec::new(), 0_u32);
-        for Backend { subset, weight } in rule.backends.iter().filter(|backend| backend.weight > 0) {
-            // Weights and their number are bounded where documents are read; a sum beyond that is none we can keep.
-            total = total.checked_add(*weight).ok_or_else(no_share)?;
-            shares.push(Share { subset: subset.clone(), end: total });
-        }
-        if shares.is_empty() {
-            return Err(no_share());
-        }
-        let rule = rule.name.as_ref().map_or_else(|| "1".to_owned(), ToString::to_string);
-        Ok(Self { name: document.metadata.name.to_string(), rule, shares, total })
-    }
-
-    /// The share of the `count`-th call, as a place among [`Self::subsets`]. Over any run of calls each share gets
-    /// its part but for a few calls, without chance.
-    #[must_use]
-    pub fn choose(&self, count: u32) -> usize {
-        let draw = (u64::from(count.wrapping_mul(SPREAD)) * u64::from(self.total)) >> 32;
-        self.shares.iter().position(|share| draw < u64::from(share.end)).unwrap_or(0)
-    }
-
-    /// The instances of each share.
-    pub fn subsets(&self) -> impl ExactSizeIterator<Item = &Subset> {
-        self.shares.iter().map(|share| &share.subset)
-    }
-}
-
-/// Whether an instance of this version belongs to a subset.
-#[must_use]
-pub fn is_member(subset: &Subset, version: &str) -> bool {
-    subset.version.as_deref().is_none_or(|wanted| wanted == version)
 }

@@ -65,10 +65,36 @@ mod policies {
     use proptest::prelude::*;
     use serde_json::json;
 
+    use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use crate::policy::is_member;
-    use crate::{KeyRules, Policy};
+    use crate::route::{Member, Wording, is_member};
+    use crate::{CallView, Caller, HeadView, KeyRules, Message, Policy, RoutePolicy};
+
+    /// A call that no rule asks anything of.
+    struct Nothing;
+
+    impl HeadView for Nothing {
+        fn message(&self) -> Option<Message<'_>> {
+            None
+        }
+
+        fn any_field(&self, _: &str, _: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+            false
+        }
+
+        fn address(&self) -> Option<std::net::IpAddr> {
+            None
+        }
+    }
+
+    /// The share of a route's call with this count, as a place among its subsets.
+    fn share(route: &RoutePolicy, count: u32) -> usize {
+        let properties = &BTreeMap::new();
+        let caller = Caller { service: "", application: "", version: "", properties };
+        let choice = route.choose(&CallView { head: &Nothing, caller }, |_| count).unwrap();
+        choice.subset.into()
+    }
 
     fn document(kind: &str, name: &str, spec: serde_json::Value) -> Document {
         let metadata = json!({"name": name});
@@ -132,8 +158,48 @@ mod policies {
         let policy = Policy::compile([&route(&[0, 3])]).unwrap();
         let subsets: Vec<_> = policy.route.as_ref().unwrap().subsets().collect();
         assert_eq!(subsets.len(), 1, "what has no weight takes no call");
-        assert!(is_member(subsets[0], "1.0") && !is_member(subsets[0], "0.0") && !is_member(subsets[0], ""));
-        assert!(is_member(&mesher_model::rule::Subset::default(), "anything"));
+        let of = |version| Member { version, zone: "", properties: None };
+        assert!(
+            is_member(subsets[0], of("1.0"))
+                && !is_member(subsets[0], of("0.0"))
+                && !is_member(subsets[0], of(""))
+        );
+        assert!(is_member(&mesher_model::rule::Subset::default(), of("anything")));
+        assert!(!policy.route.as_ref().unwrap().is_particular());
+    }
+
+    #[test]
+    fn a_subset_is_all_of_what_it_says() {
+        let subset = json!({"version": "1.0", "zone": "az-1", "properties": {"canary": "true"}});
+        let rules = json!([{"backends": [{"subset": subset}]}]);
+        let policy =
+            Policy::compile([&document("Route", "canary", json!({"service": "a", "rules": rules}))]).unwrap();
+        let route = policy.route.as_ref().unwrap();
+        let subset = route.subsets().next().unwrap();
+        assert!(route.is_particular());
+        assert_eq!(Wording(subset).to_string(), "version 1.0, zone az-1, property canary=true");
+        let property = |value: &str| BTreeMap::from([("canary".to_owned(), value.to_owned())]);
+        let (right, wrong) = (property("true"), property("false"));
+        let member = Member { version: "1.0", zone: "az-1", properties: Some(&right) };
+        assert!(is_member(subset, member));
+        for other in [
+            Member { version: "1.1", ..member },
+            Member { zone: "", ..member },
+            Member { properties: Some(&wrong), ..member },
+            Member { properties: None, ..member },
+        ] {
+            assert!(!is_member(subset, other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn policies_of_the_same_documents_are_the_same() {
+        let rule = |value| json!([{"matches": [{"path": {"type": "RegularExpression", "value": value}}], "backends": [{}]}]);
+        let policy = |value| {
+            Policy::compile([&document("Route", "x", json!({"service": "a", "rules": rule(value)}))]).unwrap()
+        };
+        assert_eq!(policy("/a.*"), policy("/a.*"));
+        assert_ne!(policy("/a.*"), policy("/b.*"));
     }
 
     proptest! {
@@ -147,7 +213,7 @@ mod policies {
             let calls = 2_000_u32;
             let mut counts = vec![0_i64; policy.subsets().len()];
             for call in 0..calls {
-                counts[policy.choose(first.wrapping_add(call))] += 1;
+                counts[share(&policy, first.wrapping_add(call))] += 1;
             }
             let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
             let with_weight = weights.iter().filter(|weight| **weight > 0);

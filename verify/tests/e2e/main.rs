@@ -26,6 +26,7 @@ mod registries;
 mod replace;
 mod requests;
 mod rolling;
+mod routing;
 mod rules;
 mod settings;
 mod sources;

@@ -21,7 +21,7 @@ const CALLS: usize = 40;
 /// Calls that may be off.
 const OFF_MAX: usize = 3;
 /// Bad configuration, as `sysexits.h` numbers it.
-const BAD_CONFIGURATION: Option<i32> = Some(78);
+pub(crate) const BAD_CONFIGURATION: Option<i32> = Some(78);
 
 fn route(first: u32, second: u32) -> String {
     format!(
@@ -35,14 +35,14 @@ fn timeout(service: &str, request: &str) -> String {
     )
 }
 
-fn mesher(control: &Control, arguments: &[&str]) -> Command {
+pub(crate) fn mesher(control: &Control, arguments: &[&str]) -> Command {
     let mut command = binary::command(arguments);
     command.args(["--control", &control.url()]);
     command
 }
 
 /// Applies a text that stands in a file.
-fn apply(control: &Control, text: &str, more: &[&str]) -> Ended {
+pub(crate) fn apply(control: &Control, text: &str, more: &[&str]) -> Ended {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("rules.yaml");
     std::fs::write(&file, text).unwrap();
@@ -51,7 +51,7 @@ fn apply(control: &Control, text: &str, more: &[&str]) -> Ended {
 }
 
 #[track_caller]
-fn assert_done(ended: &Ended) {
+pub(crate) fn assert_done(ended: &Ended) {
     assert_eq!(ended.code, Some(0), "{ended:?}");
 }
 

@@ -6,13 +6,17 @@
 //! | `document` | the frame that all kinds share |
 //! | `words` | names, places, spans of time: text with a grammar |
 //! | `route`, `timeout` | one kind each |
+//! | `matches` | what a rule of a route asks of a call |
+//! | `bounds` | checks of what was just read |
 //! | `schema` | what editors are told of them |
 //! | `change` | how documents changed: history, answers, diagnostics |
 //! | `link` | what control plane and proxy say to each other |
 
+mod bounds;
 mod change;
 mod document;
 pub mod link;
+mod matches;
 mod route;
 #[cfg(feature = "schema")]
 mod schema;
@@ -23,9 +27,10 @@ pub use change::{
     Action, Base, Behind, Change, Checked, Convergence, Diagnostic, Documents, PlannedStep, RuleRow, Severity,
 };
 pub use document::{API_VERSION, Document, Kind, Metadata, Rule, RuleKey, Target};
-pub use route::{Backend, Route, RouteRule, Subset};
+pub use matches::{CallMatch, FieldMatch, PathKind, PathMatch, SourceMatch, ValueKind};
+pub use route::{Backend, Fallback, Route, RouteRule, Subset};
 pub use timeout::Timeout;
-pub use words::{Name, ServiceName, Span, WordError};
+pub use words::{Cidr, Name, ServiceName, Span, WordError};
 
 #[cfg(test)]
 mod tests;

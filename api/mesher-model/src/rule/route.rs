@@ -1,8 +1,12 @@
-//! `kind: Route`: which versions of a service take its calls, and in which shares.
+//! `kind: Route`: which instances of a service take which of its calls, and in which shares.
 //! It must accept no share that a proxy could not keep.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::bounds::{bounded, checked, given};
+use super::matches::{CallMatch, FieldMatch, PathKind, ValueKind, matches, properties};
 use super::words::{Name, ServiceName};
 
 /// Rules of one route.
@@ -11,6 +15,12 @@ const RULES_MAX: usize = 64;
 const BACKENDS_MAX: usize = 16;
 /// The largest weight. Source: Gateway API, `BackendRef.weight`.
 const WEIGHT_MAX: u32 = 1_000_000;
+/// Conditions of all rules of one route together: a proxy may have to look at each for one call.
+const CONDITIONS_MAX: usize = 512;
+/// Regular expressions among them.
+const EXPRESSIONS_MAX: usize = 64;
+/// Bytes of these expressions together: compiling one may take time in proportion to the square of its length.
+const EXPRESSIONS_BYTES_MAX: usize = 16 * 1024;
 /// The longest version, in bytes. Source: Service Center v4.
 const VERSION_BYTES_MAX: usize = 64;
 
@@ -21,7 +31,7 @@ const VERSION_BYTES_MAX: usize = 64;
 pub struct Route {
     /// The service that is called.
     pub service: ServiceName,
-    /// The first one decides.
+    /// The first one whose matches hold decides; where none does, any instance takes the call.
     #[serde(deserialize_with = "rules")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = RULES_MAX)))]
     pub rules: Vec<RouteRule>,
@@ -35,10 +45,34 @@ pub struct RouteRule {
     /// For people, and for what explains a call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
+    /// Which calls it is about: those for which one of these holds; every call where absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "matches")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = super::matches::MATCHES_MAX)))]
+    pub matches: Vec<CallMatch>,
     /// Where the calls go; at least one of them has a weight.
     #[serde(deserialize_with = "backends")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = BACKENDS_MAX)))]
     pub backends: Vec<Backend>,
+    /// Who takes the calls for a backend without an instance.
+    #[serde(default, skip_serializing_if = "Fallback::is_none")]
+    pub fallback: Fallback,
+}
+
+/// Who takes calls for which there is no instance of the kind that a rule wants.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Fallback {
+    /// Nobody: they are answered 503.
+    #[default]
+    None,
+    /// Every instance of the service.
+    Any,
+}
+
+impl Fallback {
+    const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
 }
 
 /// A share of the calls.
@@ -62,15 +96,29 @@ pub struct Backend {
 pub struct Subset {
     /// Instances of exactly this version.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "version")]
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Za-z0-9._-]{1,64}$")))]
+    #[cfg_attr(feature = "schema", schemars(with = "String", regex(pattern = "^[A-Za-z0-9._-]{1,64}$")))]
     pub version: Option<String>,
+    /// Instances with all of these properties.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "properties")]
+    #[cfg_attr(feature = "schema", schemars(extend("minProperties" = 1, "maxProperties" = super::matches::PROPERTIES_MAX)))]
+    pub properties: BTreeMap<String, String>,
+    /// Instances of this zone.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[cfg_attr(feature = "schema", schemars(with = "Name"))]
+    pub zone: Option<Name>,
 }
 
 impl Subset {
     /// Whether it is the whole service.
     #[must_use]
-    pub const fn is_all(&self) -> bool {
-        self.version.is_none()
+    pub fn is_all(&self) -> bool {
+        self.version.is_none() && !self.is_particular()
+    }
+
+    /// Whether it asks for more of an instance than its version.
+    #[must_use]
+    pub fn is_particular(&self) -> bool {
+        self.zone.is_some() || !self.properties.is_empty()
     }
 }
 
@@ -79,7 +127,40 @@ const fn one() -> u32 {
 }
 
 fn rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<RouteRule>, D::Error> {
-    bounded(Vec::deserialize(deserializer)?, RULES_MAX, "rules")
+    let rules: Vec<RouteRule> = bounded(Vec::deserialize(deserializer)?, RULES_MAX, "rules")?;
+    checked(rules, |rules| {
+        let matches = || rules.iter().flat_map(|rule| &rule.matches);
+        for (what, count, most) in [
+            ("conditions", matches().map(conditions).sum::<usize>(), CONDITIONS_MAX),
+            ("regular expressions", matches().flat_map(expressions).count(), EXPRESSIONS_MAX),
+            (
+                "bytes of regular expressions",
+                matches().flat_map(expressions).map(str::len).sum(),
+                EXPRESSIONS_BYTES_MAX,
+            ),
+        ] {
+            if count > most {
+                return Err(format!("{count} {what}; all matches of a route have at most {most} together"));
+            }
+        }
+        Ok(())
+    })
+}
+
+fn fields(part: &CallMatch) -> impl Iterator<Item = &FieldMatch> {
+    part.headers.iter().chain(&part.query_params).chain(&part.cookies)
+}
+
+fn conditions(part: &CallMatch) -> usize {
+    let others = [part.path.is_some(), part.method.is_some(), part.source.is_some()];
+    fields(part).count() + others.into_iter().filter(|is_given| *is_given).count()
+}
+
+fn expressions(part: &CallMatch) -> impl Iterator<Item = &str> {
+    let of_path = part.path.iter().filter(|path| path.kind == PathKind::RegularExpression);
+    let of_fields = fields(part).filter(|field| field.kind == ValueKind::RegularExpression);
+    let of_path = of_path.map(|path| path.value.as_str());
+    of_path.chain(of_fields.filter_map(|field| field.value.as_deref()))
 }
 
 fn backends<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Backend>, D::Error> {
@@ -88,13 +169,6 @@ fn backends<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Backend>, 
         return Err(serde::de::Error::custom("no backend has a weight: nobody would take a call"));
     }
     Ok(backends)
-}
-
-fn bounded<T, E: serde::de::Error>(items: Vec<T>, most: usize, what: &str) -> Result<Vec<T>, E> {
-    if (1..=most).contains(&items.len()) {
-        return Ok(items);
-    }
-    Err(E::custom(format_args!("{} {what}; there have to be 1 to {most}", items.len())))
 }
 
 fn weight<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
@@ -106,7 +180,7 @@ fn weight<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     })
 }
 
-fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+pub(super) fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let version = String::deserialize(deserializer)?;
     let is_version = (1..=VERSION_BYTES_MAX).contains(&version.len())
         && version.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));

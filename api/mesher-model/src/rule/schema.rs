@@ -6,10 +6,15 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::document::API_VERSION;
-use super::{Document, Kind, Metadata, Name, Route, ServiceName, Span, Timeout};
+use super::{Cidr, Document, Kind, Metadata, Name, Route, ServiceName, Span, Timeout, ValueKind};
 
 /// A name, as a pattern.
 const NAME: &str = "^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$";
+
+/// What of a field is asked for only whether it is there, so that there is nothing to compare it with.
+pub(super) fn asks_for_presence() -> serde_json::Value {
+    serde_json::json!({"properties": {"type": {"enum": [ValueKind::Present, ValueKind::Absent]}}, "required": ["type"]})
+}
 
 /// Gives a type that is written as text its schema.
 macro_rules! text {
@@ -38,6 +43,10 @@ text!(
 text!(
     Span,
     json_schema!({"type": "string", "pattern": "^([0-9]{1,8}(h|m|s|ms)){1,4}$", "examples": ["500ms", "5s", "1m30s"]})
+);
+text!(
+    Cidr,
+    json_schema!({"type": "string", "pattern": "^[0-9A-Fa-f:.]{2,45}/[0-9]{1,3}$", "examples": ["10.0.0.0/8", "fd00::/8"]})
 );
 text!(Kind, json_schema!({"type": "string", "enum": Kind::ALL.map(Kind::as_str)}));
 

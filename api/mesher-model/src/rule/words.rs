@@ -3,6 +3,7 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -28,6 +29,11 @@ pub enum WordError {
     /// No span of time.
     #[error("{0:?} is no span of time: write for example 500ms, 5s, 1m30s or 1h (at most 24h)")]
     Span(String),
+    /// No network.
+    #[error(
+        "{0:?} is no network: write an address with the length of its prefix, like 10.0.0.0/8 or fd00::/8"
+    )]
+    Network(String),
 }
 
 /// Gives a word its conversions: from text with a check, to text as it stands.
@@ -165,6 +171,62 @@ impl Serialize for Span {
 }
 
 impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::try_from(String::deserialize(deserializer)?.as_str()).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A network, as an address with the length of its prefix (RFC 4632, RFC 4291 §2.3). What lies beyond the prefix is
+/// passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cidr {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Cidr {
+    /// Whether an address is in it. An IPv4 address counts as such also where it is written as an IPv6 one.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let differing = match (self.address, address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => (own.to_bits() ^ other.to_bits()).leading_zeros(),
+            (IpAddr::V6(own), IpAddr::V6(other)) => (own.to_bits() ^ other.to_bits()).leading_zeros(),
+            _ => return false,
+        };
+        differing >= u32::from(self.prefix)
+    }
+}
+
+impl TryFrom<&str> for Cidr {
+    type Error = WordError;
+
+    fn try_from(text: &str) -> Result<Self, WordError> {
+        let parse = || {
+            let (address, prefix) = text.split_once('/')?;
+            let (address, prefix): (IpAddr, u8) = (address.parse().ok()?, prefix.parse().ok()?);
+            let most = if address.is_ipv4() { 32 } else { 128 };
+            // An IPv4 network in the clothes of IPv6 would never hold: addresses are compared without them.
+            let is_plain = address.to_canonical() == address;
+            (is_plain && prefix <= most && text.bytes().all(|byte| byte != b'+'))
+                .then_some(Self { address, prefix })
+        };
+        parse().ok_or_else(|| WordError::Network(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Cidr {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.address, self.prefix)
+    }
+}
+
+impl Serialize for Cidr {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Cidr {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::try_from(String::deserialize(deserializer)?.as_str()).map_err(serde::de::Error::custom)
     }

@@ -51,6 +51,9 @@ async fn the_schema_and_the_control_plane_take_and_refuse_the_same() {
     let timeout = |request: &str| document("Timeout", json!({"service": "*", "request": request}));
     let route =
         |backend: Value| document("Route", json!({"service": "a", "rules": [{"backends": [backend]}]}));
+    let matching = |part: Value| {
+        document("Route", json!({"service": "a", "rules": [{"matches": [part], "backends": [{}]}]}))
+    };
     let with = |member: &str, value: Value| {
         let mut changed = timeout("5s");
         changed[member] = value;
@@ -64,7 +67,26 @@ async fn the_schema_and_the_control_plane_take_and_refuse_the_same() {
         (route(json!({})), true),
         (route(json!({"subset": {"version": "0.0.1"}, "weight": 90})), true),
         (route(json!({"subset": {"version": ""}})), false),
-        (route(json!({"subset": {"zone": "a"}})), false),
+        (route(json!({"subset": {"zone": "a", "properties": {"canary": "true"}}})), true),
+        (route(json!({"subset": {"zone": null}})), false),
+        (route(json!({"subset": {"properties": {}}})), false),
+        (route(json!({"subset": {"zones": "a"}})), false),
+        (matching(json!({"path": {"type": "Template", "value": "/users/{id}"}, "method": "GET"})), true),
+        (matching(json!({"headers": [{"name": "x", "value": "y", "not": true}]})), true),
+        (matching(json!({"cookies": [{"name": "x", "type": "Present"}]})), true),
+        (matching(json!({"source": {"service": "webapp", "address": "10.0.0.0/8"}})), true),
+        (matching(json!({})), false),
+        (matching(json!({"path": {"type": "Like", "value": "/"}})), false),
+        (matching(json!({"path": null})), false),
+        (matching(json!({"method": "get"})), false),
+        (matching(json!({"headers": []})), false),
+        (matching(json!({"headers": [{"name": "x"}]})), false),
+        (matching(json!({"headers": [{"name": "x", "type": "Absent", "value": "y"}]})), false),
+        (matching(json!({"headers": [{"name": "x", "type": "Exact"}]})), false),
+        (matching(json!({"source": {}})), false),
+        (matching(json!({"source": {"address": "10.0.0.0"}})), false),
+        (document("Route", json!({"service": "a", "rules": [{"backends": [{}], "fallback": "Any"}]})), true),
+        (document("Route", json!({"service": "a", "rules": [{"backends": [{}], "fallback": "All"}]})), false),
         (route(json!({"weight": -1})), false),
         (route(json!({"weight": 1_000_001})), false),
         (document("Route", json!({"service": "a", "rules": []})), false),

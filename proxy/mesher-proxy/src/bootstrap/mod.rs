@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use mesher_client::{Address, Credentials};
 use mesher_net::Fallback;
+use mesher_traffic::Caller;
 
 pub use activation::Activation;
 pub use limits::Limits;
@@ -208,6 +209,13 @@ pub enum AccessLog {
 }
 
 impl Bootstrap {
+    /// The application beside this proxy, as rules see a caller.
+    pub(crate) fn caller(&self) -> Caller<'_> {
+        let own = &self.identity;
+        let (service, application, version) = (&own.service, &own.app, &own.version);
+        Caller { service, application, version, properties: &self.properties }
+    }
+
     /// Checks what is given, without asking that all that is required is there.
     ///
     /// # Errors

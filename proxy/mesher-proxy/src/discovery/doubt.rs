@@ -100,7 +100,7 @@ mod tests {
             ..mesher_model::Instance::default()
         };
         let instances: Vec<_> = (0..count).map(instance).collect();
-        usable(&mut EndpointIds::default(), Origin::Registry, "x", &[], &instances)
+        usable(&mut EndpointIds::default(), (Origin::Registry, false), "x", &[], &instances)
     }
 
     /// How many are kept when `left` of `all` are named, `seconds` after the doubt began.

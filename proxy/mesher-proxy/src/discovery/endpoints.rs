@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -13,7 +14,7 @@ use mesher_net::Socket;
 
 use crate::bootstrap::PortProtocol;
 use crate::snapshot::{
-    ClusterId, Endpoint, EndpointId, IDLE_AT_PROXY_MAX, IDLE_ELSEWHERE_MAX, Origin, declared_ports,
+    ClusterId, Endpoint, EndpointId, IDLE_AT_PROXY_MAX, IDLE_ELSEWHERE_MAX, Labels, Origin, declared_ports,
 };
 
 /// How long an endpoint may take to show that it accepts connections.
@@ -57,10 +58,11 @@ impl EndpointIds {
     }
 }
 
-/// The endpoints of all instances that take calls. What was there before keeps its number.
+/// The endpoints of all instances that take calls, with their labels where a rule asks for these. What was there before
+/// keeps its number.
 pub(crate) fn usable(
     ids: &mut EndpointIds,
-    origin: Origin,
+    (origin, has_labels): (Origin, bool),
     service: &str,
     old: &[Endpoint],
     instances: &[Instance],
@@ -70,6 +72,7 @@ pub(crate) fn usable(
     let mut endpoints: Vec<Endpoint> = Vec::new();
     for instance in instances.iter().filter(|instance| instance.status == InstanceStatus::Up.as_str()) {
         let begin = endpoints.len();
+        let labels = has_labels.then(|| Arc::new(labels(instance)));
         for text in &instance.endpoints {
             match Registered::parse(text) {
                 Ok(registered) => {
@@ -78,6 +81,7 @@ pub(crate) fn usable(
                         continue;
                     };
                     endpoint.origin = origin;
+                    endpoint.labels = labels.clone();
                     endpoint.id =
                         known.get(&place(&endpoint)).copied().unwrap_or_else(|| ids.next_endpoint());
                     endpoints.push(endpoint);
@@ -140,11 +144,20 @@ fn of_instance(
         instance: instance.instance_id.as_str().into(),
         version: instance.version.as_str().into(),
         ports,
-        rank: if protocol == PortProtocol::Tcp { rank } else { 0 },
+        rank: if protocol == PortProtocol::Tcp { u8::try_from(rank).unwrap_or(u8::MAX) } else { 0 },
         idle_limit: if property.is_some() { IDLE_AT_PROXY_MAX } else { IDLE_ELSEWHERE_MAX },
         origin: Origin::Registry,
         is_kept: false,
+        labels: None,
     })
+}
+
+fn labels(instance: &Instance) -> Labels {
+    let mut properties = instance.properties.clone();
+    // It is read for itself, and is of no use to a rule.
+    properties.remove(PORTS_PROPERTY);
+    let zone = instance.data_center_info.as_ref().map(|place| place.available_zone.clone());
+    Labels { zone: zone.unwrap_or_default(), properties }
 }
 
 /// Those of `endpoints` that accept no connection now. Asks so many at a time that it takes no more than its share of

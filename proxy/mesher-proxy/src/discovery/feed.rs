@@ -22,6 +22,8 @@ pub(super) struct Feed {
     pub(super) source: Rc<dyn Source>,
     pub(super) is_asking: bool,
     pub(super) next_at: Instant,
+    /// Whether its last answer was none.
+    is_away: bool,
     backoff: Backoff,
     edition: u64,
 }
@@ -35,7 +37,7 @@ impl Feed {
     pub(super) fn new(source: Rc<dyn Source>) -> Self {
         let next_at = Instant::now() + interval(&source);
         let edition = source.edition();
-        Self { source, is_asking: false, next_at, backoff: Backoff::default(), edition }
+        Self { source, is_asking: false, next_at, is_away: false, backoff: Backoff::default(), edition }
     }
 
     /// Whether the source may know services now that it did not know when this was asked last.
@@ -49,13 +51,22 @@ impl Feed {
         self.next_at = Instant::now() + interval(&self.source) + JITTER.mul_f64(fastrand::f64());
     }
 
+    /// Something has to be known soon: the next look is due within a moment, unless the source is away.
+    pub(super) fn hurry(&mut self) {
+        if !self.is_away {
+            self.next_at = self.next_at.min(Instant::now() + JITTER.mul_f64(fastrand::f64()));
+        }
+    }
+
     /// The source answered.
     pub(super) fn answered(&mut self) {
         self.backoff.reset();
+        self.is_away = false;
     }
 
     /// The source did not answer: the next look waits, by chance, longer and longer.
     pub(super) fn failed(&mut self) {
+        self.is_away = true;
         self.next_at = Instant::now() + interval(&self.source) + self.backoff.failed(fastrand::f64());
     }
 }

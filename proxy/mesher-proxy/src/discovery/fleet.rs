@@ -28,6 +28,8 @@ use crate::status::Status;
 const TICK: Duration = Duration::from_secs(1);
 /// How long a stored snapshot waits for the registry's word before it is served with.
 pub(crate) const HOLD_TIME_MAX: Duration = Duration::from_millis(200);
+/// How long a new rule waits for what it asks of instances and nobody asked before.
+const LABELS_TIME_MAX: Duration = Duration::from_millis(500);
 /// Service names that are kept.
 const NAMES_MAX: usize = 10_000;
 /// Outside hosts that are kept.
@@ -96,6 +98,8 @@ pub(crate) struct Fleet {
     filled: Vec<Order>,
     /// Until when what is known of services is held back.
     held_until: Option<tokio::time::Instant>,
+    /// Until when rules wait for properties of instances; what held before holds meanwhile.
+    labels_until: Option<tokio::time::Instant>,
     /// Learning many names leaves much behind that is needed no more.
     learning: Burst,
     pub(super) ids: EndpointIds,
@@ -129,6 +133,7 @@ impl Fleet {
             orders,
             filled: Vec::new(),
             held_until: None,
+            labels_until: None,
             learning: Burst::new(relief),
             ids: EndpointIds::default(),
             news: mpsc::unbounded_channel(),
@@ -150,6 +155,7 @@ impl Fleet {
                 // Whoever asks meanwhile waits for what is held back.
                 Some(lookup) = lookups.recv(), if self.held_until.is_none() => self.look_up(lookup),
                 () = passed(self.held_until) => self.release(),
+                () = passed(self.labels_until) => self.has_changed = true,
                 Some(news) = self.news.1.recv() => self.take_all(news),
                 Some(question) = questions.recv() => {
                     // Whoever asked may have gone away.
@@ -194,8 +200,10 @@ impl Fleet {
         if std::mem::take(&mut self.has_changed) {
             self.publish();
         }
-        for order in self.filled.drain(..) {
-            let _ = order.send(self.snapshot.load().number);
+        if self.labels_until.is_none() {
+            for order in self.filled.drain(..) {
+                let _ = order.send(self.snapshot.load().number);
+            }
         }
         for (waiting, answer) in self.answers.drain(..) {
             // Whoever asked may have given up.
@@ -311,13 +319,30 @@ impl Fleet {
         self.has_changed |= self.outside.len() != before;
     }
 
-    /// Puts each service under the rules that hold for it now.
+    /// Puts each service under the rules that hold for it now. Where they ask for properties of its instances that nobody
+    /// asked for before, the sources are asked first, for a moment: until then nobody would belong to the parts.
     fn govern(&mut self) {
+        let now = tokio::time::Instant::now();
+        let is_patient = self.labels_until.is_none_or(|until| until > now);
+        let mut is_waiting = false;
         let rules = &self.rules;
         let has_rules = !rules.is_empty();
         for known in self.services.values_mut() {
             let policy = if has_rules { rules.policy(&target(&known.key)) } else { None };
-            known.cluster = known.cluster.governed(policy);
+            if is_patient && policy.as_ref().is_some_and(|policy| known.cluster.lacks_labels(policy)) {
+                is_waiting = true;
+                known.held.iter_mut().for_each(|held| held.revision.clear());
+            } else {
+                known.cluster = known.cluster.governed(policy);
+            }
+        }
+        match self.labels_until {
+            None if is_waiting => {
+                self.labels_until = Some(now + LABELS_TIME_MAX);
+                self.feeds.iter_mut().for_each(Feed::hurry);
+            }
+            Some(_) if !is_waiting => self.labels_until = None,
+            _ => {}
         }
     }
 

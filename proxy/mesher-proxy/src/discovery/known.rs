@@ -12,7 +12,7 @@ use crate::bootstrap::PortProtocol;
 use crate::discovery::endpoints::EndpointIds;
 use crate::discovery::fleet::{Fleet, KnownOutside, KnownService, target};
 use crate::rules::HeldRules;
-use crate::snapshot::{Cluster, ClusterKind, Endpoint, Origin};
+use crate::snapshot::{Cluster, ClusterKind, Endpoint, Labels, Origin};
 
 /// All that is known.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -54,6 +54,8 @@ struct Place {
     idle_limit: Duration,
     #[serde(default)]
     origin: Origin,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    labels: Option<Labels>,
 }
 
 impl Known {
@@ -159,9 +161,10 @@ fn places(cluster: &Cluster) -> Vec<Place> {
         instance: endpoint.instance.as_ref().to_owned(),
         version: endpoint.version.as_ref().to_owned(),
         ports: endpoint.ports.clone(),
-        rank: endpoint.rank,
+        rank: endpoint.rank.into(),
         idle_limit: endpoint.idle_limit,
         origin: endpoint.origin,
+        labels: endpoint.labels.as_deref().cloned(),
     };
     cluster.endpoints.iter().map(place).collect()
 }
@@ -175,10 +178,11 @@ impl Place {
             instance: self.instance.as_str().into(),
             version: self.version.as_str().into(),
             ports: self.ports.clone(),
-            rank: self.rank,
+            rank: u8::try_from(self.rank).unwrap_or(u8::MAX),
             idle_limit: self.idle_limit,
             origin: self.origin,
             is_kept: false,
+            labels: self.labels.clone().map(Arc::new),
         }
     }
 }

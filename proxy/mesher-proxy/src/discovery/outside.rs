@@ -33,6 +33,7 @@ impl Resolved {
             idle_limit: IDLE_ELSEWHERE_MAX,
             origin: Origin::Outside,
             is_kept: false,
+            labels: None,
         };
         self.addresses.iter().map(endpoint).collect()
     }

@@ -14,8 +14,8 @@ use mesher_model::{Instance, InstanceStatus};
 
 use crate::discovery::doubt;
 use crate::discovery::endpoints;
-use crate::discovery::fleet::{Fleet, Held, KnownService, News};
-use crate::snapshot::{Cluster, ClusterKind, Endpoint, EndpointId, Origin};
+use crate::discovery::fleet::{Fleet, Held, KnownService, News, target};
+use crate::snapshot::{Cluster, ClusterKind, Endpoint, EndpointId, Origin, asks_for_labels};
 
 impl Fleet {
     /// Begins to know a service, without endpoints.
@@ -42,10 +42,13 @@ impl Fleet {
         let Some(source) = self.feeds.get(feed).map(|feed| &feed.source) else { return false };
         let origin = source.origin();
         let Some(known) = self.services.get_mut(host) else { return false };
+        let policy = if self.rules.is_empty() { None } else { self.rules.policy(&target(&known.key)) };
+        let has_labels = policy.is_some_and(|policy| asks_for_labels(&policy));
         let Some(held) = known.held.get_mut(feed) else { return false };
         let (own, others): (Vec<Endpoint>, Vec<_>) =
             known.cluster.endpoints.iter().cloned().partition(|endpoint| endpoint.origin == origin);
-        let mut named = endpoints::usable(&mut self.ids, origin, &known.key.service_name, &own, instances);
+        let mut named =
+            endpoints::usable(&mut self.ids, (origin, has_labels), &known.key.service_name, &own, instances);
         self.status.count_skipped(origin, self.ids.take_skipped());
         held.is_known = true;
         held.revision = revision;

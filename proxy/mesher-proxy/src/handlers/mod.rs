@@ -9,6 +9,8 @@ pub(crate) mod route;
 
 use std::time::Duration;
 
+use mesher_traffic::HeadView;
+
 use crate::request::failure::Failure;
 use crate::request::invocation::{Code, Invocation, Outcome};
 use crate::worker::Worker;
@@ -27,8 +29,8 @@ pub(crate) trait Handler: Sync {
     /// Its name: in the chain, in configuration, in metrics, in documentation.
     fn name(&self) -> &'static str;
 
-    /// Sees the call on its way down; an error turns it around.
-    fn request(&self, _worker: &Worker, _call: &mut Invocation) -> Result<(), Failure> {
+    /// Sees the call on its way down, with what its protocol knows of it; an error turns it around.
+    fn request(&self, _worker: &Worker, _call: &mut Invocation, _head: &dyn HeadView) -> Result<(), Failure> {
         Ok(())
     }
 

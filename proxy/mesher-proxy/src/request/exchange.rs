@@ -2,13 +2,14 @@
 //! It must never pair an answer with another call: a connection that is not read to a clean end is closed.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use mesher_codec::field::FieldKind;
 use mesher_codec::response::Downstream;
 use mesher_codec::{Conversation, Framing, HeadLimits, Heard, RequestHead};
 use mesher_net::{Deadline, Socket};
-use mesher_traffic::Safety;
+use mesher_traffic::{HeadView, Message, Safety};
 
 use crate::request::converse::Answered;
 use crate::request::failure::{Failure, FailureKind, Side};
@@ -310,6 +311,27 @@ impl Exchange for HttpExchange<'_> {
     fn operation(&self) -> Operation<'_> {
         let request = &self.buffers.request;
         Operation { method: request.method(), path: request.path_and_query(), host: host_of(request) }
+    }
+}
+
+impl HeadView for HttpExchange<'_> {
+    fn message(&self) -> Option<Message<'_>> {
+        let request = &self.buffers.request;
+        let path_and_query = request.path_and_query().as_bytes();
+        Some(Message { method: request.method_bytes(), path_and_query })
+    }
+
+    fn any_field(&self, name: &str, holds: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        let request = &self.buffers.request;
+        match name {
+            // The next hop is told the host that counted here, whatever the field said (RFC 9112 §3.2.2).
+            "host" => request.authority().is_some_and(|authority| holds(authority.host.as_bytes())),
+            _ => request.named(name).any(holds),
+        }
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        Some(self.socket.peer().ip())
     }
 }
 

@@ -1,8 +1,11 @@
 //! The front end of opaque TCP: one connection, one flow, one invocation.
 //! It must look at no byte: what passes, passes through `tunnel`.
 
+use std::net::IpAddr;
+
 use mesher_codec::Authority;
 use mesher_net::Socket;
+use mesher_traffic::{HeadView, Message};
 
 use crate::bootstrap::PortProtocol;
 use crate::request::failure::{Failure, FailureKind};
@@ -55,6 +58,20 @@ struct FlowExchange<'c> {
     worker: &'c Worker,
     upstream: Option<(Socket, Counted<'c>)>,
     service: &'c str,
+}
+
+impl HeadView for FlowExchange<'_> {
+    fn message(&self) -> Option<Message<'_>> {
+        None
+    }
+
+    fn any_field(&self, _name: &str, _holds: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        false
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        Some(self.socket.peer().ip())
+    }
 }
 
 impl Exchange for FlowExchange<'_> {

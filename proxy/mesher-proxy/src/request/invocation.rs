@@ -4,6 +4,8 @@
 use std::cell::Cell;
 use std::time::Instant;
 
+use mesher_traffic::{Choice, HeadView};
+
 use crate::bootstrap::PortProtocol;
 use crate::request::failure::{Failure, FailureKind, Side};
 use crate::snapshot::{Cluster, ClusterIndex, Endpoint, EndpointId, View};
@@ -87,8 +89,8 @@ pub(crate) struct Invocation {
     pub(crate) refusal: Option<Failure>,
     /// Tries begun.
     pub(crate) tries: u32,
-    /// The part of its cluster that a route chose.
-    pub(crate) share: Option<usize>,
+    /// What a route made of it.
+    pub(crate) choice: Option<Choice>,
     /// The endpoint of the current try, as a place in its cluster.
     pub(crate) endpoint: Option<usize>,
     tried: [Cell<Option<EndpointId>>; TRIED_MAX],
@@ -113,7 +115,7 @@ impl Invocation {
             row,
             refusal: None,
             tries: 0,
-            share: None,
+            choice: None,
             endpoint: None,
             tried: [const { Cell::new(None) }; TRIED_MAX],
         }
@@ -177,7 +179,7 @@ pub(crate) struct Operation<'a> {
 }
 
 /// One call as its protocol sees it. `invoke` and the chain drive every protocol through these steps.
-pub(crate) trait Exchange {
+pub(crate) trait Exchange: HeadView {
     /// One try: sends the call to the current endpoint, up to the first sign of an answer.
     async fn send(&mut self, call: &Invocation) -> Result<Code, Failure>;
 

@@ -71,7 +71,7 @@ async fn travel<E: Exchange>(
         let mut reply = Ok(Code::None);
         while let (Ok(_), Some(handler)) = (&reply, chain.get(depth)) {
             depth += 1;
-            reply = handler.request(worker, call).map(|()| Code::None);
+            reply = handler.request(worker, call, exchange).map(|()| Code::None);
         }
         if reply.is_ok() {
             reply = forward::forward(call, exchange).await;

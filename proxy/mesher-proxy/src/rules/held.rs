@@ -154,15 +154,15 @@ impl Rulebook {
     fn compile(&mut self, touched: &BTreeSet<Target>) -> Result<(), String> {
         for target in touched {
             // What holds for every service is part of what each of them has of its own.
+            self.compile_one(target)?;
             let own: Vec<Target> = match target.is_every() {
                 true => self
                     .policies
                     .keys()
                     .filter(|own| own.every() == *target && *own != target)
-                    .chain([target])
                     .cloned()
                     .collect(),
-                false => vec![target.clone()],
+                false => Vec::new(),
             };
             own.iter().try_for_each(|target| self.compile_one(target))?;
         }
@@ -178,7 +178,13 @@ impl Rulebook {
             return Ok(());
         }
         let of_every = documents.filter(|document| every != *target && document.target() == every);
-        let policy = Policy::compile(own.into_iter().chain(of_every)).map_err(|error| error.to_string())?;
+        // A route is compiled once for all services that it holds for: its automata may be large, the services many.
+        let of_every = of_every.filter(|document| document.kind() != Kind::Route);
+        let mut policy =
+            Policy::compile(own.into_iter().chain(of_every)).map_err(|error| error.to_string())?;
+        if policy.route.is_none() {
+            policy.route = self.policies.get(&every).and_then(|policy| policy.route.clone());
+        }
         self.policies.insert(target.clone(), Arc::new(policy));
         Ok(())
     }

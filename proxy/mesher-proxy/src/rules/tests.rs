@@ -1,6 +1,8 @@
 //! Updates as a control plane sends them, good and bad, and what is held after each.
 //! It must open no link.
 
+use std::sync::Arc;
+
 use mesher_model::key::KeyValue;
 use mesher_model::rule::Target;
 use mesher_model::rule::link::{KeyNews, RemovedResource, Resource, Update};
@@ -74,6 +76,31 @@ fn what_cannot_be_used_changes_nothing() {
         assert!(refusal.contains(words), "{refusal}");
         assert_eq!((seconds(&rules, "a"), rules.len(), rules.revision()), (Some(1), 1, 3));
     }
+}
+
+fn route(name: &str, service: &str, version: &str) -> Resource {
+    let backends = json!([{"subset": {"version": version}}]);
+    let document = json!({"apiVersion": "mesher/v1", "kind": "Route", "metadata": {"name": name},
+        "spec": {"service": service, "rules": [{"backends": backends}]}});
+    Resource { kind: "Route".to_owned(), revision: 1, document }
+}
+
+#[test]
+fn a_route_for_every_service_is_compiled_once_for_all() {
+    let mut rules = Rulebook::default();
+    let own = [timeout("a", "a", "1s"), timeout("b", "b", "1s"), route("own", "b", "2.0")];
+    rules
+        .take(&update(1, &["a", "b", "*"], own.into_iter().chain([route("every", "*", "1.0")]).collect()))
+        .unwrap();
+    let route_of = |rules: &Rulebook, service| rules.policy(&target(service)).unwrap().route.clone();
+    let [a, b, c] = ["a", "b", "c"].map(|service| route_of(&rules, service).unwrap());
+    assert!(Arc::ptr_eq(&a, &c), "one for those without a route of their own");
+    assert_eq!((a.name.as_str(), b.name.as_str()), ("every", "own"));
+    rules.take(&update(2, &[], vec![route("every", "*", "3.0")])).unwrap();
+    let subset = route_of(&rules, "a").unwrap().subsets().next().unwrap().version.clone();
+    assert_eq!(subset.as_deref(), Some("3.0"), "and changed for all");
+    rules.take(&update(3, &["*"], Vec::new())).unwrap();
+    assert!(route_of(&rules, "a").is_none() && route_of(&rules, "b").is_some());
 }
 
 /// RG-12: a revision that goes back is refused.

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mesher_model::rule::Subset;
-use mesher_traffic::{Policy, RoutePolicy, policy};
+use mesher_model::rule::{Fallback, Subset};
+use mesher_traffic::route::{self, Member, Wording};
+use mesher_traffic::{Choice, Policy, RoutePolicy};
 use serde_json::{Value, json};
 
 use super::{Cluster, Endpoint};
@@ -14,46 +15,62 @@ use super::{Cluster, Endpoint};
 #[derive(Debug, Clone)]
 pub(crate) struct Governance {
     policy: Arc<Policy>,
-    /// For each share of the route, which endpoints are part of it.
+    /// For each subset of the route, which endpoints are part of it.
     parts: Vec<Box<[bool]>>,
 }
 
 impl Governance {
     fn new(policy: Arc<Policy>, endpoints: &[Endpoint]) -> Self {
         let part = |subset: &Subset| {
-            endpoints.iter().map(|endpoint| policy::is_member(subset, &endpoint.version)).collect()
+            endpoints.iter().map(|endpoint| route::is_member(subset, member(endpoint))).collect()
         };
-        let subsets = policy.route.iter().flat_map(RoutePolicy::subsets);
+        let subsets = policy.route.iter().flat_map(|route| route.subsets());
         Self { parts: subsets.map(part).collect(), policy }
     }
 
     pub(crate) fn route(&self) -> Option<&RoutePolicy> {
-        self.policy.route.as_ref()
+        self.policy.route.as_deref()
     }
 
     pub(crate) fn request_timeout(&self) -> Option<Duration> {
         self.policy.request_timeout.filter(|limit| !limit.is_zero())
     }
 
-    /// Whether the endpoint at a place belongs to a share of the route.
-    pub(crate) fn is_part(&self, share: usize, place: usize) -> bool {
-        self.parts.get(share).and_then(|part| part.get(place)).copied().unwrap_or(false)
+    /// Whether the endpoint at a place belongs to the part of the service that takes a call.
+    pub(crate) fn is_part(&self, choice: Choice, place: usize) -> bool {
+        let part = self.parts.get(usize::from(choice.subset));
+        part.and_then(|part| part.get(place)).copied().unwrap_or(false)
+    }
+
+    /// Whether every endpoint takes the calls for which that part has none.
+    pub(crate) fn takes_any(&self, choice: Choice) -> bool {
+        self.route().is_some_and(|route| route.fallback(choice.rule) == Fallback::Any)
     }
 
     /// What holds, for people.
     pub(crate) fn words(&self) -> Value {
-        let route = self.route().map(|route| json!({"name": route.name, "rule": route.rule}));
+        let route = self
+            .route()
+            .map(|route| json!({"name": route.name, "rules": route.rule_names().collect::<Vec<_>>()}));
         let timeout = self.request_timeout().map(|limit| format!("{limit:?}"));
         json!({"route": route, "request_timeout": timeout})
     }
 
-    /// The instances of a share, in words.
-    pub(crate) fn describe(&self, share: usize) -> String {
+    /// The instances that take a call, in words.
+    pub(crate) fn describe(&self, choice: Choice) -> String {
         let Some(route) = self.route() else { return String::new() };
-        let subset = route.subsets().nth(share);
-        let version = subset.and_then(|subset| subset.version.as_deref());
-        let part = version.map_or_else(|| "any version".to_owned(), |version| format!("version {version}"));
-        format!("{part}, which rule {} of Route {} chose", route.rule, route.name)
+        let part = route.subsets().nth(choice.subset.into()).map(|subset| Wording(subset).to_string());
+        let rule = route.rule_name(choice.rule);
+        format!("{}, which rule {rule} of Route {} chose", part.unwrap_or_default(), route.name)
+    }
+}
+
+fn member(endpoint: &Endpoint) -> Member<'_> {
+    let labels = endpoint.labels.as_deref();
+    Member {
+        version: &endpoint.version,
+        zone: labels.map_or("", |labels| &labels.zone),
+        properties: labels.map(|labels| &labels.properties),
     }
 }
 

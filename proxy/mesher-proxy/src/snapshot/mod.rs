@@ -3,6 +3,7 @@
 
 mod governance;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use hashbrown::HashMap;
 use mesher_model::PORTS_PROPERTY;
+use mesher_traffic::Policy;
 use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::PortProtocol;
@@ -96,9 +98,20 @@ impl Cluster {
         Self { id: self.id, name: Arc::clone(&self.name), kind: self.kind, endpoints, governance: None }
     }
 
+    /// Whether a policy asks for more of its instances than is known of them.
+    pub(crate) fn lacks_labels(&self, policy: &Policy) -> bool {
+        let is_unknown = |endpoint: &Endpoint| endpoint.labels.is_none() && !endpoint.is_kept;
+        asks_for_labels(policy) && self.endpoints.iter().any(is_unknown)
+    }
+
     pub(crate) fn is_service(&self) -> bool {
         self.kind == ClusterKind::Service
     }
+}
+
+/// Whether a policy asks for more of instances than their versions.
+pub(crate) fn asks_for_labels(policy: &Policy) -> bool {
+    policy.route.as_ref().is_some_and(|route| route.is_particular())
 }
 
 /// One address of a cluster.
@@ -113,11 +126,21 @@ pub(crate) struct Endpoint {
     /// The application's own ports that this endpoint can lead to.
     pub(crate) ports: Vec<u16>,
     /// Which of the instance's endpoints of this protocol it is; a caller that chooses no port gets the first.
-    pub(crate) rank: usize,
+    pub(crate) rank: u8,
     pub(crate) idle_limit: Duration,
     pub(crate) origin: Origin,
     /// Its origin does not name it any more; it is kept as long as it accepts connections, for a time.
     pub(crate) is_kept: bool,
+    /// What more is known of its instance; only where a rule asks for it.
+    pub(crate) labels: Option<Arc<Labels>>,
+}
+
+/// What a rule may ask of an instance beyond its version.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Labels {
+    /// Empty where it is not known.
+    pub(crate) zone: String,
+    pub(crate) properties: BTreeMap<String, String>,
 }
 
 /// All clusters that a worker can use.

@@ -1,7 +1,7 @@
 //! `balance`: chooses the endpoint of each try, taking the instances in turn.
 //! It must not choose an endpoint that failed in this invocation while another one is left.
 
-use mesher_traffic::RoundRobin;
+use mesher_traffic::{HeadView, RoundRobin};
 
 use crate::handlers::Handler;
 use crate::request::failure::{Failure, FailureKind};
@@ -16,25 +16,28 @@ impl Handler for Balance {
         "balance"
     }
 
-    fn request(&self, worker: &Worker, call: &mut Invocation) -> Result<(), Failure> {
+    fn request(&self, worker: &Worker, call: &mut Invocation, _: &dyn HeadView) -> Result<(), Failure> {
         if let Some(refusal) = call.refusal.take() {
             return Err(refusal);
         }
         let cluster = call.cluster();
-        let is_part = |place| match (call.share, &cluster.governance) {
-            (Some(share), Some(governance)) => governance.is_part(share, place),
-            _ => true,
-        };
+        let part = call.choice.zip(cluster.governance.as_ref());
+        let is_part = |place| part.is_none_or(|(choice, governance)| governance.is_part(choice, place));
         let may_take = |endpoint: &Endpoint| is_eligible(endpoint, call.target);
-        let pick = |rotation: &mut RoundRobin, also: &dyn Fn(&Endpoint) -> bool| {
+        let pick = |rotation: &mut RoundRobin, also: &dyn Fn(&Endpoint, usize) -> bool| {
             let endpoints = &cluster.endpoints;
             rotation.pick(endpoints.len(), |place| {
-                endpoints.get(place).is_some_and(|endpoint| may_take(endpoint) && also(endpoint))
-                    && is_part(place)
+                endpoints.get(place).is_some_and(|endpoint| may_take(endpoint) && also(endpoint, place))
             })
         };
         let chosen = worker.with_rotation(cluster.id, |rotation| {
-            pick(rotation, &|endpoint| !call.has_tried(endpoint.id)).or_else(|| pick(rotation, &|_| true))
+            let mut pick_of = |belongs: &dyn Fn(usize) -> bool| {
+                let untried =
+                    pick(rotation, &|endpoint, place| belongs(place) && !call.has_tried(endpoint.id));
+                untried.or_else(|| pick(rotation, &|_, place| belongs(place)))
+            };
+            let takes_any = || part.is_some_and(|(choice, governance)| governance.takes_any(choice));
+            pick_of(&is_part).or_else(|| if takes_any() { pick_of(&|_| true) } else { None })
         });
         call.endpoint = Some(chosen.ok_or_else(|| nothing_to_choose(cluster, call))?);
         Ok(())
@@ -51,11 +54,11 @@ fn is_eligible(endpoint: &Endpoint, target: Target) -> bool {
 
 fn nothing_to_choose(cluster: &Cluster, call: &Invocation) -> Failure {
     let (name, target) = (&cluster.name, call.target);
-    if let (Some(share), Some(governance)) = (call.share, &cluster.governance)
+    if let (Some(choice), Some(governance)) = (call.choice, &cluster.governance)
         && cluster.endpoints.iter().any(|endpoint| is_eligible(endpoint, target))
     {
         // A call that was meant for one part goes to no other: whoever wrote the rule relies on it.
-        let part = governance.describe(share);
+        let part = governance.describe(choice);
         return Failure::local(FailureKind::NoEndpoint, format!("no instance of {name} is of {part}"));
     }
     let of_protocol = || cluster.endpoints.iter().filter(|endpoint| endpoint.protocol == target.protocol);

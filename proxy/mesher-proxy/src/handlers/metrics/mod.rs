@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use mesher_traffic::HeadView;
+
 use crate::handlers::Handler;
 use crate::request::failure::Failure;
 use crate::request::invocation::{Invocation, Outcome};
@@ -15,7 +17,7 @@ impl Handler for Metrics {
         "metrics"
     }
 
-    fn request(&self, worker: &Worker, call: &mut Invocation) -> Result<(), Failure> {
+    fn request(&self, worker: &Worker, call: &mut Invocation, _: &dyn HeadView) -> Result<(), Failure> {
         worker.counters.borrow_mut().begin(call.row);
         Ok(())
     }

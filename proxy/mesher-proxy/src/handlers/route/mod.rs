@@ -1,5 +1,7 @@
-//! `route`: chooses which part of a service takes the call, in the shares that its rule gives.
+//! `route`: finds the rule that is about the call, and chooses which part of the service takes it, in the rule's shares.
 //! It must choose once for each invocation: a further try stays in the same part.
+
+use mesher_traffic::{CallView, HeadView};
 
 use crate::handlers::Handler;
 use crate::request::failure::Failure;
@@ -13,12 +15,13 @@ impl Handler for Route {
         "route"
     }
 
-    fn request(&self, worker: &Worker, call: &mut Invocation) -> Result<(), Failure> {
+    fn request(&self, worker: &Worker, call: &mut Invocation, head: &dyn HeadView) -> Result<(), Failure> {
         let cluster = call.cluster();
         let Some(route) = cluster.governance.as_ref().and_then(|governance| governance.route()) else {
             return Ok(());
         };
-        call.share = Some(route.choose(worker.next_share(cluster.id)));
+        let view = CallView { head, caller: worker.shared.bootstrap.caller() };
+        call.choice = route.choose(&view, |rule| worker.next_share((cluster.id, rule)));
         Ok(())
     }
 }

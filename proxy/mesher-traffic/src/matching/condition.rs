@@ -1,0 +1,142 @@
+//! One match of a rule, compiled: what a call has to be, all of it together.
+//! It must be valid by construction: what cannot be decided for every call is refused here.
+
+use std::collections::BTreeMap;
+
+use mesher_model::rule::{CallMatch, Cidr, FieldMatch, SourceMatch};
+
+use super::call::{CallView, Message};
+use super::field::Field;
+use super::path::PathTest;
+
+/// What is wrong with a match, and in which of its parts.
+pub(crate) struct Fault {
+    pub(crate) place: String,
+    pub(crate) reason: String,
+}
+
+/// A match.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Condition {
+    path: Option<PathTest>,
+    method: Option<Box<[u8]>>,
+    headers: Box<[Field]>,
+    parameters: Box<[Field]>,
+    cookies: Box<[Field]>,
+    source: Option<Source>,
+}
+
+/// Who calls.
+#[derive(Debug, PartialEq, Eq)]
+struct Source {
+    service: Option<Box<str>>,
+    application: Option<Box<str>>,
+    version: Option<Box<str>>,
+    properties: BTreeMap<String, String>,
+    address: Option<Cidr>,
+}
+
+/// The first line of a request, taken apart once for all matches.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'a> {
+    method: &'a [u8],
+    path: &'a [u8],
+    query: &'a [u8],
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn of(message: Message<'a>) -> Self {
+        let whole = message.path_and_query;
+        let end = memchr::memchr(b'?', whole).unwrap_or(whole.len());
+        let (path, query) = whole.split_at(end);
+        // A target without a path asks for the root (RFC 9110 §4.2.3).
+        let path = if path.is_empty() { b"/" } else { path };
+        Self { method: message.method, path, query: query.get(1..).unwrap_or_default() }
+    }
+}
+
+impl Condition {
+    pub(crate) fn compile(part: &CallMatch) -> Result<Self, Fault> {
+        let path = part
+            .path
+            .as_ref()
+            .map(|path| PathTest::compile(path).map_err(|reason| Fault { place: "path".to_owned(), reason }));
+        Ok(Self {
+            path: path.transpose()?,
+            method: part.method.as_ref().map(|method| method.as_bytes().into()),
+            headers: fields("headers", &part.headers, |name| name.to_ascii_lowercase())?,
+            parameters: fields("queryParams", &part.query_params, str::to_owned)?,
+            cookies: fields("cookies", &part.cookies, str::to_owned)?,
+            source: part.source.as_ref().map(Source::compile),
+        })
+    }
+
+    /// Whether a call is what this says; `request` is `None` for a flow of bytes.
+    pub(crate) fn holds(&self, call: &CallView<'_>, request: Option<Request<'_>>) -> bool {
+        let is_of_caller = self.source.as_ref().is_none_or(|source| source.holds(call));
+        is_of_caller
+            && match request {
+                Some(request) => self.holds_for_request(call, request),
+                None => self.asks_of_caller_only(),
+            }
+    }
+
+    fn holds_for_request(&self, call: &CallView<'_>, request: Request<'_>) -> bool {
+        self.method.as_ref().is_none_or(|method| request.method == method.as_ref())
+            && self.path.as_ref().is_none_or(|path| path.holds(request.path))
+            && self.headers.iter().all(|field| field.holds_for_headers(call.head))
+            && self.cookies.iter().all(|field| field.holds_for_cookies(call.head))
+            && self.parameters.iter().all(|field| field.holds_for_query(request.query))
+    }
+
+    fn asks_of_caller_only(&self) -> bool {
+        self.path.is_none()
+            && self.method.is_none()
+            && [&self.headers, &self.parameters, &self.cookies].iter().all(|fields| fields.is_empty())
+    }
+
+    /// How much room its automata take, in bytes.
+    pub(crate) fn pattern_bytes(&self) -> usize {
+        let fields = self.headers.iter().chain(&self.parameters).chain(&self.cookies);
+        fields.map(Field::pattern_bytes).sum::<usize>()
+            + self.path.as_ref().map_or(0, PathTest::pattern_bytes)
+    }
+}
+
+fn fields(what: &str, given: &[FieldMatch], spell: fn(&str) -> String) -> Result<Box<[Field]>, Fault> {
+    let compile = |field: &FieldMatch| {
+        let fault = |reason| Fault { place: format!("{what} {:?}", field.name), reason };
+        Field::compile(field, spell(&field.name)).map_err(fault)
+    };
+    given.iter().map(compile).collect()
+}
+
+impl Source {
+    fn compile(source: &SourceMatch) -> Self {
+        Self {
+            service: source.service.as_ref().map(|name| name.as_str().into()),
+            application: source.application.as_ref().map(|name| name.as_str().into()),
+            version: source.version.as_deref().map(Into::into),
+            properties: source.properties.clone(),
+            address: source.address,
+        }
+    }
+
+    fn holds(&self, call: &CallView<'_>) -> bool {
+        let caller = &call.caller;
+        let is =
+            |wanted: &Option<Box<str>>, given: &str| wanted.as_deref().is_none_or(|wanted| wanted == given);
+        is(&self.service, caller.service)
+            && is(&self.application, caller.application)
+            && is(&self.version, caller.version)
+            && has_all(caller.properties, &self.properties)
+            && self
+                .address
+                .is_none_or(|network| call.head.address().is_some_and(|address| network.contains(address)))
+    }
+}
+
+/// Whether all of the wanted properties are there, with these values.
+pub(crate) fn has_all(given: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> bool {
+    wanted.iter().all(|(name, value)| given.get(name) == Some(value))
+}

@@ -1,0 +1,23 @@
+//! Whether a call is one that a rule is about.
+//! It must allocate nothing for a call but what encoded parameters need, and take time in proportion to the call only.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `call` | a call as rules see it, lent by whoever has it |
+//! | `condition` | a match: all its conditions, compiled |
+//! | `field` | header fields, parameters of the query, cookies |
+//! | `path` | paths, by segments where it is asked for |
+//! | `value` | how one value is compared |
+//! | `pattern` | regular expressions, as automata |
+//! | `number` | decimal numbers, compared as they are written |
+
+pub mod call;
+pub(crate) mod condition;
+mod field;
+mod number;
+mod path;
+pub(crate) mod pattern;
+mod value;
+
+#[cfg(test)]
+mod tests;

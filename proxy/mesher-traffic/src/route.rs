@@ -1,0 +1,203 @@
+//! Routes, compiled: the first rule that is about a call decides, and shares its calls out without chance.
+//! It must decide alike for like calls and counts: nothing here remembers.
+
+use std::collections::BTreeMap;
+
+use mesher_model::rule::{Backend, Document, Fallback, Route, RouteRule, Subset};
+
+use crate::matching::call::CallView;
+use crate::matching::condition::{Condition, Request, has_all};
+use crate::policy::PolicyError;
+
+/// Turns a count into draws that are spread evenly: 2³² divided by the golden ratio (Knuth, TAOCP 3, 6.4).
+const SPREAD: u32 = 0x9E37_79B9;
+/// All automata of one route together, in bytes.
+const PATTERNS_BYTES_MAX: usize = 1024 * 1024;
+
+/// Where the calls of a service go.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RoutePolicy {
+    /// Name of the document.
+    pub name: String,
+    rules: Box<[Rule]>,
+    /// The parts of the service that rules name, each once.
+    subsets: Vec<Subset>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Rule {
+    /// Its name, or its number.
+    name: String,
+    /// It is about a call for which one of these holds; about every call where there is none.
+    conditions: Box<[Condition]>,
+    shares: Box<[Share]>,
+    total: u32,
+    fallback: Fallback,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Share {
+    subset: u16,
+    /// Draws below this one, and not below that of the share before, are its own.
+    end: u32,
+}
+
+/// What a route made of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    /// The rule that decided, as a place among those of the route.
+    pub rule: u16,
+    /// The instances that take the call, as a place among [`RoutePolicy::subsets`].
+    pub subset: u16,
+}
+
+/// An instance as far as a subset asks for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Member<'a> {
+    /// Its version.
+    pub version: &'a str,
+    /// Its zone; empty where it is not known.
+    pub zone: &'a str,
+    /// Its properties, where they are known.
+    pub properties: Option<&'a BTreeMap<String, String>>,
+}
+
+impl RoutePolicy {
+    /// Compiles a document of this kind.
+    ///
+    /// # Errors
+    /// [`PolicyError`], with the name of the document, the rule and the place in it.
+    pub(crate) fn compile(document: &Document, route: &Route) -> Result<Self, PolicyError> {
+        let name = document.metadata.name.to_string();
+        let mut subsets = Vec::new();
+        let mut rules = Vec::with_capacity(route.rules.len());
+        let mut bytes = 0;
+        for (place, rule) in route.rules.iter().enumerate() {
+            let label = rule.name.as_ref().map_or_else(|| (place + 1).to_string(), ToString::to_string);
+            let (shares, total) = shares(rule, &mut subsets)
+                .ok_or_else(|| PolicyError::NoShare { name: name.clone(), rule: label.clone() })?;
+            let conditions = conditions(rule).map_err(|(place, reason)| PolicyError::Condition {
+                name: name.clone(),
+                rule: label.clone(),
+                place,
+                reason,
+            })?;
+            bytes += conditions.iter().map(Condition::pattern_bytes).sum::<usize>();
+            if bytes > PATTERNS_BYTES_MAX {
+                return Err(PolicyError::Patterns { name, most: PATTERNS_BYTES_MAX });
+            }
+            rules.push(Rule { name: label, conditions, shares, total, fallback: rule.fallback });
+        }
+        Ok(Self { name, rules: rules.into(), subsets })
+    }
+
+    /// What becomes of a call; `None` where no rule is about it, so that any instance takes it.
+    ///
+    /// `count` tells how many calls a rule has decided before. Over any run of its calls each of its shares gets its part
+    /// but for a few calls, without chance.
+    #[must_use]
+    pub fn choose(&self, call: &CallView<'_>, count: impl FnOnce(u16) -> u32) -> Option<Choice> {
+        let (place, rule) = self.deciding(call)?;
+        let place = u16::try_from(place).ok()?;
+        let share = match rule.shares.as_ref() {
+            [only] => only,
+            shares => {
+                let draw = (u64::from(count(place).wrapping_mul(SPREAD)) * u64::from(rule.total)) >> 32;
+                shares.iter().find(|share| draw < u64::from(share.end)).or_else(|| shares.first())?
+            }
+        };
+        Some(Choice { rule: place, subset: share.subset })
+    }
+
+    fn deciding(&self, call: &CallView<'_>) -> Option<(usize, &Rule)> {
+        let first = self.rules.first()?;
+        if first.conditions.is_empty() {
+            return Some((0, first));
+        }
+        let request = call.head.message().map(Request::of);
+        let is_about = |rule: &Rule| {
+            rule.conditions.is_empty()
+                || rule.conditions.iter().any(|condition| condition.holds(call, request))
+        };
+        self.rules.iter().enumerate().find(|(_, rule)| is_about(rule))
+    }
+
+    /// The parts of the service that rules name.
+    pub fn subsets(&self) -> impl ExactSizeIterator<Item = &Subset> {
+        self.subsets.iter()
+    }
+
+    /// The name of a rule, or its number.
+    #[must_use]
+    pub fn rule_name(&self, rule: u16) -> &str {
+        self.rules.get(usize::from(rule)).map_or("", |rule| &rule.name)
+    }
+
+    /// The names of all rules, or their numbers.
+    pub fn rule_names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.rules.iter().map(|rule| rule.name.as_str())
+    }
+
+    /// Who takes the calls of a rule for which there is no instance.
+    #[must_use]
+    pub fn fallback(&self, rule: u16) -> Fallback {
+        self.rules.get(usize::from(rule)).map_or(Fallback::None, |rule| rule.fallback)
+    }
+
+    /// Whether properties or zones of instances have to be known.
+    #[must_use]
+    pub fn is_particular(&self) -> bool {
+        self.subsets.iter().any(Subset::is_particular)
+    }
+}
+
+fn shares(rule: &RouteRule, subsets: &mut Vec<Subset>) -> Option<(Box<[Share]>, u32)> {
+    let (mut shares, mut total) = (Vec::new(), 0_u32);
+    for Backend { subset, weight } in rule.backends.iter().filter(|backend| backend.weight > 0) {
+        // Weights and their number are bounded where documents are read; a sum beyond that is none we can keep.
+        total = total.checked_add(*weight)?;
+        let known = subsets.iter().position(|known| known == subset);
+        let place = known.unwrap_or_else(|| {
+            subsets.push(subset.clone());
+            subsets.len() - 1
+        });
+        shares.push(Share { subset: u16::try_from(place).ok()?, end: total });
+    }
+    (!shares.is_empty()).then(|| (shares.into(), total))
+}
+
+fn conditions(rule: &RouteRule) -> Result<Box<[Condition]>, (String, String)> {
+    let compile = |(place, part)| {
+        Condition::compile(part)
+            .map_err(|fault| (format!("match {}, {}", place + 1, fault.place), fault.reason))
+    };
+    rule.matches.iter().enumerate().map(compile).collect()
+}
+
+/// Whether an instance belongs to a subset.
+#[must_use]
+pub fn is_member(subset: &Subset, member: Member<'_>) -> bool {
+    subset.version.as_deref().is_none_or(|wanted| wanted == member.version)
+        && subset.zone.as_ref().is_none_or(|wanted| wanted.as_str() == member.zone)
+        && (subset.properties.is_empty()
+            || member.properties.is_some_and(|given| has_all(given, &subset.properties)))
+}
+
+impl std::fmt::Display for Wording<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(subset) = self;
+        let version = subset.version.iter().map(|version| format!("version {version}"));
+        let zone = subset.zone.iter().map(|zone| format!("zone {zone}"));
+        let properties = subset.properties.iter().map(|(name, value)| format!("property {name}={value}"));
+        let parts: Vec<_> = version.chain(zone).chain(properties).collect();
+        if parts.is_empty() {
+            formatter.write_str("any version")
+        } else {
+            formatter.write_str(&parts.join(", "))
+        }
+    }
+}
+
+/// A subset in words, as in "no instance is of version 0.0.2, zone az-1".
+#[derive(Debug, Clone, Copy)]
+pub struct Wording<'a>(pub &'a Subset);
