@@ -1,7 +1,7 @@
 //! What one worker thread owns: buffers, pools, rotations, counters, and its view of the snapshot.
 //! Nothing here is shared with another worker on a request's path.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use arc_swap::Cache;
 use hashbrown::{HashMap, HashSet};
 use mesher_codec::ResponseHead;
 use mesher_net::{Deadlines, Pool, Scratch};
-use mesher_traffic::RoundRobin;
+use mesher_traffic::{RoundRobin, Suspects};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::bootstrap::{Bootstrap, Limits};
@@ -21,7 +21,7 @@ use crate::memory::{Relief, Tide};
 use crate::request::accept::Door;
 use crate::request::exchange::Buffers;
 use crate::request::invocation::{Direction, InvocationId};
-use crate::snapshot::{Cluster, ClusterId, EndpointId, SharedSnapshot, Snapshot, View};
+use crate::snapshot::{Cluster, ClusterId, Endpoint, EndpointId, SharedSnapshot, Snapshot, View};
 use crate::telemetry::access_log::{LogBuffer, Writer};
 use crate::telemetry::counters::{Counters, Row, peer_label};
 use crate::telemetry::refusal_log::RefusalLog;
@@ -90,6 +90,10 @@ pub(crate) struct Worker {
     /// Told when a connection ends.
     pub(crate) connection_ended: Notify,
     pub(crate) connection_count: Cell<usize>,
+    /// When it began: what times of suspects are counted from.
+    started: Instant,
+    /// Endpoints that refused a connection lately.
+    suspects: RefCell<Suspects<EndpointId>>,
     rotations: RefCell<HashMap<ClusterId, RoundRobin, foldhash::fast::RandomState>>,
     /// Calls of each cluster that each rule of its route shares out: counted apart, for a rule that takes every eighth
     /// call of a common count would share them out unevenly.
@@ -125,6 +129,8 @@ impl Worker {
             refusal_log: RefusalLog::default(),
             connection_ended: Notify::new(),
             connection_count: Cell::new(0),
+            started: Instant::now(),
+            suspects: RefCell::default(),
             rotations: RefCell::default(),
             shared_out: RefCell::default(),
             published: RefCell::new(Cache::new(Arc::clone(&shared.snapshot))),
@@ -172,6 +178,19 @@ impl Worker {
     ) -> R {
         let mut rotations = self.rotations.borrow_mut();
         use_it(rotations.entry(cluster).or_insert_with(|| RoundRobin::starting_at(self.number)))
+    }
+
+    /// Those that refused a connection lately, and the time to ask them at; `None` while there are none.
+    pub(crate) fn suspects(&self) -> Option<(RefMut<'_, Suspects<EndpointId>>, Duration)> {
+        let suspects = self.suspects.borrow_mut();
+        (!suspects.is_empty()).then(|| (suspects, self.started.elapsed()))
+    }
+
+    /// Takes note of an endpoint that refused a connection.
+    pub(crate) fn suspect(&self, endpoint: &Endpoint) {
+        if self.suspects.borrow_mut().refused(endpoint.id, self.started.elapsed()) {
+            tracing::info!(endpoint = %endpoint.address, instance = %endpoint.instance, "accepts no connection; calls go elsewhere while there are others");
+        }
     }
 
     /// How many calls of a cluster a rule has shared out before this one; workers begin apart from each other.
@@ -273,6 +292,7 @@ impl Worker {
         pool.sweep(Instant::now(), |id| known.contains(id));
         let clusters: HashSet<_, foldhash::fast::RandomState> =
             snapshot.clusters().map(|cluster| cluster.id).collect();
+        self.suspects.borrow_mut().retain(|id| known.contains(&id));
         self.rotations.borrow_mut().retain(|id, _| clusters.contains(id));
         self.shared_out.borrow_mut().retain(|(id, _), _| clusters.contains(id));
         self.counters.borrow_mut().forget_clusters(|id| clusters.contains(&id));

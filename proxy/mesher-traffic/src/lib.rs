@@ -7,6 +7,7 @@ pub mod matching;
 pub mod policy;
 pub mod retry;
 pub mod route;
+pub mod suspects;
 
 pub use balance::RoundRobin;
 pub use keys::KeyRules;
@@ -14,6 +15,7 @@ pub use matching::call::{CallView, Caller, HeadView, Message};
 pub use policy::{Policy, PolicyError};
 pub use retry::{RetryPolicy, Safety};
 pub use route::{Choice, RoutePolicy};
+pub use suspects::Suspects;
 
 #[cfg(test)]
 mod tests;

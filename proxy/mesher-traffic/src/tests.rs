@@ -1,10 +1,12 @@
 //! Tables and properties of the decisions.
 //! They must hold for every list and every order of calls, not for one example.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use crate::retry::is_idempotent;
-use crate::{RetryPolicy, RoundRobin, Safety};
+use crate::{RetryPolicy, RoundRobin, Safety, Suspects};
 
 #[test]
 fn nothing_is_picked_from_nothing() {
@@ -224,4 +226,31 @@ mod policies {
             }
         }
     }
+}
+
+/// Who takes a first and a further try at this second.
+fn taken(suspects: &Suspects<u32>, second: u64) -> [bool; 2] {
+    [true, false].map(|is_first_try| suspects.may_take(1, Duration::from_secs(second), is_first_try))
+}
+
+#[test]
+fn who_refuses_is_passed_over_for_longer_and_longer_and_found_out_by_one_call() {
+    let mut suspects = Suspects::default();
+    assert_eq!(taken(&suspects, 0), [true, true]);
+    let mut now = 100;
+    for pause in [1, 2, 4, 8, 16, 30, 30] {
+        assert_eq!(suspects.refused(1, Duration::from_secs(now)), pause == 1);
+        assert_eq!(taken(&suspects, now + pause - 1), [false, false], "{pause}");
+        assert_eq!(taken(&suspects, now + pause), [true, false], "{pause}: a first try finds out");
+        now += pause;
+        suspects.chosen(1, Duration::from_secs(now));
+        assert_eq!(taken(&suspects, now), [false, false], "{pause}: one is enough");
+    }
+    assert!(suspects.may_take(2, Duration::from_secs(now), false), "another one has nothing to do with it");
+    assert!(suspects.answered(1) && !suspects.answered(1));
+    assert_eq!((taken(&suspects, now), suspects.is_empty()), ([true, true], true));
+    suspects.refused(1, Duration::ZERO);
+    suspects.refused(2, Duration::ZERO);
+    suspects.retain(|key| key == 2);
+    assert_eq!([1, 2].map(|key| suspects.may_take(key, Duration::ZERO, true)), [true, false]);
 }

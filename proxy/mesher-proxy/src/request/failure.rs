@@ -139,6 +139,11 @@ impl Failure {
         Self { side: Side::Local, kind, safety: Safety::Spent, detail: detail.into() }
     }
 
+    /// Whether the endpoint, or the application behind it, took no connection.
+    pub(crate) fn is_refused_connection(&self) -> bool {
+        matches!(self.kind, FailureKind::ConnectRefused | FailureKind::ConnectTimeout)
+    }
+
     /// A failure of the caller's.
     pub(crate) fn downstream(kind: FailureKind, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { side: Side::Downstream, kind, safety: Safety::Spent, detail: detail.into() }

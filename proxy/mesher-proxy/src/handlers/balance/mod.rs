@@ -1,11 +1,11 @@
 //! `balance`: chooses the endpoint of each try, taking the instances in turn.
-//! It must not choose an endpoint that failed in this invocation while another one is left.
+//! It must not choose an endpoint that failed in this invocation, or refused a connection lately, while another one is left.
 
 use mesher_traffic::{HeadView, RoundRobin};
 
-use crate::handlers::Handler;
+use crate::handlers::{Handler, Next};
 use crate::request::failure::{Failure, FailureKind};
-use crate::request::invocation::{Invocation, Target};
+use crate::request::invocation::{Code, Invocation, Target};
 use crate::snapshot::{Cluster, ClusterKind, Endpoint};
 use crate::worker::Worker;
 
@@ -30,17 +30,45 @@ impl Handler for Balance {
                 endpoints.get(place).is_some_and(|endpoint| may_take(endpoint) && also(endpoint, place))
             })
         };
+        let mut suspects = worker.suspects();
+        let is_first_try = call.tries == 0;
         let chosen = worker.with_rotation(cluster.id, |rotation| {
             let mut pick_of = |belongs: &dyn Fn(usize) -> bool| {
-                let untried =
-                    pick(rotation, &|endpoint, place| belongs(place) && !call.has_tried(endpoint.id));
+                let is_untried = |endpoint: &Endpoint, place| belongs(place) && !call.has_tried(endpoint.id);
+                let trusted = suspects.as_ref().and_then(|(suspects, now)| {
+                    pick(rotation, &|endpoint, place| {
+                        is_untried(endpoint, place) && suspects.may_take(endpoint.id, *now, is_first_try)
+                    })
+                });
+                let untried = trusted.or_else(|| pick(rotation, &is_untried));
                 untried.or_else(|| pick(rotation, &|_, place| belongs(place)))
             };
             let takes_any = || part.is_some_and(|(choice, governance)| governance.takes_any(choice));
             pick_of(&is_part).or_else(|| if takes_any() { pick_of(&|_| true) } else { None })
         });
-        call.endpoint = Some(chosen.ok_or_else(|| nothing_to_choose(cluster, call))?);
+        let place = chosen.ok_or_else(|| nothing_to_choose(cluster, call))?;
+        if let (Some((suspects, now)), Some(endpoint)) = (&mut suspects, cluster.endpoints.get(place)) {
+            suspects.chosen(endpoint.id, *now);
+        }
+        call.endpoint = Some(place);
         Ok(())
+    }
+
+    fn response(&self, worker: &Worker, call: &mut Invocation, reply: &Result<Code, Failure>) -> Next {
+        match reply {
+            Err(failure) if failure.is_refused_connection() => {
+                call.current_endpoint().into_iter().for_each(|endpoint| worker.suspect(endpoint));
+            }
+            Ok(_) => {
+                if let (Some((mut suspects, _)), Some(endpoint)) =
+                    (worker.suspects(), call.current_endpoint())
+                {
+                    suspects.answered(endpoint.id);
+                }
+            }
+            Err(_) => {}
+        }
+        Next::Pass
     }
 }
 
