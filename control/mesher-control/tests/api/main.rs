@@ -12,6 +12,7 @@ mod any_request;
 mod audit;
 mod bad_input;
 mod browsers;
+mod cluster;
 mod config_center;
 mod connections;
 mod descriptions;
