@@ -28,6 +28,8 @@ mod page;
 mod registry;
 mod registry_rows;
 mod rows;
+mod rule_blanks;
+mod rule_faults;
 mod rules;
 mod socket;
 mod support;
