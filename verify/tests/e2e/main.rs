@@ -26,6 +26,7 @@ mod registries;
 mod replace;
 mod requests;
 mod rolling;
+mod rule_faults;
 mod rules;
 mod settings;
 mod sources;
