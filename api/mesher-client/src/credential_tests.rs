@@ -96,7 +96,7 @@ fn client(address: Address, folder: &TempDir, password: &str) -> ControlClient {
 }
 
 async fn call(client: &ControlClient) -> Result<(), ClientError> {
-    client.heartbeat("s", "i").await
+    client.heartbeat("s", "i", false).await
 }
 
 #[tokio::test]

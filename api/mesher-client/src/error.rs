@@ -33,6 +33,28 @@ pub enum ClientError {
         /// What was wrong with it.
         reason: String,
     },
+    /// It asked to be left alone for a while, and is. Nothing was sent. No news.
+    #[error("{address} asked to be left alone for {seconds} s more")]
+    Resting {
+        /// The last address that was passed over.
+        address: String,
+        /// How long it is still to be left alone.
+        seconds: u64,
+    },
+    /// Another address than the one in use answered, and is another control plane: no stand-in. No news.
+    #[error(
+        "{address} is the control plane {cluster}, not {known_cluster} as {known_address}; its answers do not count"
+    )]
+    Stranger {
+        /// Who answered.
+        address: String,
+        /// What it calls itself.
+        cluster: String,
+        /// The address in use.
+        known_address: String,
+        /// What that called itself.
+        known_cluster: String,
+    },
     /// What the client is to be known by cannot be had: a file that cannot be read. No news.
     #[error("the control plane cannot be told who asks: {reason}")]
     Credentials {
@@ -86,6 +108,8 @@ impl ClientError {
             Self::Unreachable { .. } => "unreachable",
             Self::Timeout { .. } => "timeout",
             Self::Garbage { .. } => "garbage",
+            Self::Resting { .. } => "resting",
+            Self::Stranger { .. } => "stranger",
             Self::Credentials { .. } => "credentials",
             Self::Refused { .. } => "refused",
         }

@@ -10,6 +10,7 @@ mod link;
 mod mesh;
 mod registry;
 mod rules;
+mod standing;
 mod transport;
 
 pub use address::{Address, AddressError};
@@ -29,7 +30,10 @@ use transport::Transport;
 
 /// A client of one control plane, which may have several addresses.
 ///
-/// Cheap to clone; clones share connections. Every call ends within [`CALL_TIME_MAX`].
+/// Cheap to clone; clones share connections, and what is remembered of the addresses. Every call ends within
+/// [`CALL_TIME_MAX`]. Once an address has answered for one control plane, another address that answers for another is
+/// refused ([`ClientError::Stranger`]); the address itself may come back as another, as after a restart without data. An
+/// address that answers 429 or 503 with `Retry-After` is left alone for that long, [`REST_MAX`] at the most.
 #[derive(Debug, Clone)]
 pub struct ControlClient {
     transport: Transport,
@@ -39,6 +43,8 @@ pub struct ControlClient {
 pub const CALL_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(10);
 /// Arrays and objects that may stand in one another in an answer.
 pub const ANSWER_DEPTH_MAX: usize = 64;
+/// How long an address is left alone at the most, whatever it asks for.
+pub const REST_MAX: std::time::Duration = std::time::Duration::from_secs(60);
 /// The largest answer that is read.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -61,5 +67,7 @@ impl ControlClient {
 
 #[cfg(test)]
 mod credential_tests;
+#[cfg(test)]
+mod standing_tests;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use mesher_model::query::{BatchFind, FindService};
 use mesher_model::{ErrorCode, Instance, Microservice};
 
 use crate::found::{self, FoundInstances};
-use crate::transport::{call, call_with, escape};
+use crate::transport::{Call, call, call_with, escape};
 use crate::{ClientError, ControlClient};
 
 /// What makes a service the same service.
@@ -70,22 +70,29 @@ impl ControlClient {
         Ok(self.transport.fetch::<InstanceIdAnswer>(call_with(Method::POST, path, &body)).await?.instance_id)
     }
 
-    /// Renews an instance's lease.
+    /// Renews an instance's lease. `is_urgent`: the lease would end otherwise, so that it is sent to a registry that asked
+    /// to be left alone, too.
     ///
     /// # Errors
     /// [`ClientError`]; 400017 where the instance is gone and must register again.
-    pub async fn heartbeat(&self, service_id: &str, instance_id: &str) -> Result<(), ClientError> {
+    pub async fn heartbeat(
+        &self,
+        service_id: &str,
+        instance_id: &str,
+        is_urgent: bool,
+    ) -> Result<(), ClientError> {
         let path = self.instance_path(service_id, instance_id, "/heartbeat");
-        self.transport.send(call(Method::PUT, path)).await.map(drop)
+        self.transport.send(Call { is_urgent, ..call(Method::PUT, path) }).await.map(drop)
     }
 
-    /// Removes an instance. One that is gone already counts as removed.
+    /// Removes an instance. One that is gone already counts as removed. It is sent to a registry that asked to be left
+    /// alone, too: nobody may find an instance that ends.
     ///
     /// # Errors
     /// [`ClientError`]
     pub async fn unregister_instance(&self, service_id: &str, instance_id: &str) -> Result<(), ClientError> {
         let path = self.instance_path(service_id, instance_id, "");
-        match self.transport.send(call(Method::DELETE, path)).await {
+        match self.transport.send(Call { is_urgent: true, ..call(Method::DELETE, path) }).await {
             Err(error) if error.is(ErrorCode::InstanceNotExists) || error.is(ErrorCode::ServiceNotExists) => {
                 Ok(())
             }

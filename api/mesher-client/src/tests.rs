@@ -28,7 +28,7 @@ fn client(addresses: Vec<Address>) -> ControlClient {
     ControlClient::new(addresses, Tenancy::default(), Credentials::None, None).unwrap()
 }
 
-fn identity() -> ServiceIdentity {
+pub(crate) fn identity() -> ServiceIdentity {
     ServiceIdentity {
         app: "default".to_owned(),
         name: "calculator".to_owned(),
@@ -90,7 +90,7 @@ async fn a_missing_service_is_an_answer_and_not_an_error() {
     let missing = "HTTP/1.1 400 Bad Request\r\nContent-Length: 26\r\nConnection: close\r\n\r\n{\"errorCode\":\"400012\"}    ";
     let client = client(vec![answering(missing).await]);
     assert_eq!(client.find_service(&identity()).await.unwrap(), None);
-    let refused = client.heartbeat("s1", "i1").await.unwrap_err();
+    let refused = client.heartbeat("s1", "i1", false).await.unwrap_err();
     assert!(refused.is(ErrorCode::ServiceNotExists) && !refused.is_unknown_path());
 }
 

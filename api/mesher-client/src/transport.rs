@@ -5,7 +5,6 @@ use std::error::Error;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,7 +23,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::credentials::Keyring;
-use crate::{ANSWER_BYTES_MAX, ANSWER_DEPTH_MAX, Address, CALL_TIME_MAX, ClientError, Credentials};
+use crate::standing::Standing;
+use crate::{ANSWER_BYTES_MAX, ANSWER_DEPTH_MAX, Address, CALL_TIME_MAX, ClientError, Credentials, standing};
 
 /// Idle connections to the control plane are closed after this time.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(50);
@@ -50,8 +50,7 @@ impl Default for Tenancy {
 #[derive(Debug, Clone)]
 pub(crate) struct Transport {
     addresses: Arc<[Address]>,
-    /// The address that answered last; the next call begins there.
-    preferred: Arc<AtomicUsize>,
+    standing: Arc<Standing>,
     tenancy: Arc<Tenancy>,
     http: Http,
     keyring: Keyring,
@@ -96,6 +95,8 @@ pub(crate) struct Call<'a> {
     pub(crate) body: Bytes,
     /// How long it may take at one address.
     pub(crate) time_max: Duration,
+    /// Whether it is sent to an address that asked to be left alone, too.
+    pub(crate) is_urgent: bool,
 }
 
 impl Transport {
@@ -108,7 +109,7 @@ impl Transport {
         let http = Http::new(addresses.iter().any(Address::is_secure), authority)?;
         let tenancy = Arc::new(tenancy);
         let keyring = Keyring::new(credentials);
-        Ok(Self { addresses: addresses.into(), preferred: Arc::default(), tenancy, http, keyring })
+        Ok(Self { addresses: addresses.into(), standing: Arc::default(), tenancy, http, keyring })
     }
 
     /// The project in paths.
@@ -188,37 +189,59 @@ impl Transport {
         token: Option<&HeaderValue>,
         take: impl AsyncFn(&Address, Response<Incoming>) -> Result<T, ClientError>,
     ) -> Result<T, ClientError> {
-        let first = self.preferred.load(Ordering::Relaxed);
+        let first = self.standing.preferred();
         let mut last = no_address();
         for offset in 0..self.addresses.len() {
             let index = (first + offset) % self.addresses.len();
             let Some(address) = self.addresses.get(index) else { continue };
-            match self.exchange(address, call, token, &take).await {
-                Err(error) if is_worth_another_address(&error) => last = error,
-                answer => {
-                    self.preferred.store(index, Ordering::Relaxed);
-                    return answer;
-                }
+            if let Some(rest) = self.standing.rest(index).filter(|_| !call.is_urgent) {
+                last = graver(last, resting(address, rest));
+                continue;
+            }
+            match self.exchange(index, call, token, &take).await {
+                Err(error) if is_worth_another_address(&error) => last = graver(last, error),
+                answer => return answer,
             }
         }
         Err(last)
     }
 
-    /// Sends a request, and takes what is wanted of its answer, in the time of the call.
+    /// Sends a request to an address, and takes what is wanted of its answer, in the time of the call.
     async fn exchange<T>(
         &self,
-        address: &Address,
+        index: usize,
         call: &Call<'_>,
         token: Option<&HeaderValue>,
         take: &impl AsyncFn(&Address, Response<Incoming>) -> Result<T, ClientError>,
     ) -> Result<T, ClientError> {
+        let address = self.addresses.get(index).ok_or_else(no_address)?;
         let request = self.request(address, call, token)?;
         let exchange = async {
             let answer = self.http.request(request).await;
-            take(address, answer.map_err(|error| unreachable(address, innermost(&error)))?).await
+            let answer = answer.map_err(|error| unreachable(address, innermost(&error)))?;
+            let cluster = standing::cluster(answer.headers());
+            self.check_cluster(index, cluster.as_ref())?;
+            self.standing.heard(index, answer.status(), answer.headers());
+            let taken = take(address, answer).await;
+            if !taken.as_ref().is_err_and(is_worth_another_address) {
+                self.standing.answered(index, cluster);
+            }
+            taken
         };
         tokio::time::timeout(call.time_max, exchange).await.unwrap_or_else(|_| {
             Err(ClientError::Timeout { address: address.to_string(), seconds: call.time_max.as_secs() })
+        })
+    }
+
+    /// Refuses the answer of an address that is no stand-in for the one in use.
+    fn check_cluster(&self, index: usize, cluster: Option<&HeaderValue>) -> Result<(), ClientError> {
+        let Some((known, known_cluster)) = self.standing.differing(index, cluster) else { return Ok(()) };
+        let address = |index: usize| self.addresses.get(index).map(Address::to_string).unwrap_or_default();
+        Err(ClientError::Stranger {
+            address: address(index),
+            cluster: standing::shown(cluster),
+            known_address: address(known),
+            known_cluster: standing::shown(Some(&known_cluster)),
         })
     }
 
@@ -392,9 +415,23 @@ fn is_worth_another_address(error: &ClientError) -> bool {
     match error {
         ClientError::Refused { status, .. } => *status >= 500,
         ClientError::Garbage { .. } => !error.is_unknown_path(),
-        ClientError::Unreachable { .. } | ClientError::Timeout { .. } => true,
+        ClientError::Unreachable { .. }
+        | ClientError::Timeout { .. }
+        | ClientError::Resting { .. }
+        | ClientError::Stranger { .. } => true,
         ClientError::Credentials { .. } => false,
     }
+}
+
+/// Which of two failures is told: somebody must act where an address is another control plane.
+fn graver(one: ClientError, other: ClientError) -> ClientError {
+    if matches!(one, ClientError::Stranger { .. }) { one } else { other }
+}
+
+fn resting(address: &Address, rest: Duration) -> ClientError {
+    // Rounded up: no rest that is left is told as none.
+    let seconds = rest.as_secs() + u64::from(rest.subsec_nanos() > 0);
+    ClientError::Resting { address: address.to_string(), seconds }
 }
 
 fn shown(body: &[u8]) -> String {
@@ -418,7 +455,8 @@ pub(crate) fn escape(text: &str) -> String {
 
 /// A request without a body.
 pub(crate) fn call(method: Method, path: String) -> Call<'static> {
-    Call { method, path, consumer: None, fields: Vec::new(), body: Bytes::new(), time_max: CALL_TIME_MAX }
+    let (fields, body) = (Vec::new(), Bytes::new());
+    Call { method, path, consumer: None, fields, body, time_max: CALL_TIME_MAX, is_urgent: false }
 }
 
 /// A request with a JSON body.

@@ -31,6 +31,10 @@ pub const CONSUMER_HEADER: &str = "x-consumerid";
 /// Response header that carries the revision of a look-up's result set.
 pub const REVISION_HEADER: &str = "x-resource-revision";
 
+/// Response header that names the control plane that answers: its data, wherever it runs. One that was started anew
+/// without data, or restored from a backup, is another. An original Service Center sends none.
+pub const CLUSTER_HEADER: &str = "x-mesher-cluster";
+
 /// Instance property in which a Mesher proxy declares the ports of its application, as `rest:8080,tcp:5432`.
 ///
 /// A port in a caller's URL may choose among these and no others.

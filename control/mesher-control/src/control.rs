@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use mesher_access::{AccessError, Caller};
 use mesher_config::Configuration;
 use mesher_registry::{Moment, Registry};
@@ -43,6 +44,8 @@ pub(crate) struct Control {
     pub(crate) watchers: Watchers,
     /// Absent where access control is off.
     pub(crate) gatekeeper: Option<Arc<Gatekeeper>>,
+    /// Names this control plane's data to its clients.
+    pub(crate) cluster: HeaderValue,
     clock: Clock,
     started: Duration,
 }
@@ -110,6 +113,7 @@ impl Control {
             Gatekeeper::open(settings, access, clock.clone(), (Arc::clone(&auditor), keep.clone()))
         };
         let gatekeeper = settings.access.as_ref().map(open).transpose()?.map(Arc::new);
+        let cluster = HeaderValue::from_str(&epoch).expect("an epoch is written in letters and digits");
         let links = Arc::new(Links::new(epoch, &rules, clock.clone()));
         let told = Told { auditor, links, waiters: Arc::default() };
         Ok(Self {
@@ -124,6 +128,7 @@ impl Control {
             watchers: Watchers::default(),
             gatekeeper,
             keep,
+            cluster,
             clock,
             started: now.monotonic,
         })

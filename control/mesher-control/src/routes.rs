@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, Method, Uri};
+use axum::http::{HeaderName, HeaderValue, Method, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, http::StatusCode};
-use mesher_model::ErrorCode;
+use mesher_model::{CLUSTER_HEADER, ErrorCode};
 
 use crate::control::Control;
 use crate::{access, answer, audit, configuration, mesh, metrics, page, v4};
+
+const CLUSTER: HeaderName = HeaderName::from_static(CLUSTER_HEADER);
 
 pub(crate) fn build(control: Arc<Control>) -> Router {
     let browsers =
@@ -27,7 +29,7 @@ pub(crate) fn build(control: Arc<Control>) -> Router {
         .route("/readyz", get(healthy));
     guarded(&control, all)
         .layer(middleware::from_fn_with_state(Arc::clone(&control), no_foreign_page))
-        .layer(middleware::from_fn(keep_private))
+        .layer(middleware::from_fn_with_state(Arc::clone(&control), mark))
         .layer(middleware::from_fn_with_state(Arc::clone(&control), metrics::count))
         .with_state(control)
 }
@@ -70,10 +72,12 @@ async fn no_foreign_page(State(control): State<Arc<Control>>, request: Request, 
     next.run(request).await
 }
 
-/// No browser or proxy on the way keeps an answer, or takes it for anything but what it says it is.
-async fn keep_private(request: Request, next: Next) -> Response {
+/// Every answer says which control plane gave it. No browser or proxy on the way keeps it, or takes it for anything but
+/// what it says it is.
+async fn mark(State(control): State<Arc<Control>>, request: Request, next: Next) -> Response {
     let mut answer = next.run(request).await;
     let fields = answer.headers_mut();
+    fields.insert(CLUSTER, control.cluster.clone());
     fields.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     fields.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
     answer

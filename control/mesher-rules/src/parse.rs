@@ -15,6 +15,9 @@ const DEPTH_MAX: usize = 32;
 /// The longest line that is shown, in characters.
 const SHOWN_CHARACTERS_MAX: usize = 200;
 
+/// The longest message, in characters.
+const MESSAGE_CHARACTERS_MAX: usize = 400;
+
 /// A text that could be read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parsed {
@@ -60,13 +63,25 @@ fn whole(message: String) -> Diagnostic {
 fn diagnostic(text: &str, error: &serde_saphyr::Error) -> Diagnostic {
     // The library's message brings an excerpt of its own below its first line.
     let message = error.without_snippet().to_string();
-    let message = message.lines().next().unwrap_or_default().to_owned();
-    let Some(location) = error.location() else { return whole(message) };
+    let message = message.lines().next().unwrap_or_default();
+    let Some(location) = error.location() else { return whole(shortened(message)) };
     let place = (location.line(), location.column());
     // The place is told by itself.
     let told = format!(" at line {}, column {}", place.0, place.1);
-    let message = message.strip_suffix(&told).map_or_else(|| message.clone(), str::to_owned);
-    placed(text, Severity::Error, message, place)
+    let message = message.strip_suffix(&told).unwrap_or(message);
+    placed(text, Severity::Error, shortened(message), place)
+}
+
+/// A message that repeats what was written, without its middle where that is long: what is wrong stands at its beginning,
+/// how to mend it at its end.
+fn shortened(message: &str) -> String {
+    let count = message.chars().count();
+    if count <= MESSAGE_CHARACTERS_MAX {
+        return message.to_owned();
+    }
+    let half = MESSAGE_CHARACTERS_MAX / 2;
+    let (head, tail) = (message.chars().take(half), message.chars().skip(count - half));
+    head.chain(['…']).chain(tail).collect()
 }
 
 fn placed(text: &str, severity: Severity, message: String, (line, column): (u64, u64)) -> Diagnostic {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use mesher_model::rule::{Action, Base, Kind, RuleKey, Target};
 use serde_json::Value;
 
-use crate::{Author, Book, CHANGES_MAX, DOCUMENTS_AT_ONCE_MAX, Plan, RuleError, parse};
+use crate::{Author, Book, CHANGES_MAX, DOCUMENTS_AT_ONCE_MAX, DOCUMENTS_MAX, Plan, RuleError, parse};
 
 fn timeout(name: &str, service: &str, request: &str) -> String {
     format!(
@@ -216,6 +216,30 @@ fn a_request_is_one_transaction_or_refused() {
     assert_eq!(kept.book.back_to(0).unwrap_err(), RuleError::TooMany(DOCUMENTS_AT_ONCE_MAX + 1));
     let refused = parse(&(text + &timeout("more", "more", "1s"))).unwrap_err();
     assert!(refused.message.contains("at most 100"), "{}", refused.message);
+}
+
+/// CF-06: one document more than the most is refused, and costs none of those that stand.
+#[test]
+fn cf_06_one_document_more_than_the_most_is_refused() {
+    let document = parse(&timeout("x", "a", "1s")).unwrap().documents.remove(0);
+    let numbered = |number: usize| {
+        let mut document = document.clone();
+        document.metadata.name = format!("x{number}").try_into().unwrap();
+        document.metadata.application = format!("a{number}").try_into().unwrap();
+        document
+    };
+    let mut book = Book::default();
+    let mut write = |numbers: std::ops::Range<usize>| {
+        let plan = Plan::write(numbers.map(numbered)).unwrap();
+        let made = book.amend(&plan, None, &author()).map(|steps| steps.len());
+        drop((book.take_edits(), book.take_news()));
+        (made, book.rows().len())
+    };
+    for first in (0..DOCUMENTS_MAX).step_by(DOCUMENTS_AT_ONCE_MAX) {
+        assert_eq!(write(first..first + DOCUMENTS_AT_ONCE_MAX).0, Ok(DOCUMENTS_AT_ONCE_MAX));
+    }
+    assert_eq!(write(DOCUMENTS_MAX..DOCUMENTS_MAX + 1), (Err(RuleError::Full), DOCUMENTS_MAX));
+    assert_eq!(write(0..1), (Ok(1), DOCUMENTS_MAX), "those that stand can be written");
 }
 
 /// CF-01, CF-02: what is wrong is told with its place and its line.

@@ -127,8 +127,28 @@ struct Knowledge {
 struct Trouble {
     since: Instant,
     reason: String,
+    kind: TroubleKind,
+}
+
+/// What somebody has to do about a registry that cannot be asked.
+#[derive(Debug, PartialEq, Eq)]
+enum TroubleKind {
+    /// It does not answer.
+    Away,
     /// It answers, and refuses this proxy.
-    is_unwelcome: bool,
+    Unwelcome,
+    /// What answers is another control plane, this one.
+    Stranger(String),
+}
+
+impl TroubleKind {
+    fn of(error: &ClientError) -> Self {
+        match error {
+            ClientError::Stranger { cluster, .. } => Self::Stranger(cluster.clone()),
+            _ if error.is_unwelcome() => Self::Unwelcome,
+            _ => Self::Away,
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -199,24 +219,30 @@ impl Status {
         self.is_doubted.notified().await;
     }
 
-    /// The registry does not answer, or refuses this proxy. Told once for each outage, and again where the one becomes
-    /// the other.
+    /// The registry does not answer, refuses this proxy, or is another one. Told once for each outage, and again where
+    /// one of them becomes another.
     pub(crate) fn registry_is_away(&self, error: &ClientError) {
         let mut trouble = lock(&self.registry_trouble);
-        let is_unwelcome = error.is_unwelcome();
-        let was = trouble.as_ref().map(|trouble| trouble.is_unwelcome);
-        if was == Some(is_unwelcome) {
+        let kind = TroubleKind::of(error);
+        if trouble.as_ref().is_some_and(|trouble| trouble.kind == kind) {
             return;
         }
-        let reason = if is_unwelcome {
-            tracing::error!(%error, "the registry refuses this proxy; check MESHER_REGISTRY_ACCOUNT and its password, or MESHER_REGISTRY_TOKEN_FILE. Serving with what is known");
-            format!("it refuses this proxy: {error}")
-        } else {
-            tracing::warn!(reason = %error, "the registry is away; serving with what is known");
-            error.to_string()
+        let reason = match kind {
+            TroubleKind::Away => {
+                tracing::warn!(reason = %error, "the registry is away; serving with what is known");
+                error.to_string()
+            }
+            TroubleKind::Unwelcome => {
+                tracing::error!(%error, "the registry refuses this proxy; check MESHER_REGISTRY_ACCOUNT and its password, or MESHER_REGISTRY_TOKEN_FILE. Serving with what is known");
+                format!("it refuses this proxy: {error}")
+            }
+            TroubleKind::Stranger(_) => {
+                tracing::error!(%error, "the addresses of MESHER_REGISTRY lead to different control planes; name those of one only. To go over to the other one, restart this proxy with its address. Serving with what is known");
+                error.to_string()
+            }
         };
         let since = trouble.as_ref().map_or_else(Instant::now, |trouble| trouble.since);
-        *trouble = Some(Trouble { since, reason, is_unwelcome });
+        *trouble = Some(Trouble { since, reason, kind });
     }
 
     pub(crate) fn registry_is_there(&self) {

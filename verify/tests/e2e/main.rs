@@ -27,6 +27,7 @@ mod replace;
 mod requests;
 mod rolling;
 mod routing;
+mod rule_faults;
 mod rules;
 mod settings;
 mod sources;

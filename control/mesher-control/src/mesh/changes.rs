@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use mesher_model::mesh::Listing;
-use mesher_model::rule::{Change, Checked, Convergence};
+use mesher_model::rule::{Change, Checked, Convergence, Document};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -32,16 +32,48 @@ pub(super) struct Asked {
     since: u64,
     kind: Option<String>,
     name: Option<String>,
+    /// `service:APPLICATION/SERVICE`: only changes of documents that are or were about it.
+    target: Option<String>,
     /// Only changes before this revision: where the page before ended.
     next: Option<u64>,
 }
 
-/// `GET /mesher/v1/changes?since=&kind=&name=&service=`: newest first, without the documents.
+/// A service, as a reader names what changes are to be about.
+struct Wanted<'t> {
+    application: &'t str,
+    service: &'t str,
+}
+
+impl<'t> Wanted<'t> {
+    fn parse(text: &'t str) -> Result<Self, Written> {
+        let parts = text.strip_prefix("service:").and_then(|rest| rest.split_once('/'));
+        let is_whole = |(application, service): &(&str, &str)| {
+            !application.is_empty() && !service.is_empty() && !service.contains('/')
+        };
+        let parts = parts.filter(is_whole);
+        let (application, service) = parts.ok_or_else(|| {
+            let detail =
+                "a target is written service:APPLICATION/SERVICE, with * for what is about every service";
+            answer::mesh_error(400, "bad_query", detail)
+        })?;
+        Ok(Self { application, service })
+    }
+
+    /// Whether a document is or was about it: one that was moved to another service changed both.
+    fn is_of(&self, change: &Change) -> bool {
+        let is_about = |document: &Document| document.service().as_str() == self.service;
+        change.key.application == self.application
+            && (change.before.iter().chain(&change.after)).any(is_about)
+    }
+}
+
+/// `GET /mesher/v1/changes?since=&kind=&name=&service=&target=`: newest first, without the documents.
 pub(super) async fn list(
     State(control): State<Arc<Control>>,
     Query(asked): Query<Asked>,
     Query(limits): Query<Limit>,
-) -> Response {
+) -> Result<Response, Written> {
+    let target = asked.target.as_deref().map(Wanted::parse).transpose()?;
     let limit = limits.limit.unwrap_or(Limit::USUAL).clamp(1, Limit::MOST);
     let (mut items, total, revision) = control.look_at_rules(|book| {
         let wanted = |change: &&Arc<Change>| {
@@ -51,6 +83,7 @@ pub(super) async fn list(
                 && limits.app.as_ref().is_none_or(|app| *app == change.key.application)
                 && limits.env.as_ref().is_none_or(|env| *env == change.key.environment)
                 && limits.service.as_ref().is_none_or(|service| *service == change.service)
+                && target.as_ref().is_none_or(|target| target.is_of(change))
         };
         let total = book.changes().filter(wanted).count();
         let page = book
@@ -66,7 +99,7 @@ pub(super) async fn list(
     let without = |change: &Arc<Change>| Change { before: None, after: None, ..change.as_ref().clone() };
     let items = items.iter().map(without).collect();
     let now_at = rows::date(control.now_moment().unix).unwrap_or_default();
-    answer::json(&Listing { now_at, revision, items, total, next, partial: Vec::new() })
+    Ok(answer::json(&Listing { now_at, revision, items, total, next, partial: Vec::new() }))
 }
 
 /// What of a list is asked for, beside the history's own.

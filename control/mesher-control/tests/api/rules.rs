@@ -199,6 +199,32 @@ async fn history_tells_who_changed_what_and_leads_back() {
 }
 
 #[tokio::test]
+async fn the_history_of_one_service_has_what_was_and_is_about_it() {
+    let plane = Plane::start().await;
+    write(&plane, "x", "a", "1s", NEW).await;
+    write(&plane, "x", "b", "1s", &[("if-match", "\"r1\"")]).await;
+    write(&plane, "every", "\"*\"", "1s", NEW).await;
+    let elsewhere = timeout("x", "a", "1s").replace("{name: x}", "{name: x, application: shop}");
+    plane.send("PUT", "/mesher/v1/rules/Timeout/x?app=shop", NEW, elsewhere).await;
+    plane.send("DELETE", "/mesher/v1/rules/Timeout/x", &[("if-match", "*")], "").await;
+    let revisions = async |target: &str| {
+        let list = plane.get(&format!("/mesher/v1/changes?target={target}")).await.json();
+        let items = list["items"].as_array().unwrap();
+        assert_eq!(list["total"], items.len());
+        items.iter().map(|change| change["changed_revision"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(revisions("service:default/a").await, [2, 1], "it was about it, and then about another");
+    assert_eq!(revisions("service:default/b").await, [5, 2]);
+    assert_eq!(revisions("service:shop/a").await, [4]);
+    assert_eq!(revisions("service:default%2F*").await, [3]);
+    assert_eq!(revisions("service:default/nobody").await, [] as [u64; 0]);
+    assert_eq!(revisions("service:default/a&since=1").await, [2]);
+    for bad in ["", "a", "service:", "service:a", "service:/a", "service:a/", "service:a/b/c", "proxy:a/b"] {
+        assert_error(&plane.get(&format!("/mesher/v1/changes?target={bad}")).await, 400, "bad_query");
+    }
+}
+
+#[tokio::test]
 async fn documents_and_history_outlive_a_restart_and_are_audited() {
     let folder = TempDir::new().unwrap();
     let settings = || Settings { data_directory: Some(folder.path().join("data")), ..Settings::default() };

@@ -11,6 +11,7 @@ use mesher_model::{
     DataCenterInfo, ErrorCode, Framework, HealthCheck, Instance, InstanceStatus, Microservice,
 };
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::discovery::HOLD_TIME_MAX;
@@ -21,6 +22,10 @@ use crate::status::{State, Status};
 const HEARTBEAT_SECONDS: i64 = 10;
 /// Heartbeats that may be missed.
 const HEARTBEATS_MISSED_MAX: i64 = 3;
+/// Without a renewal for so long, the next heartbeat is sent even to a registry that asked to be left alone: the lease ends
+/// one interval after those that may be missed, and a heartbeat that fails must leave time for another.
+const URGENT_AFTER: Duration =
+    Duration::from_secs((HEARTBEAT_SECONDS * (HEARTBEATS_MISSED_MAX - 1)).unsigned_abs());
 /// By how much a heartbeat may come early, so that proxies that started together do not stay together.
 const HEARTBEAT_JITTER: Duration = Duration::from_secs(2);
 /// Within which time proxies that doubt their registration together ask.
@@ -112,6 +117,7 @@ impl Registration {
         let interval = Duration::from_secs(HEARTBEAT_SECONDS.unsigned_abs());
         // One early beat for each regular one: a doubt that lasts must not become a storm.
         let mut may_be_early = true;
+        let mut renewed_at = Instant::now();
         loop {
             let pause = interval - HEARTBEAT_JITTER.mul_f64(fastrand::f64());
             may_be_early = tokio::select! {
@@ -121,8 +127,12 @@ impl Registration {
                     false
                 }
             };
-            match self.counted(self.beat().await) {
-                Ok(true) => self.status.registry_is_there(),
+            let began = Instant::now();
+            match self.counted(self.beat(is_urgent(began - renewed_at)).await) {
+                Ok(true) => {
+                    renewed_at = began;
+                    self.status.registry_is_there();
+                }
                 Ok(false) => {
                     tracing::info!("the registry does not know this instance any more; registering again");
                     return;
@@ -133,12 +143,12 @@ impl Registration {
     }
 
     /// One heartbeat. Says whether the registry knows us.
-    async fn beat(&self) -> Result<bool, ClientError> {
+    async fn beat(&self, is_urgent: bool) -> Result<bool, ClientError> {
         if self.endpoints.is_empty() {
             // Without an instance there is no lease; the service itself may be gone after the registry's restart.
             return self.client.find_service(&self.identity()).await.map(|found| found.is_some());
         }
-        match self.client.heartbeat(&self.status.service_id(), &self.status.instance_id).await {
+        match self.client.heartbeat(&self.status.service_id(), &self.status.instance_id, is_urgent).await {
             Err(error) if error.is(ErrorCode::InstanceNotExists) || error.is(ErrorCode::ServiceNotExists) => {
                 Ok(false)
             }
@@ -267,5 +277,28 @@ impl Registration {
             region: or(region, "default"),
             available_zone: or(zone, "default"),
         })
+    }
+}
+
+/// Whether a lease that was renewed so long ago needs its next heartbeat, whatever the registry asked for.
+fn is_urgent(age: Duration) -> bool {
+    age > URGENT_AFTER
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RG-09: a registry that asks to be left alone for as long as it may costs no lease.
+    #[test]
+    fn rg_09_no_heartbeat_is_put_off_until_the_lease_ends() {
+        let interval = Duration::from_secs(HEARTBEAT_SECONDS.unsigned_abs());
+        let lease = interval * u32::try_from(HEARTBEATS_MISSED_MAX + 1).unwrap();
+        for pause in [interval - HEARTBEAT_JITTER, interval] {
+            let beats = (1_u32..).map(|number| pause * number).take_while(|age| *age < lease);
+            let sent: Vec<_> = beats.clone().filter(|age| is_urgent(*age)).collect();
+            assert!(sent.first().is_some_and(|age| *age + interval <= lease), "{pause:?}: {sent:?}");
+            assert!(beats.count() > sent.len(), "{pause:?}: the first ones can wait");
+        }
     }
 }

@@ -246,7 +246,7 @@ fn rg_09_errors_redirects_and_monsters_are_no_news() {
     let body = whole.split_once("\r\n\r\n").unwrap().1.to_owned();
     for saying in [
         answer("500 Internal Server Error", "oops"),
-        b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n".to_vec(),
         answer("401 Unauthorized", r#"{"errorCode":"401002","errorMessage":"","detail":""}"#),
         answer("403 Forbidden", ""),
         redirect.into_bytes(),

@@ -6,6 +6,7 @@
 //! | RG-01 | `registries.rs`: a proxy that never saw its registry |
 //! | RG-02, RG-03 | `stored.rs`; every changed bit: unit tests of `mesher-proxy` |
 //! | RG-06 to RG-11 | `answers.rs`; the course of ten minutes, and answers by the byte: unit tests of `mesher-proxy` and `mesher-client` |
+//! | RG-09 with `Retry-After`, RG-16 | `addresses.rs`; each case: unit tests of `mesher-client` (`standing_tests.rs`) |
 //! | RG-14 | the spread: unit test of `mesher-proxy` (`backoff.rs`) |
 //! | RG-17, RG-18 | the registry's half: `mesher-registry` and `mesher-control` |
 //! | RG-19 | the proxy measures waits with a clock that nobody sets |
@@ -19,8 +20,9 @@
 //! | RG-12 | deltas with an order: an answer is a whole set, and a revision is opaque text in which nothing is older |
 //! | RG-13 | a watch: proxies ask once a second |
 //! | RG-14 at 10,000 proxies | machines for them. Heartbeats keep their rhythm of 10 s, which is no peak |
-//! | RG-15, RG-16 | more than one control plane: there is no id of a cluster yet, so two addresses that disagree cannot be told apart. What one of them does not know is probed, not dropped |
+//! | RG-15 | a control plane of several nodes; "higher revision of the same cluster" of RG-16 waits for it, too |
 //! | RG-23 | a proxy that captures its own traffic: the registry is never asked through `http_proxy` |
 
+mod addresses;
 mod answers;
 mod stored;

@@ -106,7 +106,7 @@ const CALLS: &[Call] = &[
         "get",
         "/changes",
         "Changes of rule documents, newest first",
-        &["since", "kind", "name", "service", "app", "env", PAGE[0], PAGE[1]],
+        &["since", "kind", "name", "service", "target", "app", "env", PAGE[0], PAGE[1]],
         None,
         Some(of::<Listing<Change>>),
     ),

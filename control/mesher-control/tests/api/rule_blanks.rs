@@ -1,0 +1,133 @@
+//! CF-07: rule documents of which members are absent or blank, two at a time, made from the schema that the API tells.
+//! They must know no member by name: a kind or a member to come is covered once the schema has it.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::support::Plane;
+
+const NEW: &[(&str, &str)] = &[("if-none-match", "*")];
+const CHECK: &str = "/mesher/v1/rules:check";
+/// What a member may be instead.
+const BLANKS: usize = 6;
+
+/// Puts a blank in the place of a member; `None`: it is left out.
+fn blank(number: usize) -> Option<Value> {
+    [None, Some(Value::Null), Some(json!("")), Some(json!([])), Some(json!({})), Some(json!(0))][number]
+        .clone()
+}
+
+/// A value of a schema in which every member is there. `1s` is a name, a version and a span of time.
+fn full(schema: &Value, definitions: &Value) -> Value {
+    if let Some(path) = schema["$ref"].as_str() {
+        return full(&definitions[path.rsplit('/').next().unwrap()], definitions);
+    }
+    if let Some(one) = schema.get("const").or_else(|| schema["enum"].as_array()?.last()) {
+        return one.clone();
+    }
+    for choice in ["oneOf", "anyOf", "allOf"] {
+        // The last: before it stand `*` and the like.
+        if let Some(one) =
+            schema[choice].as_array().and_then(|all| all.iter().rfind(|one| one["type"] != "null"))
+        {
+            return full(one, definitions);
+        }
+    }
+    if let Some(members) = schema["properties"].as_object() {
+        let filled = members.iter().map(|(name, schema)| (name.clone(), full(schema, definitions)));
+        return Value::Object(filled.collect::<Map<_, _>>());
+    }
+    if schema.get("items").is_some() {
+        return json!([full(&schema["items"], definitions)]);
+    }
+    let is = |word: &str| {
+        schema["type"] == word || schema["type"].as_array().is_some_and(|all| all.contains(&json!(word)))
+    };
+    if is("integer") || is("number") {
+        json!(1)
+    } else if is("boolean") {
+        json!(true)
+    } else {
+        json!("1s")
+    }
+}
+
+/// Where members stand, as JSON pointers.
+fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+    let members: Vec<(String, &Value)> = match value {
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), value)).collect(),
+        Value::Array(items) => {
+            items.iter().enumerate().map(|(place, item)| (place.to_string(), item)).collect()
+        }
+        _ => return,
+    };
+    for (name, value) in members {
+        let place = format!("{at}/{name}");
+        found.push(place.clone());
+        places(value, &place, found);
+    }
+}
+
+fn replace(document: &mut Value, place: &str, with: Option<Value>) {
+    let (parent, name) = place.rsplit_once('/').unwrap();
+    let Some(parent) = document.pointer_mut(parent) else { return };
+    match (parent, with) {
+        (Value::Object(members), Some(value)) if members.contains_key(name) => {
+            drop(members.insert(name.to_owned(), value))
+        }
+        (Value::Object(members), None) => drop(members.remove(name)),
+        (Value::Array(items), Some(value)) => items.iter_mut().take(1).for_each(|item| *item = value.clone()),
+        (Value::Array(items), None) => items.clear(),
+        _ => {}
+    }
+}
+
+fn path_of(key: &Value) -> String {
+    let [kind, name, app, env] = ["kind", "name", "app", "env"].map(|member| key[member].as_str().unwrap());
+    format!("/mesher/v1/rules/{kind}/{name}?app={app}&env={env}")
+}
+
+/// Every pair of members, absent or blank, of a document of each kind that the schema makes.
+#[tokio::test]
+async fn cf_07_blank_members_are_handled_or_refused() {
+    let plane = Plane::start().await;
+    let schema = plane.get("/mesher/v1/schemas/rules.json").await.json();
+    let kinds = schema["oneOf"].as_array().unwrap();
+    assert!(kinds.len() >= 2, "{schema}");
+    for kind in kinds {
+        let whole = full(kind, &schema["$defs"]);
+        let mut members = Vec::new();
+        places(&whole, "", &mut members);
+        assert!(members.len() > 5, "{whole}");
+        let mut variants = BTreeSet::new();
+        for (place, one) in members.iter().enumerate() {
+            for other in &members[place..] {
+                for pair in 0..BLANKS * BLANKS {
+                    let mut variant = whole.clone();
+                    replace(&mut variant, other, blank(pair / BLANKS));
+                    replace(&mut variant, one, blank(pair % BLANKS));
+                    variants.insert(variant.to_string());
+                }
+            }
+        }
+        let (mut taken, count) = (0, variants.len());
+        for text in variants {
+            let answer = plane.post(CHECK, &text).await;
+            assert_eq!(answer.status, 200, "{text}: {answer:?}");
+            let checked = answer.json();
+            let (steps, told) =
+                (checked["steps"].as_array().unwrap(), checked["diagnostics"].as_array().unwrap());
+            assert!(steps.is_empty() != told.is_empty() || steps.len() == 1, "{text}: {checked}");
+            if !steps.is_empty() {
+                taken += 1;
+                let path = path_of(&steps[0]["base"]["key"]);
+                let written = plane.send("PUT", &path, NEW, text.clone()).await;
+                assert_eq!(written.status, 201, "{text}: {written:?}");
+                assert_eq!(plane.send("DELETE", &path, &[("if-match", "*")], "").await.status, 200, "{text}");
+            }
+        }
+        assert!(taken > 0 && taken < count, "{taken} of {count}: {whole}");
+    }
+    assert_eq!(plane.get("/livez").await.status, 200);
+}
