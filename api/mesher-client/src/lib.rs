@@ -12,6 +12,8 @@ mod registry;
 mod rules;
 mod standing;
 mod transport;
+mod watch;
+mod web_socket;
 
 pub use address::{Address, AddressError};
 pub use credentials::Credentials;
@@ -23,6 +25,7 @@ pub use mesher_tls::TlsError;
 pub use registry::ServiceIdentity;
 pub use rules::bases;
 pub use transport::Tenancy;
+pub use watch::{Watch, Watched};
 
 use std::path::Path;
 

@@ -3,17 +3,12 @@
 
 use std::time::Duration;
 
-use futures_util::{SinkExt as _, StreamExt as _};
-use http::{Method, StatusCode, header};
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
+use futures_util::SinkExt as _;
 use mesher_model::rule::link::{CONTROL_MESSAGE_BYTES_MAX, ControlSays, ProxySays};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::client::generate_key;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::Message;
 
-use crate::transport::{call, escape};
+use crate::transport::escape;
+use crate::web_socket::{self, Room, Socket};
 use crate::{ClientError, ControlClient};
 
 /// Room for what is read at once, in bytes. Held for as long as the link is open.
@@ -24,7 +19,7 @@ const WRITE_TIME_MAX: Duration = Duration::from_secs(10);
 /// An open link.
 #[derive(Debug)]
 pub struct Link {
-    socket: WebSocketStream<TokioIo<Upgraded>>,
+    socket: Socket,
 }
 
 /// Why a link ended.
@@ -62,26 +57,9 @@ impl ControlClient {
     /// # Errors
     /// [`ClientError`]; one that does not know the path is no control plane of ours.
     pub async fn link(&self, id: &str) -> Result<Link, ClientError> {
-        let key = generate_key();
-        let mut call = call(Method::GET, format!("/mesher/v1/proxies/{}/link", escape(id)));
-        call.fields = vec![
-            (header::CONNECTION, "upgrade".to_owned()),
-            (header::UPGRADE, "websocket".to_owned()),
-            (header::SEC_WEBSOCKET_VERSION, "13".to_owned()),
-            (header::SEC_WEBSOCKET_KEY, key.clone()),
-        ];
-        let upgraded = self.transport.upgrade(&call, |answer| {
-            let accepted = answer.headers().get(header::SEC_WEBSOCKET_ACCEPT);
-            answer.status() == StatusCode::SWITCHING_PROTOCOLS
-                && accepted.is_some_and(|accepted| *accepted == derive_accept_key(key.as_bytes()))
-        });
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
-            .max_message_size(Some(CONTROL_MESSAGE_BYTES_MAX))
-            .max_frame_size(Some(CONTROL_MESSAGE_BYTES_MAX));
-        let upgraded = TokioIo::new(upgraded.await?);
-        Ok(Link { socket: WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await })
+        let path = format!("/mesher/v1/proxies/{}/link", escape(id));
+        let room = Room { read_buffer: READ_BUFFER, message_max: CONTROL_MESSAGE_BYTES_MAX };
+        Ok(Link { socket: web_socket::open(&self.transport, path, room).await? })
     }
 }
 
@@ -104,24 +82,12 @@ impl Link {
     /// # Errors
     /// [`LinkEnd`]
     pub async fn hear(&mut self) -> Result<Heard, LinkEnd> {
-        match self.socket.next().await {
-            Some(Ok(Message::Text(text))) => serde_json::from_str(text.as_str())
-                .map(Heard::Says)
-                .map_err(|error| LinkEnd::Garbage(error.to_string())),
-            // A ping is answered by the socket itself, with the next message or flush.
-            Some(Ok(Message::Ping(_))) => {
-                let flushed = self.socket.flush().await;
-                flushed.map(|()| Heard::Alive).map_err(|error| LinkEnd::Broken(error.to_string()))
+        Ok(match web_socket::next(&mut self.socket).await? {
+            Some(text) => {
+                let says = serde_json::from_str(&text);
+                Heard::Says(says.map_err(|error| LinkEnd::Garbage(error.to_string()))?)
             }
-            Some(Ok(Message::Pong(_))) => Ok(Heard::Alive),
-            Some(Ok(Message::Close(Some(frame)))) => {
-                Err(LinkEnd::Closed { code: frame.code.into(), reason: frame.reason.as_str().to_owned() })
-            }
-            Some(Ok(Message::Binary(_) | Message::Frame(_))) => {
-                Err(LinkEnd::Garbage("messages are text".to_owned()))
-            }
-            Some(Ok(Message::Close(None))) | None => Err(LinkEnd::Broken("it was closed".to_owned())),
-            Some(Err(error)) => Err(LinkEnd::Broken(error.to_string())),
-        }
+            None => Heard::Alive,
+        })
     }
 }

@@ -174,3 +174,49 @@ async fn a_registry_that_never_answers_is_given_up() {
     let timeout = client(vec![address]).find_service(&identity()).await;
     assert!(matches!(timeout, Err(ClientError::Timeout { .. })), "{timeout:?}");
 }
+
+/// A whole message of a server (RFC 6455, 5.2): short, unmasked.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    [&[first, u8::try_from(payload.len()).unwrap()], payload].concat()
+}
+
+#[tokio::test]
+async fn a_watch_tells_of_changes_and_why_it_ends() {
+    use crate::{LinkEnd, Watched};
+    use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+    const TEXT: u8 = 0x81;
+    const PING: u8 = 0x89;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string().parse().unwrap();
+    let server = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(socket.read_u8().await.unwrap());
+        }
+        let head = String::from_utf8(head).unwrap();
+        let key = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("sec-websocket-key").then(|| value.trim().to_owned())
+        });
+        let accept = derive_accept_key(key.unwrap().as_bytes());
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+        );
+        socket.write_all(answer.as_bytes()).await.unwrap();
+        let event = br#"{"action":"CREATE","key":{"appId":"a","serviceName":"p"},"instance":{}}"#;
+        for frame in [frame(TEXT, event), frame(PING, b""), frame(TEXT, b"service does not exist")] {
+            socket.write_all(&frame).await.unwrap();
+        }
+        // The answer to the ping: a masked pong without content.
+        let mut pong = [0; 6];
+        socket.read_exact(&mut pong).await.unwrap();
+        assert_eq!(pong[..2], [0x8a, 0x80]);
+        head.lines().next().unwrap().to_owned()
+    });
+    let mut watch = client(vec![address]).watch("c1").await.unwrap();
+    assert_eq!(watch.next().await, Ok(Watched::Changed { service: "p".to_owned() }));
+    assert_eq!(watch.next().await, Ok(Watched::Alive));
+    assert_eq!(watch.next().await, Err(LinkEnd::Garbage("service does not exist".to_owned())));
+    assert_eq!(server.await.unwrap(), "GET /v4/default/registry/microservices/c1/watcher HTTP/1.1");
+}

@@ -26,8 +26,9 @@ use crate::credentials::Keyring;
 use crate::standing::Standing;
 use crate::{ANSWER_BYTES_MAX, ANSWER_DEPTH_MAX, Address, CALL_TIME_MAX, ClientError, Credentials, standing};
 
-/// Idle connections to the control plane are closed after this time.
-const IDLE_TIME_MAX: Duration = Duration::from_secs(50);
+/// Idle connections to the control plane are closed after this time: heartbeats keep one, and one that was only needed for a
+/// moment costs the control plane more than the link does.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(15);
 /// How much of a strange answer a message shows.
 const SHOWN_BYTES_MAX: usize = 120;
 

@@ -246,6 +246,7 @@ impl Control {
         let Cause { changes, .. } = cause;
         self.watchers.publish(&state.registry, changes);
         drop(state);
+        self.links().instances_changed(changes);
         journal::write(changes, &self.metrics);
         self.told.tell(edits, cause);
     }

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::bootstrap::{Bootstrap, ConfigType};
-use crate::discovery::{DnsSource, FileSource, Fleet, Lookup, Registration, RegistrySource, Source};
+use crate::discovery::{self, DnsSource, FileSource, Fleet, Lookup, Registration, RegistrySource, Source};
 use crate::error::ProxyError;
 use crate::handover::{self, Giver, HandoverError, Offered, Question, Stock, Successor, Taken};
 use crate::listening::Listening;
@@ -248,6 +248,7 @@ impl Proxy {
             let keys = is_linked.then(|| LinkedKeys::new(self.bootstrap.identity.clone()));
             let keep = rules::keep(client.clone(), Arc::clone(status), desk.clone(), row, keys);
             tokio::task::spawn_local(keep);
+            tokio::task::spawn_local(discovery::watch(client.clone(), Arc::clone(status)));
         }
         if !is_linked && (has_registry || named.is_some()) {
             let keys = KeySource {

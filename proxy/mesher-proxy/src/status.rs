@@ -11,6 +11,7 @@ use mesher_client::ClientError;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::bootstrap::Bootstrap;
+use crate::discovery::Bell;
 use crate::request::accept::{Door, Purpose};
 use crate::snapshot::{Origin, SharedSnapshot};
 use crate::telemetry::counters::Report;
@@ -79,6 +80,8 @@ pub(crate) struct Status {
     state: AtomicU8,
     has_new_state: Notify,
     is_doubted: Notify,
+    /// Rung where instances in the registry may have changed.
+    pub(crate) bell: Bell,
     registry_trouble: Mutex<Option<Trouble>>,
     registry_requests: Mutex<BTreeMap<&'static str, u64>>,
     rules: Mutex<Rules>,
@@ -175,6 +178,7 @@ impl Status {
             state: AtomicU8::new(State::Starting as u8),
             has_new_state: Notify::new(),
             is_doubted: Notify::new(),
+            bell: Bell::default(),
             registry_trouble: Mutex::default(),
             registry_requests: Mutex::default(),
             rules: Mutex::default(),

@@ -83,6 +83,8 @@ pub enum ControlSays {
     Update(Update),
     /// The keys that were asked for, all of them: after the hello, and after each change of one.
     Keys(KeyNews),
+    /// Instances of a service that the proxy asked for changed: it had better look.
+    Moved,
     /// Something that another release says.
     #[serde(other)]
     Unknown,

@@ -1,7 +1,7 @@
 //! All links, behind one lock, and the rules that proxies are told.
 //! It must not write to a socket: each session asks for its next update itself, so that a slow one holds up nobody.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -89,6 +89,25 @@ impl Links {
         }
         drop(state);
         self.moved();
+    }
+
+    /// Has those told who asked for a service whose instances changed.
+    pub(crate) fn instances_changed(&self, changes: &[mesher_registry::Change]) {
+        let of_instances = changes.iter().filter(|change| change.instance.is_some());
+        let moved: BTreeSet<Target> = of_instances
+            .map(|change| Target {
+                environment: change.record.environment.clone(),
+                application: change.record.app_id.clone(),
+                service: change.record.service_name.clone(),
+            })
+            .collect();
+        if !moved.is_empty() {
+            let mut state = self.lock();
+            let peers = state.peers.values_mut();
+            peers
+                .filter(|peer| moved.iter().any(|target| peer.holds(target)))
+                .for_each(Peer::tell_of_instances);
+        }
     }
 
     /// Has those told who want to hear of the record of this edit.

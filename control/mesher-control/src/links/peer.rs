@@ -48,6 +48,8 @@ pub(super) struct Peer {
     keys: Option<Arc<Interest>>,
     /// Whether it has to be told of its keys.
     are_keys_due: bool,
+    /// Whether it has to be told that instances changed.
+    are_instances_due: bool,
     pub(super) wake: Arc<Notify>,
 }
 
@@ -76,6 +78,7 @@ impl Peer {
             next_nonce: 1,
             keys: None,
             are_keys_due: false,
+            are_instances_due: false,
             wake: Arc::default(),
         }
     }
@@ -118,6 +121,22 @@ impl Peer {
         }
     }
 
+    /// Whether it asked for this service.
+    pub(super) fn holds(&self, target: &Target) -> bool {
+        self.targets.contains(target)
+    }
+
+    /// Takes note of a change of instances.
+    pub(super) fn tell_of_instances(&mut self) {
+        self.are_instances_due = true;
+        self.wake.notify_one();
+    }
+
+    /// Whether it has to be told of instances now.
+    pub(super) fn is_due_for_instances(&mut self) -> bool {
+        std::mem::take(&mut self.are_instances_due)
+    }
+
     /// The keys that it has to be told of now.
     pub(super) fn due_keys(&mut self) -> Option<Arc<Interest>> {
         if std::mem::take(&mut self.are_keys_due) { self.keys.clone() } else { None }
@@ -142,7 +161,7 @@ impl Peer {
 
     /// Whether a change of what is said about one of these services is about something that it holds.
     pub(super) fn holds_any(&self, targets: &[Target]) -> bool {
-        targets.iter().any(|target| self.targets.contains(target))
+        targets.iter().any(|target| self.holds(target))
     }
 
     /// Takes note of a change that it has to hear of.

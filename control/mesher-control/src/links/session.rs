@@ -25,6 +25,8 @@ pub(crate) enum Next {
     Update(Update),
     /// These keys as they stand.
     Keys(Arc<Interest>),
+    /// That instances changed.
+    Moved,
 }
 
 /// Another connection speaks for the proxy, or it was forgotten.
@@ -42,6 +44,9 @@ impl Session {
             {
                 let mut state = self.links.lock();
                 let (peer, shelf) = state.peer(&self.id, self.number).ok_or(Replaced)?;
+                if peer.is_due_for_instances() {
+                    return Ok(Next::Moved);
+                }
                 if let Some(keys) = peer.due_keys() {
                     return Ok(Next::Keys(keys));
                 }

@@ -111,6 +111,7 @@ async fn speak(control: &Control, guest: &Guest, session: &Session, socket: &mut
         let step = tokio::select! {
             next = session.next() => match next {
                 Ok(Next::Update(update)) => tell(socket, &ControlSays::Update(update)).await,
+                Ok(Next::Moved) => tell(socket, &ControlSays::Moved).await,
                 Ok(Next::Keys(keys)) => match look(control, guest, &keys) {
                     Some(news) => tell_keys(socket, guest, news).await,
                     None => Ok(()),

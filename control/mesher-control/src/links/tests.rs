@@ -68,7 +68,7 @@ fn target(service: &str) -> Target {
 async fn next(session: &Session) -> Update {
     match next_of_any(session).await {
         Next::Update(update) => update,
-        Next::Keys(keys) => panic!("no update: {keys:?}"),
+        other => panic!("no update: {other:?}"),
     }
 }
 
@@ -348,4 +348,38 @@ async fn what_one_proxy_asks_for_is_bounded() {
     let set: &[_] = &[("app", "shop")];
     assert_eq!(mesh.join(&vec![set; KEY_LABELS_MAX + 1]).unwrap_err(), LinkError::TooManyLabels);
     assert!(mesh.join(&vec![set; KEY_LABELS_MAX]).is_ok());
+}
+
+#[tokio::test]
+async fn a_proxy_hears_that_instances_of_its_services_changed_and_of_no_other() {
+    use mesher_model::{Instance, Microservice};
+    use mesher_registry::{Limits, Moment, Registry, Tenant};
+    let mesh = Mesh::new();
+    let session = mesh.join("one", &["a"]);
+    session.accepted(next(&session).await.nonce);
+    let mut registry = Registry::new(1, Limits::default());
+    let mut register = |name: &str| {
+        let service = Microservice {
+            app_id: "default".to_owned(),
+            service_name: name.to_owned(),
+            ..Microservice::default()
+        };
+        let id = registry.create_service(Tenant::DEFAULT, service, Moment::default()).unwrap();
+        let of_service = registry.take_changes();
+        let host = Instance { host_name: name.to_owned(), ..Instance::default() };
+        registry
+            .register_instance(Tenant::DEFAULT, &id, host, || name.to_owned(), Moment::default())
+            .unwrap();
+        [of_service, registry.take_changes()]
+    };
+    let [of_service, of_instance] = register("a");
+    mesh.links.instances_changed(&of_service);
+    assert!(is_quiet(&session).await, "a service without an instance is nothing to call");
+    mesh.links.instances_changed(&of_instance);
+    mesh.links.instances_changed(&of_instance);
+    assert!(matches!(next_of_any(&session).await, Next::Moved));
+    assert!(is_quiet(&session).await, "twice, told once");
+    let [_, of_other] = register("b");
+    mesh.links.instances_changed(&of_other);
+    assert!(is_quiet(&session).await, "it did not ask for b");
 }

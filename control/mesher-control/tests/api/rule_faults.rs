@@ -7,10 +7,11 @@
 //! | CF-01 | here; with line and column: `mesher-rules`; through the command: `verify/tests/e2e/rules.rs`; settings files: `verify/tests/e2e/settings.rs`, `sources.rs`; keys: `kie_bounds.rs` |
 //! | CF-02 | `mesher-rules`, `mesher-model`; keys: `verify/tests/e2e/rules.rs` |
 //! | CF-03 | here; shares for any weights: unit tests of `mesher-traffic` |
-//! | CF-04 | `mesher-rules`, `verify/tests/e2e/rules.rs` |
+//! | CF-04 | `mesher-rules`, `verify/tests/e2e/rules.rs`, `routing.rs` |
 //! | CF-05 | here, `verify/tests/e2e/rule_faults.rs` |
 //! | CF-06 | here; 50,000 documents: `mesher-rules`; off the path of requests: `verify/tests/e2e/rule_faults.rs` |
 //! | CF-07 | `rule_blanks.rs` |
+//! | CF-08 | `mesher-rules`, `verify/tests/e2e/routing.rs`; time: unit tests of `mesher-traffic` (`matching`) |
 //! | CF-09 | `mesher-rules`, `rules.rs`; a crash between: `verify/tests/crash` |
 //! | CF-10 | `verify/tests/e2e/rule_faults.rs` |
 //! | CF-11 | `mesher-rules`; through a proxy: `verify/tests/e2e/rule_faults.rs`; a late update: unit tests of `mesher-proxy` |
@@ -22,7 +23,6 @@
 //!
 //! | row | why |
 //! |---|---|
-//! | CF-08 | no document has a pattern |
 //! | CF-12 | no document has a listener: a proxy's addresses are settings of its start, and a taken one ends the start (`verify/tests/e2e/settings.rs`) |
 //! | CF-15 | nothing is mirrored, and no share is chosen by a hash |
 //! | CF-16 | no change is rolled out in steps; a bad but valid one is taken back by hand (`mesher rollback`) |

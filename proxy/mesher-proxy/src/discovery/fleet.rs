@@ -21,7 +21,7 @@ use crate::discovery::source::{Answers, Source};
 use crate::handover::Question;
 use crate::memory::{Burst, Relief};
 use crate::rules::{Desk, Order};
-use crate::snapshot::{Cluster, ClusterKind, Endpoint, EndpointId, SharedSnapshot, Snapshot};
+use crate::snapshot::{Cluster, ClusterKind, Endpoint, EndpointId, Origin, SharedSnapshot, Snapshot};
 use crate::status::Status;
 
 /// How often what is known for a time only is looked at.
@@ -148,6 +148,7 @@ impl Fleet {
         mut questions: mpsc::Receiver<Question>,
     ) {
         let mut tick = tokio::time::interval(TICK);
+        let status = Arc::clone(&self.status);
         loop {
             let next_look = self.next_look();
             tokio::select! {
@@ -156,6 +157,7 @@ impl Fleet {
                 Some(lookup) = lookups.recv(), if self.held_until.is_none() => self.look_up(lookup),
                 () = passed(self.held_until) => self.release(),
                 () = passed(self.labels_until) => self.has_changed = true,
+                () = status.bell.rung() => self.hurry(),
                 Some(news) = self.news.1.recv() => self.take_all(news),
                 Some(question) = questions.recv() => {
                     // Whoever asked may have gone away.
@@ -171,6 +173,12 @@ impl Fleet {
             }
             self.settle();
         }
+    }
+
+    /// Something changed in the registry, which is asked within a moment.
+    fn hurry(&mut self) {
+        let of_registry = |feed: &&mut Feed| feed.source.origin() == Origin::Registry;
+        self.feeds.iter_mut().filter(of_registry).for_each(Feed::hurry);
     }
 
     /// Holds back what is known of services, for a moment at most.

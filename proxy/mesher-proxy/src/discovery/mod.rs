@@ -29,6 +29,7 @@ mod registry;
 mod services;
 mod sets;
 mod source;
+mod watch;
 
 pub(crate) use fleet::{Fleet, HOLD_TIME_MAX};
 pub(crate) use known::Known;
@@ -37,6 +38,7 @@ pub(crate) use registration::Registration;
 pub(crate) use registry::RegistrySource;
 pub(crate) use services::{DnsSource, FileSource};
 pub(crate) use source::Source;
+pub(crate) use watch::{Bell, keep as watch};
 
 #[cfg(test)]
 mod tests;

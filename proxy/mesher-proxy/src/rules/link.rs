@@ -89,6 +89,7 @@ async fn speak(
                 last_heard = Instant::now();
                 match heard? {
                     Heard::Says(ControlSays::Update(update)) => take(link, status, desk, update).await?,
+                    Heard::Says(ControlSays::Moved) => status.bell.ring(),
                     Heard::Says(ControlSays::Keys(news)) => {
                         if let Some(keys) = &mut keys {
                             keys.take(&news, desk).await;
