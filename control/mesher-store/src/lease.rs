@@ -64,7 +64,8 @@ impl Leases {
             let Some(&(at, id)) = self.queue.first().filter(|(at, _)| *at <= now) else { break };
             self.queue.remove(&(at, id));
             match self.held.get_mut(&id) {
-                Some(held) if held.deadline > now => {
+                // Also where it is due by now: they end in the order of their deadlines.
+                Some(held) if held.deadline > at => {
                     self.queue.insert((held.deadline, id));
                 }
                 Some(held) if !held.is_ending => {

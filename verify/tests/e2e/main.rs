@@ -38,3 +38,4 @@ mod tcp;
 mod tls;
 mod transfer;
 mod upgrade;
+mod watching;

@@ -246,3 +246,21 @@ proptest! {
         run(Engine::Embedded, &steps);
     }
 }
+
+/// One that was kept alive waits under its earlier deadline, and must not end before another whose deadline is sooner.
+#[test]
+fn leases_that_are_due_together_end_in_the_order_of_their_deadlines() {
+    let put = |key, lease| Step::Put { key, value: 0, lease: Some(lease) };
+    let steps = [
+        Step::Grant(3),
+        Step::Advance(1),
+        Step::KeepAlive(3),
+        put(2, 3),
+        Step::Grant(2),
+        put(0, 2),
+        Step::Advance(4),
+        Step::Advance(6),
+    ];
+    run(Engine::Memory, &steps);
+    run(Engine::Embedded, &steps);
+}
