@@ -161,3 +161,27 @@ fn a_body_is_cut_off_where_it_grows_too_large() {
     assert_eq!(conversation.request.encode(b"3\r\nabc\r\n", &mut out), Ok(8));
     assert_eq!(conversation.request.encode(b"2\r\nde\r\n", &mut out), Err(Refusal::BodyTooLarge));
 }
+
+/// The last byte of the body is the one too many: it has come, and has not left, so that neither connection can be kept.
+#[test]
+fn a_body_whose_last_piece_is_too_much_is_not_over() {
+    let asked = request("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n");
+    let answered = response("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    for passes in [true, false] {
+        let mut conversation = Conversation::begin(&asked, 4);
+        let refused = match passes {
+            true => conversation.request.pass(b"abcde").map(drop),
+            false => conversation.request.encode(b"abcde", &mut Vec::new()).map(drop),
+        };
+        assert_eq!(refused, Err(Refusal::BodyTooLarge));
+        assert!(matches!(conversation.hear(&asked, &answered, false), Ok(Heard::Final(_))));
+        let mut out = Vec::new();
+        conversation.response.encode(b"", &mut out).unwrap();
+        assert!(conversation.response.is_encoded());
+        let keeps = (conversation.keeps_downstream(), conversation.keeps_upstream(false));
+        assert_eq!(
+            (conversation.request.is_read(), conversation.is_over(), keeps),
+            (false, false, (false, false))
+        );
+    }
+}

@@ -54,10 +54,11 @@ impl Transfer {
         self.is_encoded
     }
 
-    /// Whether the body was read to its end, so that the next message begins where it should.
+    /// Whether the body was read to its end, so that the next message begins where it should. One that was refused never
+    /// is, though its last byte had come: what was refused has not left.
     #[must_use]
     pub fn is_read(&self) -> bool {
-        self.decoder.is_done()
+        self.decoder.is_done() && self.refusal().is_none()
     }
 
     /// Why the body was refused, if it was.
@@ -122,11 +123,13 @@ impl Transfer {
         debug_assert!(self.leaves_as_it_came());
         let (used, piece) = self.decoder.next(input)?;
         self.has_taken |= used > 0;
+        let data = match piece {
+            Piece::Data(data) => data,
+            Piece::End | Piece::Pending => &[],
+        };
+        self.count(data)?;
         self.is_encoded = self.decoder.is_done();
-        match piece {
-            Piece::Data(data) => self.count(data).map(|()| (used, data)),
-            Piece::End | Piece::Pending => Ok((used, &[])),
-        }
+        Ok((used, data))
     }
 
     /// The sender's connection ended. Returns whether the body is whole with that; only then `output` gets its end.
