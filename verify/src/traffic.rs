@@ -1,10 +1,13 @@
 //! Calls that flow in the background while a test does something to the mesh.
 //! It must keep every failure: a single one decides a test.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use crate::http::{Kept, Message, get_by_proxy};
 use crate::patience::{fail, until};
 
 /// Failures that are remembered word by word.
@@ -36,6 +39,28 @@ impl Traffic {
             }
         });
         Self { shared, thread: Some(thread) }
+    }
+
+    /// Begins to make calls that are each to be answered with 200.
+    pub fn calls(mut call: impl FnMut() -> io::Result<Message> + Send + 'static) -> Self {
+        Self::start(move || match call() {
+            Ok(answer) if answer.status() == 200 => Ok(()),
+            Ok(answer) => Err(format!("{:?} {}", answer.head, answer.text())),
+            Err(error) => Err(error.to_string()),
+        })
+    }
+
+    /// GETs of a URL through a proxy, each on a connection of its own.
+    pub fn get(proxy: SocketAddr, url: &str) -> Self {
+        let url = url.to_owned();
+        Self::calls(move || get_by_proxy(proxy, &url))
+    }
+
+    /// The same on one connection that is kept.
+    pub fn get_kept(proxy: SocketAddr, host: &str, path: &str) -> Self {
+        let mut kept = Kept::to(proxy);
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        Self::calls(move || kept.call(&request))
     }
 
     /// Calls that were answered as they should be, so far.

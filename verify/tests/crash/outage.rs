@@ -3,7 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use mesher_verify::http::Kept;
 use mesher_verify::machine::{descendant, descendants};
 use mesher_verify::mesh::{ANY_PORT, Control, Pair, Proxy, QUESTION, ask_calculator};
 use mesher_verify::patience::{throughout, until, until_within};
@@ -35,13 +34,8 @@ fn rg_05_instances_die_while_the_control_plane_is_away_and_no_call_is_lost() {
         (caller.addresses.endpoints("calculator").len() == INSTANCES).then_some(())
     });
     let outbound = caller.addresses.outbound;
-    let fresh = Traffic::start(move || ask_calculator(outbound).map(|_| ()));
-    let mut kept = Kept::to(outbound);
-    let request = format!("GET {QUESTION} HTTP/1.1\r\nHost: calculator\r\n\r\n");
-    let kept = Traffic::start(move || match kept.call(&request) {
-        Ok(answer) if answer.status() == 200 => Ok(()),
-        other => Err(format!("on a kept connection: {other:?}")),
-    });
+    let fresh = Traffic::get(outbound, &format!("http://calculator{QUESTION}"));
+    let kept = Traffic::get_kept(outbound, "calculator", QUESTION);
     fresh.flow(CALLS);
 
     control.process.crash();

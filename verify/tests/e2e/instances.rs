@@ -24,14 +24,10 @@ struct Calls([Traffic; 2]);
 impl Calls {
     fn start(caller: &Proxy) -> Self {
         let outbound = caller.addresses.outbound;
-        let fresh = Traffic::start(move || ask_calculator(outbound).map(|_| ()));
-        let mut kept = Kept::to(outbound);
-        let request = format!("GET {QUESTION} HTTP/1.1\r\nHost: calculator\r\n\r\n");
-        let kept = Traffic::start(move || match kept.call(&request) {
-            Ok(answer) if answer.status() == 200 => Ok(()),
-            other => Err(format!("on a kept connection: {other:?}")),
-        });
-        Self([fresh, kept])
+        Self([
+            Traffic::get(outbound, &format!("http://calculator{QUESTION}")),
+            Traffic::get_kept(outbound, "calculator", QUESTION),
+        ])
     }
 
     fn flow(&self, more: u64) {

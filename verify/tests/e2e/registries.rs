@@ -17,11 +17,7 @@ fn known_calls_go_on(bad: impl FnOnce(SocketAddr) -> Application) {
     let _provider = Proxy::beside(&control.url(), "greeter", application.port());
     let caller = Proxy::start(&control.url(), "webapp", &[]);
     caller.addresses.wait_reachable("http://greeter/");
-    let addresses = caller.addresses.clone();
-    let traffic = Traffic::start(move || match addresses.get("http://greeter/") {
-        Ok(answer) if answer.status() == 200 => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
+    let traffic = Traffic::get(caller.addresses.outbound, "http://greeter/");
 
     control.process.crash();
     let bad = bad(control.address);
@@ -81,11 +77,7 @@ fn a_registry_that_is_empty_again_changes_nothing_for_who_still_answers() {
     control.process.crash();
     let control = Control::listen(&address);
     until("the caller has told of itself", || (!control.rows("proxies").is_empty()).then_some(()));
-    let addresses = caller.addresses.clone();
-    let traffic = Traffic::start(move || match addresses.get("http://lonely/") {
-        Ok(answer) if answer.status() == 200 => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
+    let traffic = Traffic::get(caller.addresses.outbound, "http://lonely/");
     mesher_verify::patience::throughout(std::time::Duration::from_secs(3), || Ok(()));
     traffic.end_without_failure();
 }

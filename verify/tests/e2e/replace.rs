@@ -89,15 +89,6 @@ fn posts(address: SocketAddr, host: &str) -> Traffic {
     })
 }
 
-/// GETs, each on a connection of its own.
-fn gets(call: impl Fn() -> std::io::Result<mesher_verify::http::Message> + Send + 'static) -> Traffic {
-    Traffic::start(move || match call() {
-        Ok(answer) if answer.status() == 200 => Ok(()),
-        Ok(answer) => Err(format!("{} {}", answer.status(), answer.text())),
-        Err(error) => Err(error.to_string()),
-    })
-}
-
 /// Asks again and again whether the control plane lists exactly one entry with this id.
 fn one_only(control: SocketAddr, path: &'static str, id: String) -> Traffic {
     Traffic::start(move || {
@@ -133,9 +124,9 @@ fn replacements_under_load_cost_no_call() {
     let by_caller = caller.addresses.outbound;
     let traffic = [
         posts(outbound, "stock"),
-        gets(move || get_by_proxy(outbound, "http://stock/")),
+        Traffic::calls(move || get_by_proxy(outbound, "http://stock/")),
         posts(inbound.unwrap(), "orders"),
-        gets(move || get(inbound.unwrap(), "orders", "/")),
+        Traffic::calls(move || get(inbound.unwrap(), "orders", "/")),
         posts(by_caller, "orders"),
         one_only(scene.control.address, "/mesher/v1/instances?service=orders", id.clone()),
         one_only(scene.control.address, "/mesher/v1/proxies?service=orders", id),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mesher_verify::application::{Application, Gate, ok};
-use mesher_verify::http::{Kept, Wire, get_by_proxy};
+use mesher_verify::http::{Kept, Wire};
 use mesher_verify::mesh::{Control, Pair, Proxy};
 use mesher_verify::patience::{pause, until};
 use mesher_verify::process::Signal;
@@ -80,10 +80,7 @@ fn a_proxy_that_is_restarted_again_and_again_costs_no_call() {
     caller.addresses.wait_reachable("http://orders/");
     all_known();
     let outbound = caller.addresses.outbound;
-    let gets = Traffic::start(move || match get_by_proxy(outbound, "http://orders/") {
-        Ok(answer) if answer.status() == 200 => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
+    let gets = Traffic::get(outbound, "http://orders/");
     let traffic = [posts(outbound), posts(outbound), gets];
     let restarts = scaled(3, 100);
     for _ in 0..restarts {

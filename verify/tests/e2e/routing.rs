@@ -80,6 +80,18 @@ fn route(rules: &str) -> String {
     )
 }
 
+/// Rules that lead calls to the second version where one of these matches holds, and others to the first.
+fn second_where(matches: &str) -> String {
+    format!(
+        "    - matches: [{matches}]\n      backends: [{{subset: {{version: '2.0'}}}}]\n    - backends: [{{subset: {{version: '1.0'}}}}]"
+    )
+}
+
+/// Whether there are answers of both versions.
+fn are_of_both(answers: &[String]) -> bool {
+    ["1.0", "2.0"].iter().all(|version| answers.iter().any(|answer| answer == version))
+}
+
 /// A call to the shop.
 #[track_caller]
 fn ask(outbound: SocketAddr, method: &str, target: &str, fields: &[(&str, &str)]) -> Message {
@@ -104,10 +116,7 @@ fn assert_version(outbound: SocketAddr, call: (&str, &str, &[(&str, &str)]), ver
 #[track_caller]
 fn assert_both(outbound: SocketAddr) {
     let answers: Vec<_> = (0..CALLS).map(|_| ask(outbound, "GET", "/", &[]).text()).collect();
-    assert!(
-        ["1.0", "2.0"].iter().all(|version| answers.iter().any(|answer| answer == version)),
-        "{answers:?}"
-    );
+    assert!(are_of_both(&answers), "{answers:?}");
 }
 
 #[test]
@@ -135,11 +144,6 @@ fn a_rule_is_about_the_callers_that_it_names() {
     let batch = Proxy::of(command.envs([("MESHER_VERSION", "7.1"), ("MESHER_PROPERTIES", "team=blue")]));
     wait_known(&batch, 2);
     let (webapp, batch) = (stage.outbound(), batch.addresses.outbound);
-    let to_second = |source: &str| {
-        format!(
-            "    - matches: [{{source: {source}}}]\n      backends: [{{subset: {{version: '2.0'}}}}]\n    - backends: [{{subset: {{version: '1.0'}}}}]"
-        )
-    };
     let get = ("GET", "/", [].as_slice());
     for (source, of_webapp, of_batch) in [
         ("{service: webapp}", "2.0", "1.0"),
@@ -149,7 +153,7 @@ fn a_rule_is_about_the_callers_that_it_names() {
         ("{address: 127.0.0.0/8}", "2.0", "2.0"),
         ("{address: 10.0.0.0/8}", "1.0", "1.0"),
     ] {
-        stage.route(&to_second(source));
+        stage.route(&second_where(&format!("{{source: {source}}}")));
         assert_version(webapp, get, of_webapp);
         assert_version(batch, get, of_batch);
     }
@@ -159,11 +163,6 @@ fn a_rule_is_about_the_callers_that_it_names() {
 fn a_rule_is_about_paths_methods_cookies_and_parameters() {
     let stage = Stage::start();
     let outbound = stage.outbound();
-    let second = |matches: &str| {
-        format!(
-            "    - matches: [{matches}]\n      backends: [{{subset: {{version: '2.0'}}}}]\n    - backends: [{{subset: {{version: '1.0'}}}}]"
-        )
-    };
     type Call<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
     let cases: [(&str, &[Call<'_>], &[Call<'_>]); 6] = [
         (
@@ -198,7 +197,7 @@ fn a_rule_is_about_paths_methods_cookies_and_parameters() {
         ),
     ];
     for (matches, holding, failing) in cases {
-        stage.route(&second(matches));
+        stage.route(&second_where(matches));
         holding.iter().for_each(|call| assert_version(outbound, *call, "2.0"));
         failing.iter().for_each(|call| assert_version(outbound, *call, "1.0"));
     }
@@ -316,7 +315,7 @@ fn a_flow_is_routed_by_its_caller() {
     };
     until("both versions are met", || {
         let said: Vec<_> = (0..4).map(|_| said()).collect();
-        ["1.0", "2.0"].iter().all(|version| said.iter().any(|said| said == version)).then_some(())
+        are_of_both(&said).then_some(())
     });
     let of_request = "    - matches: [{headers: [{name: x-session, type: Absent}]}]\n      backends: [{subset: {version: '1.0'}}]\n";
     let of_caller = |service: &str| {
@@ -326,7 +325,7 @@ fn a_flow_is_routed_by_its_caller() {
     };
     assert_eq!(saying(&(of_request.to_owned() + &of_caller("webapp"))), ["2.0"; CALLS]);
     let others = saying(&(of_request.to_owned() + &of_caller("batch")));
-    assert!(["1.0", "2.0"].iter().all(|version| others.iter().any(|said| said == version)), "{others:?}");
+    assert!(are_of_both(&others), "{others:?}");
 }
 
 /// CF-08: what no proxy could load is refused, and changes nothing.

@@ -102,11 +102,7 @@ fn a_bad_file_keeps_what_was_good_and_is_told_with_its_place() {
     let file = File::new(&naming("greeter", &[(application.address, "1.0")]));
     let caller = file.caller("off");
     caller.addresses.wait_reachable("http://greeter/");
-    let addresses = caller.addresses.clone();
-    let traffic = Traffic::start(move || match addresses.get("http://greeter/") {
-        Ok(answer) if answer.status() == 200 => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
+    let traffic = Traffic::get(caller.addresses.outbound, "http://greeter/");
     for (bad, told) in [
         ("services:\n  greeter:\n    endpoints:\n      - address: nonsense\n", "services.yaml:4:18"),
         ("", "is empty"),
@@ -172,11 +168,7 @@ fn a_process_that_takes_over_knows_what_the_file_said() {
     };
     let first = start();
     first.addresses.wait_reachable("http://greeter/");
-    let addresses = first.addresses.clone();
-    let traffic = Traffic::start(move || match addresses.get("http://greeter/") {
-        Ok(answer) if answer.status() == 200 => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
+    let traffic = Traffic::get(first.addresses.outbound, "http://greeter/");
     let second = start();
     until("the place is taken", || {
         second.process.errors().contains("the place of the running proxy is taken").then_some(())

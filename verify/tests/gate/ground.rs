@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use mesher_verify::application::Application;
-use mesher_verify::http::{Wire, get_by_proxy};
+use mesher_verify::http::Wire;
 use mesher_verify::mesh::{Control, Proxy};
 use mesher_verify::patience::until;
 use mesher_verify::scale::scaled;
@@ -102,12 +102,7 @@ impl Ground {
     }
 
     fn traffic(&self) -> Traffic {
-        let outbound = self.proxy.addresses.outbound;
-        Traffic::start(move || match get_by_proxy(outbound, "http://canary/") {
-            Ok(answer) if answer.status() == 200 => Ok(()),
-            Ok(answer) => Err(answer.text()),
-            Err(error) => Err(error.to_string()),
-        })
+        Traffic::get(self.proxy.addresses.outbound, "http://canary/")
     }
 
     /// Requests refused at this door so far, by reason.

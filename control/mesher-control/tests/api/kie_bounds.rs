@@ -2,8 +2,6 @@
 //! They must end in a refusal that blames the caller, and in a server that goes on.
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use crate::kie::{KEYS, assert_refused, key, make, names};
 use crate::support::Plane;
@@ -64,28 +62,14 @@ async fn t_kie_19_a_value_has_128_kib_and_not_a_byte_more() {
 async fn cf_01_a_gibibyte_is_refused_before_it_has_come() {
     let plane = Plane::start().await;
     for path in [KEYS, "/v1/default/kie/file?override=force", ITEMS] {
-        let mut stream = TcpStream::connect(plane.address).await.unwrap();
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{{\"key\":\"",
             plane.address,
             1_u64 << 30
         );
-        stream.write_all(head.as_bytes()).await.unwrap();
-        let (mut from, mut to) = stream.into_split();
-        let block = vec![b'x'; 1024 * 1024];
-        let sent = tokio::spawn(async move {
-            let mut count = 0;
-            while count < 1024 && to.write_all(&block).await.is_ok() {
-                count += 1;
-            }
-            count
-        });
-        let mut answer = Vec::new();
-        // The rest is cut off; what was answered before stands.
-        drop(from.read_to_end(&mut answer).await);
-        let answer = String::from_utf8_lossy(&answer);
+        let (answer, taken) = plane.flood(&head, vec![b'x'; 1024 * 1024], 1024).await;
         assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("too large"), "{path}: {answer}");
-        assert!(sent.await.unwrap() < 64, "{path}");
+        assert!(taken < 64, "{path}");
     }
     assert_eq!(plane.get(KEYS).await.status, 200);
 }

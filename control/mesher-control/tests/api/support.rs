@@ -16,6 +16,8 @@ use hyper_util::rt::TokioExecutor;
 use mesher_control::{Clock, Server, Settings};
 use mesher_registry::Moment;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -69,7 +71,7 @@ pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        Write::write(&mut *self.0.lock().unwrap(), bytes)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -159,6 +161,25 @@ impl Plane {
     }
 
     /// A good answer that is no text.
+    /// Sends a request whose body does not end: this head, then the block at most so many times. Answers what came back, and
+    /// how many blocks were taken.
+    pub(crate) async fn flood(&self, head: &str, block: Vec<u8>, most: usize) -> (String, usize) {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let (mut from, mut to) = stream.into_split();
+        let sent = tokio::spawn(async move {
+            let mut count = 0;
+            while count < most && to.write_all(&block).await.is_ok() {
+                count += 1;
+            }
+            count
+        });
+        let mut answer = Vec::new();
+        // The rest is cut off; what was answered before stands.
+        drop(from.read_to_end(&mut answer).await);
+        (String::from_utf8_lossy(&answer).into_owned(), sent.await.unwrap())
+    }
+
     pub(crate) async fn get_bytes(&self, path: &str) -> Bytes {
         let (head, body) = self.exchange("GET", path, &[], Bytes::new()).await;
         assert_eq!(head.status, 200);

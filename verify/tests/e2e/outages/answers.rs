@@ -86,11 +86,7 @@ fn everywhere() -> Application {
 }
 
 fn calls(caller: &Proxy) -> Traffic {
-    let addresses = caller.addresses.clone();
-    Traffic::start(move || match addresses.get("http://greeter/") {
-        Ok(answer) if answer.status() == 200 => Ok(()),
-        other => Err(format!("{other:?}")),
-    })
+    Traffic::get(caller.addresses.outbound, "http://greeter/")
 }
 
 /// A caller that knows `count` endpoints.
