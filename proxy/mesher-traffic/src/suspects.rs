@@ -20,6 +20,8 @@ pub struct Suspects<K> {
 struct Suspicion {
     pause: Duration,
     until: Duration,
+    /// Whether a call is finding out if it accepts again.
+    is_tried: bool,
 }
 
 impl<K> Default for Suspects<K> {
@@ -46,15 +48,23 @@ impl<K: Copy + Eq + Hash> Suspects<K> {
     pub fn chosen(&mut self, key: K, now: Duration) {
         if let Some(suspicion) = self.known.get_mut(&key) {
             suspicion.until = now + suspicion.pause;
+            suspicion.is_tried = true;
         }
     }
 
-    /// It refused. Answers whether nobody knew of it.
+    /// It refused. Answers whether nobody knew of it. Calls that were on their way there together are one refusal, however
+    /// many they are: only one that was to find out makes the pause longer.
     pub fn refused(&mut self, key: K, now: Duration) -> bool {
-        let before = self.known.get(&key).map(|suspicion| suspicion.pause);
-        let pause = before.map_or(PAUSE_MIN, |pause| (pause * 2).min(PAUSE_MAX));
-        self.known.insert(key, Suspicion { pause, until: now + pause });
-        before.is_none()
+        let Some(known) = self.known.get_mut(&key) else {
+            let suspicion = Suspicion { pause: PAUSE_MIN, until: now + PAUSE_MIN, is_tried: false };
+            self.known.insert(key, suspicion);
+            return true;
+        };
+        if std::mem::take(&mut known.is_tried) {
+            known.pause = (known.pause * 2).min(PAUSE_MAX);
+            known.until = now + known.pause;
+        }
+        false
     }
 
     /// It answered. Answers whether it was a suspect.
