@@ -8,6 +8,9 @@ pub(crate) const FIRST: Duration = Duration::from_secs(1);
 /// Proxies that lost their registry together come back to it within this time, not at once.
 pub(crate) const LONGEST: Duration = Duration::from_secs(60);
 
+/// A connection that lasted so long was a good one: the next pause is short again.
+const GOOD: Duration = Duration::from_secs(60);
+
 /// The failures in a row.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Backoff {
@@ -20,6 +23,14 @@ impl Backoff {
         self.failures = 0;
     }
 
+    /// A connection ended that lasted so long, or did not come about. `draw` as for [`Self::failed`].
+    pub(crate) fn ended(&mut self, lasted: Duration, draw: f64) -> Duration {
+        if lasted >= GOOD {
+            self.reset();
+        }
+        self.failed(draw)
+    }
+
     /// It failed. `draw` is a number by chance, from 0 to 1.
     pub(crate) fn failed(&mut self, draw: f64) -> Duration {
         let ceiling = 1_u32.checked_shl(self.failures).map_or(LONGEST, |times| FIRST.saturating_mul(times));
@@ -30,7 +41,7 @@ impl Backoff {
 
 #[cfg(test)]
 mod tests {
-    use super::{Backoff, FIRST, LONGEST};
+    use super::{Backoff, FIRST, GOOD, LONGEST};
 
     #[test]
     fn the_ceiling_doubles_up_to_the_longest_and_starts_anew() {
@@ -40,6 +51,8 @@ mod tests {
         (0..1000).for_each(|_| assert!(backoff.failed(1.0) <= LONGEST));
         backoff.reset();
         assert_eq!(backoff.failed(1.0), FIRST);
+        assert_eq!(backoff.ended(GOOD / 2, 1.0), FIRST * 2);
+        assert_eq!(backoff.ended(GOOD, 1.0), FIRST);
     }
 
     #[test]

@@ -44,15 +44,15 @@ impl ValueType {
 
     /// The type of this word; an empty one is [`Self::Text`].
     pub(crate) fn parse(word: &str) -> Option<Self> {
-        Some(match word {
-            "" | "text" => Self::Text,
-            "ini" => Self::Ini,
-            "json" => Self::Json,
-            "yaml" => Self::Yaml,
-            "properties" => Self::Properties,
-            "xml" => Self::Xml,
-            _ => return None,
-        })
+        const ALL: [ValueType; 6] = [
+            ValueType::Text,
+            ValueType::Ini,
+            ValueType::Json,
+            ValueType::Yaml,
+            ValueType::Properties,
+            ValueType::Xml,
+        ];
+        if word.is_empty() { Some(Self::Text) } else { ALL.into_iter().find(|kind| kind.as_str() == word) }
     }
 }
 
@@ -79,11 +79,7 @@ impl Status {
     /// The status of this word.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        match word {
-            "enabled" => Some(Self::Enabled),
-            "disabled" => Some(Self::Disabled),
-            _ => None,
-        }
+        [Self::Enabled, Self::Disabled].into_iter().find(|status| status.as_str() == word)
     }
 }
 

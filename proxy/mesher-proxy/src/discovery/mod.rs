@@ -7,6 +7,7 @@
 //! | `source` | what is asked of a place that knows services |
 //! | `registry`, `services` | the sources: the registry; a file, and the domain name system for what the file says |
 //! | `feed`, `refresh` | the regular look of each source at all known services |
+//! | `watch` | word from the registry that a look is due |
 //! | `sets`, `doubt` | the endpoints of a service, put together from what the sources say; what is not believed at once |
 //! | `known` | the same, as one process tells it to the next |
 //! | `look_up` | one name, asked for the first time |

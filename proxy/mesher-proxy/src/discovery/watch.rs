@@ -17,8 +17,6 @@ const ABSENT_PAUSE: Duration = Duration::from_secs(1);
 const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 /// How long a registry may say nothing: it asks every 30 s whether we are there (Service Center v4).
 const SILENCE_MAX: Duration = Duration::from_secs(90);
-/// A watch that lasted so long was a good one: the next pause is short again.
-const GOOD_WATCH: Duration = Duration::from_secs(60);
 
 /// Rung where something may have changed.
 #[derive(Debug, Default)]
@@ -57,10 +55,7 @@ pub(crate) async fn keep(client: ControlClient, status: Arc<Status>) {
             }
             Err(error) => tracing::debug!(%error, "the registry is not watched"),
         }
-        if began.elapsed() >= GOOD_WATCH {
-            backoff.reset();
-        }
-        tokio::time::sleep(backoff.failed(fastrand::f64())).await;
+        tokio::time::sleep(backoff.ended(began.elapsed(), fastrand::f64())).await;
     }
 }
 

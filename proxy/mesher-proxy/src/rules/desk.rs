@@ -114,12 +114,12 @@ impl Desk {
         state.rules.len() == 0 && state.key_rules.is_empty()
     }
 
-    /// Takes the keys of one part of the configuration, in place of those before; a higher part wins over a lower. Waits
-    /// until the snapshot with them is published.
-    pub(super) async fn take_keys(&self, part: usize, keys: BTreeMap<String, String>) {
+    /// Takes the keys of parts of the configuration, in place of those before; a higher part wins over a lower. Waits until
+    /// the snapshot with them is published.
+    pub(super) async fn take_keys(&self, parts: impl IntoIterator<Item = (usize, BTreeMap<String, String>)>) {
         let has_changed = {
             let state = &mut *self.shared.state.borrow_mut();
-            state.keys.insert(part, keys);
+            state.keys.extend(parts);
             // What comes later is written over what came before.
             let all: BTreeMap<&str, &str> =
                 state.keys.values().flatten().map(|(key, value)| (key.as_str(), value.as_str())).collect();

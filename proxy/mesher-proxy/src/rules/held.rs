@@ -153,18 +153,13 @@ impl Rulebook {
 
     fn compile(&mut self, touched: &BTreeSet<Target>) -> Result<(), String> {
         for target in touched {
-            // What holds for every service is part of what each of them has of its own.
             self.compile_one(target)?;
-            let own: Vec<Target> = match target.is_every() {
-                true => self
-                    .policies
-                    .keys()
-                    .filter(|own| own.every() == *target && *own != target)
-                    .cloned()
-                    .collect(),
-                false => Vec::new(),
-            };
-            own.iter().try_for_each(|target| self.compile_one(target))?;
+            if target.is_every() {
+                // What holds for every service is part of what each of them has of its own.
+                let is_own = |own: &&Target| own.every() == *target && *own != target;
+                let own: Vec<Target> = self.policies.keys().filter(is_own).cloned().collect();
+                own.iter().try_for_each(|target| self.compile_one(target))?;
+            }
         }
         Ok(())
     }

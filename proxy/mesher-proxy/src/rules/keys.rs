@@ -122,9 +122,7 @@ impl LinkedKeys {
     pub(super) async fn take(&mut self, news: &KeyNews, desk: &Desk) {
         let parts = PARTS.map(|part| part.usable(&self.own, &news.keys));
         if self.memory.admits(parts.iter().all(BTreeMap::is_empty), news.revision) {
-            for (rank, keys) in parts.into_iter().enumerate() {
-                desk.take_keys(rank, keys).await;
-            }
+            desk.take_keys(parts.into_iter().enumerate()).await;
         }
     }
 }
@@ -180,7 +178,7 @@ impl Question {
                     backoff.reset();
                     let keys = self.usable(own, &list.keys);
                     if memory.admits(keys.is_empty(), list.revision) {
-                        desk.take_keys(rank, keys).await;
+                        desk.take_keys([(rank, keys)]).await;
                     }
                 }
                 Ok(None) => backoff.reset(),
@@ -238,10 +236,10 @@ async fn read_center(client: &ControlClient, own: &Identity, desk: &Desk) {
     let (mut seen, mut backoff) = (NO_ITEMS.to_owned(), Backoff::default());
     loop {
         match client.items(&whole, environment, &seen).await {
-            Ok(Some(list)) => {
-                for (rank, dimension) in dimensions.iter().enumerate() {
-                    desk.take_keys(rank, list.items.get(dimension).cloned().unwrap_or_default()).await;
-                }
+            Ok(Some(mut list)) => {
+                let parts =
+                    dimensions.each_ref().map(|dimension| list.items.remove(dimension).unwrap_or_default());
+                desk.take_keys(parts.into_iter().enumerate()).await;
                 seen = list.revision;
             }
             Ok(None) => {}

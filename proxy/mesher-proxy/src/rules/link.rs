@@ -17,8 +17,6 @@ use crate::status::{LinkState, Status};
 
 /// How often a registry without links is asked whether it has them now.
 const ABSENT_PAUSE: Duration = Duration::from_secs(60);
-/// A link that lasted so long was a good one: the next pause is short again.
-const GOOD_LINK: Duration = Duration::from_secs(60);
 
 /// Keeps the link for the life of the proxy. `keys`: where they come by it, too.
 pub(crate) async fn keep(
@@ -49,10 +47,7 @@ pub(crate) async fn keep(
             }
             Err(error) => status.link_is(LinkState::Away(error.to_string())),
         }
-        if began.elapsed() >= GOOD_LINK {
-            backoff.reset();
-        }
-        tokio::time::sleep(backoff.failed(fastrand::f64())).await;
+        tokio::time::sleep(backoff.ended(began.elapsed(), fastrand::f64())).await;
     }
 }
 
