@@ -225,6 +225,11 @@ impl Fields {
         self.list.len()
     }
 
+    /// How many there are where one field of each of these kinds does not count.
+    pub(crate) fn len_without(&self, kinds: &[FieldKind]) -> usize {
+        self.len() - kinds.iter().filter(|&&kind| self.has(kind)).count()
+    }
+
     pub(crate) fn iter(&self) -> std::slice::Iter<'_, Field> {
         self.list.iter()
     }

@@ -4,10 +4,11 @@
 use proptest::prelude::*;
 
 use crate::request::SetField;
-use crate::tests::{decode, request, written};
+use crate::response::Downstream;
+use crate::tests::{decode, request, response, written};
 use crate::{
     BodyDecoder, EXTENSION_BYTES_MAX, FieldKind, Framing, HeadLimits, METHOD_BYTES_MAX, Piece, Progress,
-    Refusal, RequestHead, TARGET_BYTES_MAX,
+    Refusal, RequestHead, TARGET_BYTES_MAX, Version,
 };
 
 /// The first verdict of a head that arrives in parts which end at `cuts`.
@@ -253,15 +254,41 @@ proptest! {
     }
 }
 
+/// `count` field lines.
+fn lines(count: usize) -> String {
+    (0..count).map(|number| format!("X-{number}: a\r\n")).collect()
+}
+
 #[test]
-fn a_full_head_is_taken_by_the_next_proxy_as_well() {
-    let fields: String = (0..99).map(|number| format!("X-{number}: a\r\n")).collect();
-    let first = request(&format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n")).unwrap();
+fn a_full_request_is_taken_by_the_next_proxy_as_well() {
     let own = [
         SetField { kind: FieldKind::Other, name: "Via", value: b"1.1 mesher-0123456789ab" },
         SetField { kind: FieldKind::CseContext, name: "x-cse-context", value: b"{}" },
     ];
-    assert!(request(&written(&first, &own)).is_ok());
-    let more = format!("GET / HTTP/1.1\r\nHost: a\r\nX: a\r\n{fields}\r\n");
-    assert_eq!(request(&more).err(), Some(Refusal::TooManyFields));
+    for (start, count) in [
+        ("1.1\r\nHost: a\r\n", 99),
+        ("1.1\r\nHost: a\r\nTE: trailers\r\n", 98),
+        ("1.1\r\nHost: a\r\nConnection: a\r\n", 99),
+        ("1.0\r\n", 99),
+    ] {
+        let start = format!("GET / HTTP/{start}");
+        let first = request(&format!("{start}{}\r\n", lines(count))).unwrap();
+        // An empty `Host`, which a request without one gets, would be refused for itself.
+        let passed_on = written(&first, &own).replace("Host: \r\n", "Host: a\r\n");
+        assert_eq!(request(&passed_on).err(), None, "{start}");
+        let more = format!("{start}{}\r\n", lines(count + 1));
+        assert_eq!(request(&more).err(), Some(Refusal::TooManyFields), "{start}");
+    }
+}
+
+#[test]
+fn a_full_answer_is_taken_by_the_next_proxy_as_well() {
+    for own in ["", "Content-Length: 0\r\n", "Transfer-Encoding: chunked\r\nConnection: close\r\n"] {
+        let answer = |count: usize| format!("HTTP/1.1 200 OK\r\n{own}{}\r\n", lines(count));
+        let first = response(&answer(100), false).unwrap();
+        let mut passed_on = Vec::new();
+        first.write(Downstream { version: Version::Http11, is_last: true }, &mut passed_on);
+        assert_eq!(response(&String::from_utf8(passed_on).unwrap(), false).err(), None, "{own:?}");
+        assert_eq!(response(&answer(101), false).err(), Some(Refusal::TooManyFields), "{own:?}");
+    }
 }

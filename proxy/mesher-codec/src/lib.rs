@@ -48,8 +48,8 @@ pub const EXTENSION_BYTES_MAX: usize = 16 * 1024;
 /// Most entries of all `X-Forwarded-For` fields of one head together.
 pub const FORWARDED_COUNT_MAX: usize = 50;
 
-/// Fields that a caller's proxy adds to a head that it has taken. They do not count, so that the callee's proxy takes it too.
-const OWN_FIELDS_MAX: usize = 2;
+/// Fields that a proxy adds to a head that it has taken. They do not count, so that the next proxy takes it too.
+const OWN_FIELDS_MAX: usize = 3;
 
 /// Bytes of room that a head keeps for the next one.
 const KEPT_BYTES_MAX: usize = 4 * 1024;
@@ -59,7 +59,7 @@ const KEPT_BYTES_MAX: usize = 4 * 1024;
 pub struct HeadLimits {
     /// Bytes, start line and blank line counted; at most 2^31.
     pub bytes: usize,
-    /// Fields, those that a caller's proxy adds left out; at most 256.
+    /// Fields, those that another proxy may have added left out; at most 256.
     pub fields: usize,
 }
 

@@ -90,7 +90,7 @@ impl RequestHead {
             gate::check_line_ends(head)?;
         }
         self.count_fields(head)?;
-        self.limits.check(consumed, self.fields.len() - self.own_field_count())?;
+        self.limits.check(consumed, self.passed_field_count())?;
         self.bytes.clear();
         self.bytes.extend_from_slice(head);
         self.check()?;
@@ -157,10 +157,10 @@ impl RequestHead {
         Ok(())
     }
 
-    /// How many of the fields a caller's proxy has added.
-    fn own_field_count(&self) -> usize {
-        let is_there = |kind| usize::from(self.fields.has(kind));
-        is_there(FieldKind::MesherVia) + is_there(FieldKind::CseContext)
+    /// How many fields there are without those that a proxy adds, and with the `Host` that it would add.
+    fn passed_field_count(&self) -> usize {
+        let added = [FieldKind::MesherVia, FieldKind::CseContext, FieldKind::Connection];
+        self.fields.len_without(&added) + usize::from(!self.fields.has(FieldKind::Host))
     }
 
     /// What cannot be checked before all fields are known.

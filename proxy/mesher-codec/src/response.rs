@@ -59,7 +59,13 @@ impl ResponseHead {
         if !is_plain {
             gate::check_line_ends(head)?;
         }
-        self.limits.check(consumed, self.fields.len())?;
+        // These two are written anew, also where none came.
+        let framing = if self.fields.has(FieldKind::ContentLength) {
+            FieldKind::ContentLength
+        } else {
+            FieldKind::TransferEncoding
+        };
+        self.limits.check(consumed, self.fields.len_without(&[framing, FieldKind::Connection]))?;
         if line.status < 100 {
             return Err(Refusal::Status);
         }

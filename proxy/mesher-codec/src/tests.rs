@@ -24,7 +24,7 @@ pub(crate) fn written(head: &RequestHead, set: &[SetField<'_>]) -> String {
     String::from_utf8(out).unwrap()
 }
 
-fn response(text: &str, answers_head: bool) -> Result<ResponseHead, Refusal> {
+pub(crate) fn response(text: &str, answers_head: bool) -> Result<ResponseHead, Refusal> {
     let mut head = ResponseHead::default();
     match head.parse(text.as_bytes(), answers_head)? {
         Progress::Complete(_) => Ok(head),

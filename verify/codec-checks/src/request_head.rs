@@ -4,11 +4,10 @@
 use mesher_codec::field::MESHER_VIA;
 use mesher_codec::request::SetField;
 use mesher_codec::{
-    Authority, FIELD_COUNT_MAX, FieldKind, Framing, HEAD_BYTES_MAX, Progress, Refusal, RequestHead,
-    TargetForm, Version,
+    Authority, FieldKind, Framing, HEAD_BYTES_MAX, Progress, Refusal, RequestHead, TargetForm, Version,
 };
 
-use crate::comparison::compare;
+use crate::comparison::{compare, is_uncounted_field};
 use crate::hyper_reading;
 use crate::message::{Message, Start};
 use crate::our_reading;
@@ -205,16 +204,5 @@ pub(crate) fn is_known_refusal(message: &Message, words: &str) -> bool {
     // Its URI type takes fewer bytes in a target than are sent in practice; we pass them on as they came.
     let is_odd_target =
         words.contains("URI") && path.as_deref().is_none_or(|path| path.parse::<http::Uri>().is_err());
-    is_odd_target
-        || has_field_of_proxy_too_many(message, words)
-        || crate::chunked_body::is_known_refusal(words)
-}
-
-/// Whether a head has as many fields as both take, and beside them those that a caller's proxy adds: hyper counts these.
-fn has_field_of_proxy_too_many(message: &Message, words: &str) -> bool {
-    let all: usize = message.fields.values().map(Vec::len).sum();
-    let mut vias = message.fields.get("via").into_iter().flatten();
-    let has_via = vias.any(|via| via.starts_with(MESHER_VIA.as_bytes()));
-    let added = usize::from(has_via) + usize::from(message.fields.contains_key("x-cse-context"));
-    words.contains("too large") && all > FIELD_COUNT_MAX && all - added <= FIELD_COUNT_MAX
+    is_odd_target || is_uncounted_field(message, words) || crate::chunked_body::is_known_refusal(words)
 }

@@ -197,7 +197,12 @@ pub const SETTINGS: &[Setting] = &[
         &[],
         "largest head, of requests (431) and of answers (502), in bytes, 256 to 1048576; `65536`",
     ),
-    built("head_fields_max", "MESHER_HEAD_FIELDS_MAX", &[], "most fields of one head, 1 to 256; `100`"),
+    built(
+        "head_fields_max",
+        "MESHER_HEAD_FIELDS_MAX",
+        &[],
+        "most fields of one head, 1 to 256; up to three that another proxy may have added do not count; `100`",
+    ),
     built(
         "body_bytes_max",
         "MESHER_BODY_BYTES_MAX",
