@@ -51,6 +51,40 @@ pub struct Choice {
     pub subset: u16,
 }
 
+/// What a rule says of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict<'r> {
+    /// Its name, or its number.
+    pub rule: &'r str,
+    /// Whether it is about the call.
+    pub is_about: bool,
+    /// Why its matches are not, each with its first part that the call does not fit.
+    pub misses: Vec<Miss>,
+}
+
+/// The first part of a match that a call does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Miss {
+    /// The part, in the words of documents.
+    pub part: String,
+    /// What the call has in its place. Values of header fields, cookies and parameters are left out.
+    pub found: String,
+}
+
+impl Miss {
+    fn find(condition: &Condition, call: &CallView<'_>, request: Option<Request<'_>>) -> Option<Self> {
+        let part = condition.check(call, request).err()?;
+        Some(Self { part: part.to_string(), found: part.found(call, request) })
+    }
+}
+
+impl Rule {
+    fn is_about(&self, call: &CallView<'_>, request: Option<Request<'_>>) -> bool {
+        self.conditions.is_empty()
+            || self.conditions.iter().any(|condition| condition.check(call, request).is_ok())
+    }
+}
+
 /// An instance as far as a subset asks for it.
 #[derive(Debug, Clone, Copy)]
 pub struct Member<'a> {
@@ -115,11 +149,41 @@ impl RoutePolicy {
             return Some((0, first));
         }
         let request = call.head.message().map(Request::of);
-        let is_about = |rule: &Rule| {
-            rule.conditions.is_empty()
-                || rule.conditions.iter().any(|condition| condition.holds(call, request))
-        };
-        self.rules.iter().enumerate().find(|(_, rule)| is_about(rule))
+        self.rules.iter().enumerate().find(|(_, rule)| rule.is_about(call, request))
+    }
+
+    /// What each rule says of a call, in their order. The first that is about it decides.
+    #[must_use]
+    pub fn verdicts(&self, call: &CallView<'_>) -> Vec<Verdict<'_>> {
+        let request = call.head.message().map(Request::of);
+        let verdicts = self.rules.iter().map(|rule| Verdict {
+            rule: &rule.name,
+            is_about: rule.is_about(call, request),
+            misses: rule.conditions.iter().filter_map(|one| Miss::find(one, call, request)).collect(),
+        });
+        verdicts.collect()
+    }
+
+    /// The part of the calls of a rule that goes to a subset: its weight, and the sum of all.
+    #[must_use]
+    pub fn share(&self, choice: Choice) -> (u32, u32) {
+        let Some(rule) = self.rules.get(usize::from(choice.rule)) else { return (0, 0) };
+        let mut begin = 0;
+        let mut weight = 0;
+        for share in &rule.shares {
+            if share.subset == choice.subset {
+                weight += share.end - begin;
+            }
+            begin = share.end;
+        }
+        (weight, rule.total)
+    }
+
+    /// A subset in words.
+    #[must_use]
+    pub fn subset_words(&self, choice: Choice) -> String {
+        let subset = self.subsets.get(usize::from(choice.subset));
+        subset.map(|subset| Wording(subset).to_string()).unwrap_or_default()
     }
 
     /// The parts of the service that rules name.
