@@ -110,7 +110,7 @@ impl Stage {
         }
         control.register_service("none", "1.0.0");
         assert_done(&apply(&control, RULES, &["--wait"]));
-        Self { control, caller, _peer: peer, application: application, _hole: hole }
+        Self { control, caller, _peer: peer, application, _hole: hole }
     }
 
     fn outbound(&self) -> SocketAddr {
