@@ -11,6 +11,7 @@ mod control_plane;
 mod demo;
 mod desync;
 mod disk;
+mod egress;
 mod explain;
 mod faults;
 mod fields;
