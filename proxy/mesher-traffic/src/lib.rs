@@ -5,6 +5,7 @@ pub mod balance;
 pub mod keys;
 pub mod matching;
 pub mod policy;
+pub mod portion;
 pub mod retry;
 pub mod route;
 pub mod suspects;

@@ -97,8 +97,8 @@ fn a_route_for_every_service_is_compiled_once_for_all() {
     assert!(Arc::ptr_eq(&a, &c), "one for those without a route of their own");
     assert_eq!((a.name.as_str(), b.name.as_str()), ("every", "own"));
     rules.take(&update(2, &[], vec![route("every", "*", "3.0")])).unwrap();
-    let subset = route_of(&rules, "a").unwrap().subsets().next().unwrap().version.clone();
-    assert_eq!(subset.as_deref(), Some("3.0"), "and changed for all");
+    let portion = route_of(&rules, "a").unwrap().portions().next().unwrap().to_string();
+    assert_eq!(portion, "version 3.0", "and changed for all");
     rules.take(&update(3, &["*"], Vec::new())).unwrap();
     assert!(route_of(&rules, "a").is_none() && route_of(&rules, "b").is_some());
 }

@@ -22,7 +22,6 @@ impl Handler for Balance {
         }
         let cluster = call.cluster();
         let part = call.choice.zip(cluster.governance.as_ref());
-        let is_part = |place| part.is_none_or(|(choice, governance)| governance.is_part(choice, place));
         let may_take = |endpoint: &Endpoint| is_eligible(endpoint, call.target);
         let pick = |rotation: &mut RoundRobin, also: &dyn Fn(&Endpoint, usize) -> bool| {
             let endpoints = &cluster.endpoints;
@@ -43,8 +42,10 @@ impl Handler for Balance {
                 let untried = trusted.or_else(|| pick(rotation, &is_untried));
                 untried.or_else(|| pick(rotation, &|_, place| belongs(place)))
             };
-            let takes_any = || part.is_some_and(|(choice, governance)| governance.takes_any(choice));
-            pick_of(&is_part).or_else(|| if takes_any() { pick_of(&|_| true) } else { None })
+            let Some((choice, governance)) = part else { return pick_of(&|_| true) };
+            let in_portion =
+                choice.portions().find_map(|portion| pick_of(&|place| governance.is_part(portion, place)));
+            in_portion.or_else(|| if governance.takes_any(choice) { pick_of(&|_| true) } else { None })
         });
         let place = chosen.ok_or_else(|| nothing_to_choose(cluster, call))?;
         if let (Some((suspects, now)), Some(endpoint)) = (&mut suspects, cluster.endpoints.get(place)) {
