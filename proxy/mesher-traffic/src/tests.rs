@@ -142,7 +142,7 @@ mod policies {
             ("application.request.timeout", "1"),
         ];
         for keys in [keys.to_vec(), keys.into_iter().rev().collect()] {
-            let rules = KeyRules::read(keys);
+            let rules = KeyRules::read(keys, "default", &KeyRules::default());
             let limit =
                 |service: &str, qualified: &str| rules.request_timeout(service, qualified).unwrap().as_secs();
             assert_eq!((limit("a", "a"), limit("b", "other:b"), limit("c", "c")), (1, 4, 3));
@@ -150,7 +150,8 @@ mod policies {
             assert!(rules.problems[0].starts_with("servicecomb.request.c.timeout: \"soon\" is no timeout"));
         }
         for value in ["", "0", "-1", "1.5", "NaN", "86400001", "99999999999999999999"] {
-            let rules = KeyRules::read([("servicecomb.request.timeout", value)]);
+            let rules =
+                KeyRules::read([("servicecomb.request.timeout", value)], "default", &KeyRules::default());
             assert!(rules.is_empty() && rules.problems.len() == 1, "{value:?}");
         }
     }

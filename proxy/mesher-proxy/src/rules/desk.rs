@@ -95,15 +95,23 @@ impl Desk {
     pub(crate) fn policy(&self, target: &Target) -> Option<Arc<Policy>> {
         let state = &mut *self.shared.state.borrow_mut();
         let documents = state.rules.policy(target).cloned();
-        let speaks = documents.as_ref().is_some_and(|policy| policy.request_timeout.is_some());
-        let qualified = || format!("{}:{}", target.application, target.service);
-        let is_left_to_keys = !speaks && !state.key_rules.is_empty();
-        let limit = is_left_to_keys.then(|| state.key_rules.request_timeout(&target.service, &qualified()));
-        let Some(limit) = limit.flatten() else { return documents };
+        let keys = &state.key_rules;
+        if keys.is_empty() {
+            return documents;
+        }
+        let (service, qualified) = (&target.service, format!("{}:{}", target.application, target.service));
+        let said = documents.as_deref().cloned().unwrap_or_default();
+        let limit = keys.request_timeout(service, &qualified).filter(|_| said.request_timeout.is_none());
+        let route = keys.route(service, &qualified).filter(|_| said.route.is_none()).cloned();
+        if limit.is_none() && route.is_none() {
+            return documents;
+        }
         // The same as long as nothing changed: clusters are made anew for another one.
         let merged = state.merged.entry(target.clone()).or_insert_with(|| {
-            let documents = documents.as_deref().cloned().unwrap_or_default();
-            Arc::new(Policy { request_timeout: Some(limit), ..documents })
+            let mut policy = said;
+            policy.request_timeout = policy.request_timeout.or(limit);
+            policy.route = policy.route.or(route);
+            Arc::new(policy)
         });
         Some(Arc::clone(merged))
     }
@@ -114,33 +122,35 @@ impl Desk {
         state.rules.len() == 0 && state.key_rules.is_empty()
     }
 
-    /// Takes the keys of parts of the configuration, in place of those before; a higher part wins over a lower. Waits until
-    /// the snapshot with them is published.
-    pub(super) async fn take_keys(&self, parts: impl IntoIterator<Item = (usize, BTreeMap<String, String>)>) {
-        let has_changed = {
+    /// Takes the keys of parts of the configuration of `application`, in place of those before; a higher part wins over a
+    /// lower. Waits until the snapshot with them is published. Answers what of them cannot be used.
+    pub(super) async fn take_keys(
+        &self,
+        application: &str,
+        parts: impl IntoIterator<Item = (usize, BTreeMap<String, String>)>,
+    ) -> Vec<String> {
+        let (has_changed, problems) = {
             let state = &mut *self.shared.state.borrow_mut();
             state.keys.extend(parts);
             // What comes later is written over what came before.
             let all: BTreeMap<&str, &str> =
                 state.keys.values().flatten().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-            let next = KeyRules::read(all);
+            let next = KeyRules::read(all, application, &state.key_rules);
             for problem in next.problems.iter().filter(|problem| !state.key_rules.problems.contains(problem))
             {
-                tracing::error!(
-                    problem,
-                    "a key of the configuration cannot be used; it is as if it were not there"
-                );
+                tracing::error!(problem, "a key of the configuration says something that cannot be used");
             }
             let has_changed = state.key_rules != next;
             state.key_rules = next;
             if has_changed {
                 state.merged.clear();
             }
-            has_changed
+            (has_changed, state.key_rules.problems.clone())
         };
         if has_changed {
             self.publish().await;
         }
+        problems
     }
 
     /// Has a snapshot made, and waits until it is published.

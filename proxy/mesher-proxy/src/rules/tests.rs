@@ -276,6 +276,53 @@ async fn of_keys_the_particular_hold_and_those_of_others_do_not() {
     assert_eq!(timeout_of(&mut linked, &desk, 2, keys).await, None);
 }
 
+/// A key with a route for the service `any`.
+fn route_key(name: &str, version: &str) -> KeyValue {
+    let value = format!("- route: [{{weight: 100, tags: {{version: '{version}'}}}}]");
+    KeyValue { key: name.to_owned(), ..key(&value, &[("app", "shop"), ("service", "web")]) }
+}
+
+#[tokio::test(flavor = "local")]
+async fn a_document_with_a_route_holds_before_a_key_with_one_and_leaves_it_the_rest() {
+    let (desk, mut linked) = (desk(), LinkedKeys::new(own("")));
+    let keys = vec![
+        route_key("servicecomb.routeRule.any", "1"),
+        route_key("servicecomb.routeRule.other", "1"),
+        key("7", &[("app", "shop"), ("service", "web")]),
+    ];
+    let told = linked.take(&KeyNews { revision: 1, keys: keys.clone() }, &desk).await;
+    assert_eq!(told, Some(Vec::new()));
+    let words = |service: &str| {
+        let policy = desk.policy(&target(service)).unwrap();
+        let portion = policy.route.as_ref().unwrap().portions().next().unwrap().to_string();
+        (policy.route.as_ref().unwrap().name.clone(), portion, policy.request_timeout.unwrap().as_millis())
+    };
+    let of_key = ("servicecomb.routeRule.any".to_owned(), "version 1".to_owned(), 7);
+    assert_eq!(words("any"), of_key);
+    let before = desk.policy(&target("any")).unwrap();
+    desk.take(&update(1, &["any"], vec![route("mine", "any", "2")])).await.unwrap();
+    assert_eq!(words("any"), ("mine".to_owned(), "version 2".to_owned(), 7));
+    assert_eq!(words("other").0, "servicecomb.routeRule.other");
+    desk.take(&update(2, &["*"], vec![route("every", "*", "3")])).await.unwrap();
+    assert_eq!(words("other").0, "every", "also one about every service");
+    desk.take(&update(3, &["any", "*"], Vec::new())).await.unwrap();
+    assert_eq!(words("any"), of_key);
+    assert_eq!(before, desk.policy(&target("any")).unwrap());
+}
+
+#[tokio::test(flavor = "local")]
+async fn what_keys_say_that_cannot_be_used_is_answered_and_changes_nothing() {
+    let (desk, mut linked) = (desk(), LinkedKeys::new(own("")));
+    let good = route_key("servicecomb.routeRule.any", "1");
+    linked.take(&KeyNews { revision: 1, keys: vec![good.clone()] }, &desk).await;
+    let before = desk.policy(&target("any"));
+    assert!(before.is_some());
+    let bad = KeyValue { value: "- route: all".to_owned(), ..good };
+    let told = linked.take(&KeyNews { revision: 2, keys: vec![bad] }, &desk).await.unwrap();
+    assert!(told[0].starts_with("servicecomb.routeRule.any: line 1, column 10: "), "{told:?}");
+    assert_eq!(desk.policy(&target("any")), before);
+}
+
 #[test]
 fn a_proxy_asks_for_the_labels_that_are_its_own() {
     for (environment, count) in [("", 10), ("production", 6)] {
