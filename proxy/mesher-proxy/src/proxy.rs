@@ -203,7 +203,7 @@ impl Proxy {
 
         tokio::task::spawn_local(shared.relief.clone().serve());
         let known = (Arc::clone(&shared.snapshot), shared.relief.clone());
-        let (desk, orders) = Desk::new();
+        let (desk, orders) = Desk::new(&self.bootstrap.identity.app);
         let sources = self.sources(&client, &status);
         let mut fleet = Fleet::new(sources, Arc::clone(&status), known, (desk.clone(), orders));
         let mut digest = None;

@@ -4,10 +4,11 @@
 use std::net::SocketAddr;
 
 use mesher_verify::http::{get, send_json};
-use mesher_verify::mesh::Control;
+use mesher_verify::mesh::{Control, Proxy};
 use mesher_verify::patience::until;
 use mesher_verify::process::Process;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::routing::{Stage, ask, assert_both, assert_version, second_where};
 use crate::rules::{assert_done, mesher, write_key};
@@ -210,4 +211,32 @@ fn a_document_holds_before_a_key() {
     let path = format!("/v1/default/kie/kv?key={ROUTE}");
     let keys = get(stage.control.address, &stage.control.address.to_string(), &path).unwrap().json();
     assert_eq!(keys["data"][0]["value"], "- route: [{weight: 100, tags: {version: '2.0'}}]", "{keys}");
+}
+
+/// A proxy that starts again while nobody can be asked goes on with the keys that held.
+#[test]
+fn keys_hold_on_through_a_restart_without_the_control_plane() {
+    let folder = TempDir::new().unwrap();
+    let stage = Stage::start();
+    write_key(&stage.control, ROUTE, "- route: [{weight: 100, tags: {version: '2.0'}}]", &labels());
+    write_key(&stage.control, "shop.password", "open sesame", &labels());
+    let start = || {
+        let mut command = Proxy::command(&stage.control.url(), "webapp", &[]);
+        Proxy::of(command.env("MESHER_STATE_DIR", folder.path()))
+    };
+    let mut caller = start();
+    wait_version(caller.addresses.outbound, &[], "2.0");
+    let stored = until("the key is on disk", || {
+        let stored = std::fs::read(folder.path().join("snapshot")).ok()?;
+        Some(String::from_utf8_lossy(&stored).into_owned()).filter(|stored| stored.contains(ROUTE))
+    });
+    assert!(!stored.contains("sesame"), "what is not about calls may be a secret");
+    caller.process.crash();
+    let Stage { mut control, _instances, .. } = stage;
+    control.process.crash();
+    let mut command = Proxy::command(&control.url(), "webapp", &[]);
+    let again = Proxy::of(command.env("MESHER_STATE_DIR", folder.path()));
+    let outbound = again.addresses.outbound;
+    until("it serves with what it knew", || (ask(outbound, "GET", "/", &[]).status() == 200).then_some(()));
+    assert_version(outbound, ("GET", "/", &[]), "2.0");
 }

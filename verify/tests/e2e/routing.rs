@@ -16,7 +16,7 @@ use crate::rules::{BAD_CONFIGURATION, apply, assert_done, mesher};
 const CALLS: usize = 12;
 
 /// An instance that answers with its own name.
-struct Instance {
+pub(crate) struct Instance {
     _proxy: Proxy,
     _application: Application,
 }
@@ -37,7 +37,7 @@ impl Instance {
 pub(crate) struct Stage {
     pub(crate) control: Control,
     pub(crate) caller: Proxy,
-    _instances: [Instance; 2],
+    pub(crate) _instances: [Instance; 2],
 }
 
 impl Stage {

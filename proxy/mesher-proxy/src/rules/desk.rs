@@ -38,7 +38,10 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     rules: Rulebook,
-    /// What keys of a configuration server say beside them, by the part of the configuration that they are of.
+    /// Of this proxy.
+    application: String,
+    /// What keys of a configuration server say beside them, by the part of the configuration that they are of. Those that
+    /// are not about calls are an application's own, and may be secrets.
     keys: BTreeMap<usize, BTreeMap<String, String>>,
     key_rules: KeyRules,
     /// What both say together, as it was made.
@@ -64,6 +67,13 @@ enum Wish {
 }
 
 impl State {
+    /// What all keys say together: what comes later is written over what came before.
+    fn read_keys(&self) -> KeyRules {
+        let all: BTreeMap<&str, &str> =
+            self.keys.values().flatten().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        KeyRules::read(all, &self.application, &self.key_rules)
+    }
+
     /// Services to ask for now: as many as one message may name.
     fn next_wishes(&mut self) -> Vec<Target> {
         if !std::mem::take(&mut self.has_unsaid) {
@@ -83,11 +93,12 @@ impl State {
 }
 
 impl Desk {
-    /// A desk, and the orders that the fleet has to fill.
-    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Order>) {
+    /// A desk for a proxy of this application, and the orders that the fleet has to fill.
+    pub(crate) fn new(application: &str) -> (Self, mpsc::UnboundedReceiver<Order>) {
         // Bounded by the link, which waits for the answer to each.
         let (orders, receiver) = mpsc::unbounded_channel();
-        let shared = Shared { state: RefCell::default(), has_wish: Notify::new(), orders };
+        let state = State { application: application.to_owned(), ..State::default() };
+        let shared = Shared { state: RefCell::new(state), has_wish: Notify::new(), orders };
         (Self { shared: Rc::new(shared) }, receiver)
     }
 
@@ -122,20 +133,19 @@ impl Desk {
         state.rules.len() == 0 && state.key_rules.is_empty()
     }
 
-    /// Takes the keys of parts of the configuration of `application`, in place of those before; a higher part wins over a
-    /// lower. Waits until the snapshot with them is published. Answers what of them cannot be used.
+    /// Takes the keys of parts of the configuration, in place of those before; a higher part wins over a lower. Waits until
+    /// the snapshot with them is published. Answers what of them cannot be used.
     pub(super) async fn take_keys(
         &self,
-        application: &str,
         parts: impl IntoIterator<Item = (usize, BTreeMap<String, String>)>,
     ) -> Vec<String> {
         let (has_changed, problems) = {
             let state = &mut *self.shared.state.borrow_mut();
-            state.keys.extend(parts);
-            // What comes later is written over what came before.
-            let all: BTreeMap<&str, &str> =
-                state.keys.values().flatten().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-            let next = KeyRules::read(all, application, &state.key_rules);
+            state.keys.extend(parts.into_iter().map(|(part, mut keys)| {
+                keys.retain(|key, _| KeyRules::is_about_calls(key));
+                (part, keys)
+            }));
+            let next = state.read_keys();
             for problem in next.problems.iter().filter(|problem| !state.key_rules.problems.contains(problem))
             {
                 tracing::error!(problem, "a key of the configuration says something that cannot be used");
@@ -189,12 +199,16 @@ impl Desk {
 
     /// What holds, for another process.
     pub(crate) fn tell(&self) -> HeldRules {
-        self.shared.state.borrow().rules.tell()
+        let state = self.shared.state.borrow();
+        HeldRules { keys: state.keys.clone(), ..state.rules.tell() }
     }
 
     /// Begins with what another process held.
     pub(crate) fn adopt(&self, held: &HeldRules) {
-        self.shared.state.borrow_mut().rules.adopt(held);
+        let state = &mut *self.shared.state.borrow_mut();
+        state.rules.adopt(held);
+        state.keys = held.keys.clone();
+        state.key_rules = state.read_keys();
     }
 
     /// A link begins: the first services that it has to ask for, and what is held.

@@ -121,7 +121,7 @@ impl LinkedKeys {
     pub(super) async fn take(&mut self, news: &KeyNews, desk: &Desk) -> Option<Vec<String>> {
         let parts = PARTS.map(|part| part.usable(&self.own, &news.keys));
         if self.memory.admits(parts.iter().all(BTreeMap::is_empty), news.revision) {
-            return Some(desk.take_keys(&self.own.app, parts.into_iter().enumerate()).await);
+            return Some(desk.take_keys(parts.into_iter().enumerate()).await);
         }
         None
     }
@@ -179,7 +179,7 @@ impl Question {
                     backoff.reset();
                     let keys = self.usable(own, &list.keys);
                     if memory.admits(keys.is_empty(), list.revision) {
-                        status.keys_are(desk.take_keys(&own.app, [(rank, keys)]).await);
+                        status.keys_are(desk.take_keys([(rank, keys)]).await);
                     }
                 }
                 Ok(None) => backoff.reset(),
@@ -240,7 +240,9 @@ async fn read_center(client: &ControlClient, status: &Status, desk: &Desk) {
             Ok(Some(mut list)) => {
                 let parts =
                     dimensions.each_ref().map(|dimension| list.items.remove(dimension).unwrap_or_default());
-                status.keys_are(desk.take_keys(app, parts.into_iter().enumerate()).await);
+                // What another server told a process before this one is gone with it.
+                let parts = parts.into_iter().chain([BTreeMap::new()]).enumerate();
+                status.keys_are(desk.take_keys(parts).await);
                 seen = list.revision;
             }
             Ok(None) => {}

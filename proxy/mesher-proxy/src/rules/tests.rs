@@ -152,7 +152,7 @@ fn a_kind_of_a_later_release_is_passed_over() {
 fn another_process_goes_on_with_what_is_held() {
     let mut rules = Rulebook::default();
     rules.take(&update(7, &["a", "*"], vec![timeout("a", "a", "1s"), timeout("every", "*", "9s")])).unwrap();
-    let (desk, _orders) = Desk::new();
+    let (desk, _orders) = Desk::new("default");
     desk.adopt(&rules.tell());
     assert_eq!(desk.tell(), rules.tell());
     let limit = |service| desk.policy(&target(service)).and_then(|policy| policy.request_timeout);
@@ -160,9 +160,31 @@ fn another_process_goes_on_with_what_is_held() {
     assert_eq!(limit("z").map(|limit| limit.as_secs()), Some(9));
 }
 
+#[tokio::test(flavor = "local")]
+async fn another_process_goes_on_with_keys_that_are_about_calls() {
+    let (before, mut linked) = (desk(), LinkedKeys::new(own("")));
+    let secret = route_key("shop.password", "1");
+    let keys = vec![
+        route_key("servicecomb.routeRule.any", "1"),
+        route_key("servicecomb.routeRule.bad", "'"),
+        secret,
+    ];
+    linked.take(&KeyNews { revision: 1, keys }, &before).await;
+    let told = serde_json::to_value(before.tell()).unwrap();
+    assert!(!told.to_string().contains("password"), "{told}");
+    let (after, _orders) = Desk::new("default");
+    after.adopt(&serde_json::from_value(told).unwrap());
+    assert_eq!(after.policy(&target("any")), before.policy(&target("any")));
+    assert_eq!(
+        after.policy(&target("any")).unwrap().route.as_ref().unwrap().name,
+        "servicecomb.routeRule.any"
+    );
+    assert_eq!(after.tell(), before.tell());
+}
+
 #[tokio::test]
 async fn without_a_link_nobody_waits_for_rules() {
-    let (desk, _orders) = Desk::new();
+    let (desk, _orders) = Desk::new("default");
     tokio::time::timeout(std::time::Duration::from_millis(100), desk.know(target("a"))).await.unwrap();
     assert_eq!(desk.begin_link(), (vec![target("a")], 0, String::new()));
     desk.want(target("b"));
@@ -173,7 +195,7 @@ async fn without_a_link_nobody_waits_for_rules() {
 #[tokio::test]
 async fn many_services_are_asked_for_in_pieces() {
     use mesher_model::rule::link::{FORMAT, PROXY_MESSAGE_BYTES_MAX, ProxySays, TARGETS_AT_ONCE_MAX};
-    let (desk, _orders) = Desk::new();
+    let (desk, _orders) = Desk::new("default");
     for number in 0..2 * TARGETS_AT_ONCE_MAX + 1 {
         desk.want(Target { application: "x".repeat(253), ..target(&format!("{number:0253}")) });
     }
@@ -188,7 +210,7 @@ async fn many_services_are_asked_for_in_pieces() {
 
 #[tokio::test]
 async fn a_first_call_waits_until_the_rules_of_its_service_are_here() {
-    let (desk, mut orders) = Desk::new();
+    let (desk, mut orders) = Desk::new("default");
     desk.begin_link();
     let fleet = async {
         let order = orders.recv().await.unwrap();
@@ -243,7 +265,7 @@ async fn timeout_of(
 
 /// A desk whose snapshots are published at once.
 fn desk() -> Desk {
-    let (desk, mut orders) = Desk::new();
+    let (desk, mut orders) = Desk::new("default");
     tokio::task::spawn_local(async move {
         while let Some(order) = orders.recv().await {
             let _ = order.send(1);

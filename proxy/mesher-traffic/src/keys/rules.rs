@@ -140,6 +140,15 @@ impl KeyRules {
         Some(route)
     }
 
+    /// Whether a key is one of those that are read here. All others are an application's own.
+    #[must_use]
+    pub fn is_about_calls(key: &str) -> bool {
+        let sorted = Sorted::of([(key, "-")]);
+        let has_route = sorted.global_route.is_some()
+            || [&sorted.routes, &sorted.dark_launches].iter().any(|keys| !keys.is_empty());
+        has_route || !sorted.timeouts.is_empty() || sorted.named != Named::default()
+    }
+
     /// How long a call to a service may take; `qualified` is its name as callers of other applications write it.
     #[must_use]
     pub fn request_timeout(&self, service: &str, qualified: &str) -> Option<Duration> {

@@ -88,3 +88,33 @@ fn a_match_group_that_comes_later_changes_the_rules_that_refer_to_it() {
     let of = |rules: &KeyRules| rules.route("order-service", "").cloned().unwrap();
     assert!(std::sync::Arc::ptr_eq(&of(&b), &of(&same)), "what did not change is not made anew");
 }
+
+#[test]
+fn only_keys_about_calls_are_read() {
+    for key in [
+        "servicecomb.request.timeout",
+        "cse.request.a.timeout",
+        "servicecomb.routeRule.a",
+        "routeRule.a",
+        "servicecomb.globalRouteRule",
+        "cse.darklaunch.policy.a",
+        "servicecomb.matchGroup.a.b",
+        "servicecomb.match.a",
+        "sourceTemplate.a",
+    ] {
+        assert!(KeyRules::is_about_calls(key), "{key}");
+    }
+    for key in [
+        "",
+        "password",
+        "request.timeout",
+        "match.a",
+        "servicecomb.match.a.b",
+        "servicecomb.routeRule.",
+        "servicecomb.darklaunch.a",
+        "shop.routeRule.a",
+        "servicecomb.rateLimiting.a",
+    ] {
+        assert!(!KeyRules::is_about_calls(key), "{key}");
+    }
+}
