@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mesher_model::explain::Said;
 use mesher_model::rule::Fallback;
 use mesher_traffic::portion::Member;
 use mesher_traffic::{Choice, Policy, RoutePolicy};
@@ -28,6 +29,11 @@ impl Governance {
 
     pub(crate) fn route(&self) -> Option<&RoutePolicy> {
         self.policy.route.as_deref()
+    }
+
+    /// Who says what holds, and what is shadowed.
+    pub(crate) fn said(&self) -> &[Said] {
+        &self.policy.said
     }
 
     pub(crate) fn request_timeout(&self) -> Option<Duration> {
