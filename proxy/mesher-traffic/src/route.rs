@@ -214,15 +214,20 @@ impl RoutePolicy {
     #[must_use]
     pub fn share(&self, choice: Choice) -> (u32, u32) {
         let Some(rule) = self.rules.get(usize::from(choice.rule)) else { return (0, 0) };
-        let mut begin = 0;
-        let mut weight = 0;
-        for share in &rule.shares.each {
-            if share.subset == choice.subset {
-                weight += share.end - begin;
+        let weight = |portion| {
+            let mut begin = 0;
+            let mut weight = 0;
+            for share in &rule.shares.each {
+                if share.subset == portion {
+                    weight += share.end - begin;
+                }
+                begin = share.end;
             }
-            begin = share.end;
-        }
-        (weight, rule.shares.total)
+            weight
+        };
+        // A reserve stands in for the portion whose share it is.
+        let weight = choice.portions().map(weight).find(|weight| *weight > 0);
+        (weight.unwrap_or_default(), rule.shares.total)
     }
 
     /// The chosen portion in words.

@@ -82,6 +82,10 @@ fn a_rule_of_java_chassis_by_header_and_who_calls() {
     let id = write_key(&stage.control, ROUTE, value, &labels());
     wait_version(outbound, &[("usertype", "vip")], "2.0");
     assert_version(outbound, ("GET", "/", &[("UserType", "guest")]), "1.0");
+    let told = stage.caller.addresses.admin("/explain?to=shop&path=/&header=UserType:vip").text();
+    for words in [ROUTE, "precedence-2: decides", "kie"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
     // What is asked of a caller.
     let by_caller = |service: &str| {
         format!(
@@ -239,4 +243,26 @@ fn keys_hold_on_through_a_restart_without_the_control_plane() {
     let outbound = again.addresses.outbound;
     until("it serves with what it knew", || (ask(outbound, "GET", "/", &[]).status() == 200).then_some(()));
     assert_version(outbound, ("GET", "/", &[]), "2.0");
+}
+
+/// The examples of the documentation do what stands beside them.
+#[test]
+fn the_documented_keys_hold() {
+    let manual = include_str!("../../../docs/rules.md");
+    let block = |begin: &str| {
+        let (_, rest) = manual.split_once(begin).unwrap();
+        rest.split("```").next().unwrap()
+    };
+    let stage = Stage::start();
+    let outbound = stage.outbound();
+    let launch = block("```json\n");
+    write_item(&stage.control, "servicecomb.darklaunch.policy.shop", launch);
+    wait_route(&stage, "servicecomb.darklaunch.policy.shop");
+    let second = count_second(outbound);
+    assert!((14..=26).contains(&second), "{second} of {MANY}");
+    write_item(&stage.control, ROUTE, block("```yaml\n# servicecomb.routeRule.shop\n"));
+    wait_route(&stage, ROUTE);
+    assert_version(outbound, ("POST", "/orders", &[("userType", "vip")]), "2.0");
+    let second = count_second(outbound);
+    assert!((5..=15).contains(&second), "{second} of {MANY}");
 }

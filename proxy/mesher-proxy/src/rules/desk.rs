@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mesher_model::explain::Said;
 use mesher_model::rule::Target;
 use mesher_model::rule::link::{TARGETS_AT_ONCE_MAX, Update};
 use mesher_traffic::{KeyRules, Policy};
@@ -17,6 +18,11 @@ use super::held::{HeldRules, Rulebook, Taken};
 
 /// How long the first call of a service waits for its rules.
 const FIRST_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// Servers of keys, by what they speak: the control plane's link brings those of kie.
+pub(super) const KIE: &str = "kie";
+/// The other one.
+pub(super) const CONFIG_CENTER: &str = "config-center";
 
 /// A wish for a new snapshot, answered with its number once it is published.
 pub(crate) type Order = oneshot::Sender<u64>;
@@ -43,6 +49,8 @@ struct State {
     /// What keys of a configuration server say beside them, by the part of the configuration that they are of. Those that
     /// are not about calls are an application's own, and may be secrets.
     keys: BTreeMap<usize, BTreeMap<String, String>>,
+    /// What the server of these keys speaks.
+    source: &'static str,
     key_rules: KeyRules,
     /// What both say together, as it was made.
     merged: BTreeMap<Target, Arc<Policy>>,
@@ -64,6 +72,12 @@ enum Wish {
     Said,
     /// The rules are here.
     Known,
+}
+
+/// What a key says beside documents, which hold before it.
+fn beside(said: Said, documents: &[Said]) -> Said {
+    let holding = documents.iter().find(|other| other.kind == said.kind && other.shadowed_by.is_none());
+    Said { shadowed_by: holding.map(|other| format!("{} {}, a document", other.kind, other.name)), ..said }
 }
 
 impl State {
@@ -97,7 +111,7 @@ impl Desk {
     pub(crate) fn new(application: &str) -> (Self, mpsc::UnboundedReceiver<Order>) {
         // Bounded by the link, which waits for the answer to each.
         let (orders, receiver) = mpsc::unbounded_channel();
-        let state = State { application: application.to_owned(), ..State::default() };
+        let state = State { application: application.to_owned(), source: KIE, ..State::default() };
         let shared = Shared { state: RefCell::new(state), has_wish: Notify::new(), orders };
         (Self { shared: Rc::new(shared) }, receiver)
     }
@@ -111,17 +125,18 @@ impl Desk {
             return documents;
         }
         let (service, qualified) = (&target.service, format!("{}:{}", target.application, target.service));
-        let said = documents.as_deref().cloned().unwrap_or_default();
-        let limit = keys.request_timeout(service, &qualified).filter(|_| said.request_timeout.is_none());
-        let route = keys.route(service, &qualified).filter(|_| said.route.is_none()).cloned();
+        let (limit, route) = (keys.request_timeout(service, &qualified), keys.route(service, &qualified));
         if limit.is_none() && route.is_none() {
             return documents;
         }
         // The same as long as nothing changed: clusters are made anew for another one.
         let merged = state.merged.entry(target.clone()).or_insert_with(|| {
-            let mut policy = said;
+            let mut policy = documents.as_deref().cloned().unwrap_or_default();
             policy.request_timeout = policy.request_timeout.or(limit);
-            policy.route = policy.route.or(route);
+            policy.route = policy.route.or_else(|| route.cloned());
+            let of_keys = keys.said(service, &qualified, state.source);
+            let of_keys = of_keys.into_iter().map(|said| beside(said, &policy.said));
+            policy.said = policy.said.iter().cloned().chain(of_keys).collect();
             Arc::new(policy)
         });
         Some(Arc::clone(merged))
@@ -137,10 +152,12 @@ impl Desk {
     /// the snapshot with them is published. Answers what of them cannot be used.
     pub(super) async fn take_keys(
         &self,
+        source: &'static str,
         parts: impl IntoIterator<Item = (usize, BTreeMap<String, String>)>,
     ) -> Vec<String> {
         let (has_changed, problems) = {
             let state = &mut *self.shared.state.borrow_mut();
+            state.source = source;
             state.keys.extend(parts.into_iter().map(|(part, mut keys)| {
                 keys.retain(|key, _| KeyRules::is_about_calls(key));
                 (part, keys)

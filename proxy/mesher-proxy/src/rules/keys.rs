@@ -9,7 +9,7 @@ use mesher_client::{ClientError, ControlClient};
 use mesher_model::key::KeyValue;
 use mesher_model::rule::link::{KeyNews, KeyWish};
 
-use super::desk::Desk;
+use super::desk::{CONFIG_CENTER, Desk, KIE};
 use crate::backoff::Backoff;
 use crate::bootstrap::{ConfigType, Identity};
 use crate::status::Status;
@@ -121,7 +121,7 @@ impl LinkedKeys {
     pub(super) async fn take(&mut self, news: &KeyNews, desk: &Desk) -> Option<Vec<String>> {
         let parts = PARTS.map(|part| part.usable(&self.own, &news.keys));
         if self.memory.admits(parts.iter().all(BTreeMap::is_empty), news.revision) {
-            return Some(desk.take_keys(parts.into_iter().enumerate()).await);
+            return Some(desk.take_keys(KIE, parts.into_iter().enumerate()).await);
         }
         None
     }
@@ -179,7 +179,7 @@ impl Question {
                     backoff.reset();
                     let keys = self.usable(own, &list.keys);
                     if memory.admits(keys.is_empty(), list.revision) {
-                        status.keys_are(desk.take_keys([(rank, keys)]).await);
+                        status.keys_are(desk.take_keys(KIE, [(rank, keys)]).await);
                     }
                 }
                 Ok(None) => backoff.reset(),
@@ -242,7 +242,7 @@ async fn read_center(client: &ControlClient, status: &Status, desk: &Desk) {
                     dimensions.each_ref().map(|dimension| list.items.remove(dimension).unwrap_or_default());
                 // What another server told a process before this one is gone with it.
                 let parts = parts.into_iter().chain([BTreeMap::new()]).enumerate();
-                status.keys_are(desk.take_keys(parts).await);
+                status.keys_are(desk.take_keys(CONFIG_CENTER, parts).await);
                 seen = list.revision;
             }
             Ok(None) => {}

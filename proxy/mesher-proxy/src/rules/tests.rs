@@ -324,6 +324,20 @@ async fn a_document_with_a_route_holds_before_a_key_with_one_and_leaves_it_the_r
     let before = desk.policy(&target("any")).unwrap();
     desk.take(&update(1, &["any"], vec![route("mine", "any", "2")])).await.unwrap();
     assert_eq!(words("any"), ("mine".to_owned(), "version 2".to_owned(), 7));
+    let said = desk.policy(&target("any")).unwrap().said.clone();
+    let said: Vec<_> = said
+        .iter()
+        .map(|said| {
+            let shadow = said.shadowed_by.as_deref();
+            (said.kind.as_str(), said.name.as_str(), said.source.as_str(), said.service.as_str(), shadow)
+        })
+        .collect();
+    let expected = [
+        ("Route", "mine", "document", "any", None),
+        ("Route", "servicecomb.routeRule.any", "kie", "any", Some("Route mine, a document")),
+        ("Timeout", "servicecomb.request.timeout", "kie", "*", None),
+    ];
+    assert_eq!(said, expected);
     assert_eq!(words("other").0, "servicecomb.routeRule.other");
     desk.take(&update(2, &["*"], vec![route("every", "*", "3")])).await.unwrap();
     assert_eq!(words("other").0, "every", "also one about every service");

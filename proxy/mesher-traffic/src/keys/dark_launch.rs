@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::operators::{Test, escaped};
-use super::plan::{KeyRule, Said};
+use super::plan::{KeyRule, Reading};
 use super::ways::{Ways, field};
 use super::yaml::{Fault, check_length};
 use crate::matching::number::Decimal;
@@ -58,10 +58,10 @@ struct Item {
 }
 
 /// Reads a value.
-pub(super) fn read(text: &str) -> Result<Said, Fault> {
+pub(super) fn read(text: &str) -> Result<Reading, Fault> {
     check_length(text)?;
     let policy: Policy = serde_json::from_str(text).map_err(|error| json_fault(&error))?;
-    let mut said = Said::default();
+    let mut said = Reading::default();
     let unknown = policy.unknown.keys().chain(policy.rule_items.iter().flat_map(|item| item.unknown.keys()));
     said.notices.extend(
         unknown.map(|word| Fault::whole(format!("{word:?} is passed over: it is no word for this place"))),

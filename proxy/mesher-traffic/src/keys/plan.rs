@@ -26,14 +26,14 @@ pub(super) struct KeyRule {
 
 /// What a value says.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Said {
+pub(super) struct Reading {
     /// Its rules, each with its precedence: higher ones are tried first, equal ones in the order in which they stand.
     pub(super) rules: Vec<(i64, KeyRule)>,
     /// What somebody should look at.
     pub(super) notices: Vec<Fault>,
 }
 
-impl Said {
+impl Reading {
     /// Compiles it under the name of its key.
     pub(super) fn compile(&self, key: &str) -> Result<RoutePolicy, Fault> {
         // A rule that is about no call decides none.

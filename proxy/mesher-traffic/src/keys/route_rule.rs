@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use serde_saphyr::Spanned;
 
 use super::matching::{self, Matching, Setting, pass_over};
-use super::plan::{KeyRule, Said};
+use super::plan::{KeyRule, Reading};
 use super::ways::Ways;
 use super::yaml::{self, Fault, members};
 use crate::portion::Portion;
@@ -53,9 +53,9 @@ pub(super) struct Place<'p> {
 }
 
 /// Reads a value.
-pub(super) fn read(text: &str, place: Place<'_>) -> Result<Said, Fault> {
+pub(super) fn read(text: &str, place: Place<'_>) -> Result<Reading, Fault> {
     let items: Vec<Spanned<Item>> = yaml::read(text)?;
-    let mut said = Said::default();
+    let mut said = Reading::default();
     for item in &items {
         let precedence = precedence(&item.value)?;
         let rule = rule(item, place, &mut said.notices)?;

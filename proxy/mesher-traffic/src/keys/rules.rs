@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mesher_model::explain::Said;
+use mesher_model::rule::{Kind, ServiceName};
+
 use super::dark_launch;
 use super::matching::{Named, Setting};
-use super::plan::Said;
+use super::plan::Reading;
 use super::route_rule::{self, Place};
 use super::sorted::{Entry, Sorted};
 use super::timeout::Timeouts;
@@ -111,7 +114,7 @@ impl KeyRules {
         (key, value): Entry<'_>,
         before: &Self,
         room: &mut Room,
-        read: impl Fn(&str) -> Result<Said, Fault>,
+        read: impl Fn(&str) -> Result<Reading, Fault>,
     ) -> Option<Option<Arc<RoutePolicy>>> {
         let last = before.held.get(key);
         let is_same = |held: &&Held| held.value == value && before.named == self.named;
@@ -152,7 +155,7 @@ impl KeyRules {
     /// How long a call to a service may take; `qualified` is its name as callers of other applications write it.
     #[must_use]
     pub fn request_timeout(&self, service: &str, qualified: &str) -> Option<Duration> {
-        self.timeouts.of(service, qualified)
+        self.timeouts.of(service, qualified).map(|limit| limit.time)
     }
 
     /// Where the calls to a service go; `qualified` as above.
@@ -162,6 +165,23 @@ impl KeyRules {
             Some(own) => own.as_ref(),
             None => self.global_route.as_ref(),
         }
+    }
+
+    /// The keys that say so, of a server called `source`.
+    #[must_use]
+    pub fn said(&self, service: &str, qualified: &str, source: &str) -> Vec<Said> {
+        let has_own = [service, qualified].iter().any(|name| self.routes.contains_key(*name));
+        let route = self.route(service, qualified).map(|route| (Kind::Route, &route.name, has_own));
+        let has_own = self.timeouts.has_own(service, qualified);
+        let timeout = self.timeouts.of(service, qualified).map(|limit| (Kind::Timeout, &limit.key, has_own));
+        let said = |(kind, key, is_own): (Kind, &String, bool)| Said {
+            kind: kind.to_string(),
+            name: key.clone(),
+            source: source.to_owned(),
+            service: if is_own { service } else { ServiceName::EVERY }.to_owned(),
+            ..Said::default()
+        };
+        route.into_iter().chain(timeout).map(said).collect()
     }
 
     /// Whether they say anything.
@@ -176,7 +196,7 @@ fn named(named: &Named<'_>) -> BTreeMap<String, String> {
     all.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-fn make(key: &str, value: &str, read: impl Fn(&str) -> Result<Said, Fault>) -> Result<Held, Fault> {
+fn make(key: &str, value: &str, read: impl Fn(&str) -> Result<Reading, Fault>) -> Result<Held, Fault> {
     let said = read(value)?;
     let route = match said.rules.is_empty() {
         true => None,

@@ -10,8 +10,15 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Source: Java Chassis, `OperationConfig`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Timeouts {
-    every: Option<Duration>,
-    services: BTreeMap<String, Duration>,
+    every: Option<Limit>,
+    services: BTreeMap<String, Limit>,
+}
+
+/// A time, and the key that says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Limit {
+    pub(super) time: Duration,
+    pub(super) key: String,
 }
 
 impl Timeouts {
@@ -34,6 +41,7 @@ impl Timeouts {
                 TIMEOUT_MAX.as_millis()
             ));
         };
+        let limit = Limit { time: limit, key: key.to_owned() };
         match service {
             None => self.every = Some(limit),
             Some(service) => {
@@ -44,9 +52,14 @@ impl Timeouts {
     }
 
     /// Of a service, or of every one.
-    pub(super) fn of(&self, service: &str, qualified: &str) -> Option<Duration> {
+    pub(super) fn of(&self, service: &str, qualified: &str) -> Option<&Limit> {
         let own = self.services.get(service).or_else(|| self.services.get(qualified));
-        own.copied().or(self.every)
+        own.or(self.every.as_ref())
+    }
+
+    /// Whether a service has one of its own.
+    pub(super) fn has_own(&self, service: &str, qualified: &str) -> bool {
+        self.services.contains_key(service) || self.services.contains_key(qualified)
     }
 
     pub(super) fn is_empty(&self) -> bool {
