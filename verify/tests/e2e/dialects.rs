@@ -266,3 +266,18 @@ fn the_documented_keys_hold() {
     let second = count_second(outbound);
     assert!((5..=15).contains(&second), "{second} of {MANY}");
 }
+
+/// mesher-behaviour §3.5: tags are properties of instances, from the first call on.
+#[test]
+fn tags_of_a_rule_are_properties_of_instances() {
+    let stage = Stage::of([&[("MESHER_PROPERTIES", "lane=blue")], &[("MESHER_PROPERTIES", "lane=green")]]);
+    let outbound = stage.outbound();
+    let id = write_key(&stage.control, ROUTE, "- route: [{weight: 100, tags: {lane: green}}]", &labels());
+    wait_version(outbound, &[], "2.0");
+    rewrite(
+        &stage.control,
+        &id,
+        "- route: [{weight: 100, tags: {lane: red}}]\n  fallback: [{weight: 100, tags: {lane: blue}}]",
+    );
+    wait_version(outbound, &[], "1.0");
+}

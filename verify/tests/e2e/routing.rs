@@ -46,7 +46,7 @@ impl Stage {
     }
 
     /// The instances have settings of their own.
-    fn of(settings: [&[(&str, &str)]; 2]) -> Self {
+    pub(crate) fn of(settings: [&[(&str, &str)]; 2]) -> Self {
         let control = Control::start();
         let [first, second] = settings;
         let instances = [("1.0", first), ("2.0", second)]

@@ -23,6 +23,9 @@ const ROUTES_MAX: usize = 1_000;
 /// All automata of these routes together, in bytes.
 const PATTERNS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Sentences about keys that are told: who mends these sees the next ones.
+const PROBLEMS_MAX: usize = 50;
+
 /// What keys say, and which of them cannot be used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyRules {
@@ -54,18 +57,24 @@ struct Room {
 }
 
 impl Room {
-    fn admits(&mut self, route: &RoutePolicy) -> Result<(), Fault> {
-        let (routes, bytes) = (self.routes + 1, self.bytes + route.pattern_bytes());
-        if routes > ROUTES_MAX {
+    /// Counts a key, before it is read: reading costs time.
+    fn admits_one_more(&mut self) -> Result<(), Fault> {
+        if self.routes == ROUTES_MAX {
             return Err(Fault::whole(format!("there are more than {ROUTES_MAX} keys with routes")));
         }
+        self.routes += 1;
+        Ok(())
+    }
+
+    fn admits(&mut self, route: &RoutePolicy) -> Result<(), Fault> {
+        let bytes = self.bytes + route.pattern_bytes();
         if bytes > PATTERNS_BYTES_MAX {
             let most = PATTERNS_BYTES_MAX / 1024 / 1024;
             return Err(Fault::whole(format!(
                 "the regular expressions of all keys become automata of more than {most} MiB"
             )));
         }
-        (self.routes, self.bytes) = (routes, bytes);
+        self.bytes = bytes;
         Ok(())
     }
 }
@@ -105,6 +114,11 @@ impl KeyRules {
             let read = |value: &str| route_rule::read(value, Place { application, setting });
             rules.global_route = rules.hold(entry, before, &mut room, read).flatten();
         }
+        let more = rules.problems.len().saturating_sub(PROBLEMS_MAX);
+        if more > 0 {
+            rules.problems.truncate(PROBLEMS_MAX);
+            rules.problems.push(format!("… and {more} more"));
+        }
         rules
     }
 
@@ -118,10 +132,10 @@ impl KeyRules {
     ) -> Option<Option<Arc<RoutePolicy>>> {
         let last = before.held.get(key);
         let is_same = |held: &&Held| held.value == value && before.named == self.named;
-        let next = match last.filter(is_same) {
+        let next = room.admits_one_more().and_then(|()| match last.filter(is_same) {
             Some(held) => Ok(held.clone()),
             None => make(key, value, &read),
-        };
+        });
         let next = next.and_then(|held| match &held.route {
             Some(route) => room.admits(route).map(|()| held),
             None => Ok(held),

@@ -171,6 +171,42 @@ fn other_keys_hold_on() {
     );
 }
 
+#[test]
+fn of_many_sentences_the_first_are_told() {
+    let keys: Vec<_> = (0..70).map(|number| format!("servicecomb.routeRule.s{number}")).collect();
+    let keys: Vec<_> = keys.iter().map(|key| (key.as_str(), "- x")).collect();
+    let rules = read(&keys);
+    assert_eq!(rules.problems.len(), 51);
+    assert_eq!(rules.problems.last().unwrap(), "… and 20 more");
+}
+
+/// More routes than a proxy keeps: those that are left are told, and hold for nobody.
+#[test]
+fn keys_together_have_a_bound() {
+    let keys: Vec<_> = (0..1_003).map(|number| format!("servicecomb.routeRule.s{number:04}")).collect();
+    let value = "- route: [{weight: 100, tags: {version: '1'}}]";
+    let keys: Vec<_> = keys.iter().map(|key| (key.as_str(), value)).collect();
+    let rules = read(&keys);
+    assert!(rules.route("s0999", "").is_some() && rules.route("s1000", "").is_none());
+    assert_eq!(rules.problems.len(), 3);
+    assert!(
+        rules.problems[0].contains("there are more than 1000 keys with routes"),
+        "{:?}",
+        rules.problems[0]
+    );
+    // Many large expressions, each of which would do.
+    let value = |number: usize| {
+        format!(
+            "- {{match: {{headers: {{x: {{regex: '{number}abcdefghijklmnop{{1000}}'}}}}}}, route: [{{weight: 100}}]}}"
+        )
+    };
+    let keys: Vec<_> =
+        (0..150).map(|number| (format!("servicecomb.routeRule.s{number:03}"), value(number))).collect();
+    let rules = read(&keys.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect::<Vec<_>>());
+    assert!(rules.route("s000", "").is_some() && rules.route("s149", "").is_none());
+    assert!(rules.problems[0].contains("automata of more than 16 MiB"), "{:?}", rules.problems);
+}
+
 proptest! {
     /// Any text is read or told, and ends in no panic.
     #[test]
