@@ -6,6 +6,7 @@ pub mod egress;
 pub mod keys;
 pub mod matching;
 pub mod policy;
+pub mod portion;
 pub mod retry;
 pub mod route;
 pub mod suspects;

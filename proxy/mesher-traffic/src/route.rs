@@ -1,16 +1,17 @@
 //! Routes, compiled: the first rule that is about a call decides, and shares its calls out without chance.
 //! It must decide alike for like calls and counts: nothing here remembers.
 
-use std::collections::BTreeMap;
-
-use mesher_model::rule::{Backend, Document, Fallback, Route, RouteRule, Subset};
+use mesher_model::rule::{CallMatch, Document, Fallback, Route, RouteRule};
 
 use crate::matching::call::CallView;
-use crate::matching::condition::{Condition, Request, has_all};
+use crate::matching::condition::{Condition, FurtherPath, Request};
 use crate::policy::PolicyError;
+pub use crate::portion::{Member, Portion};
 
 /// Turns a count into draws that are spread evenly: 2³² divided by the golden ratio (Knuth, TAOCP 3, 6.4).
 const SPREAD: u32 = 0x9E37_79B9;
+/// The same for the draws of a reserve, which must not follow from those before: 2³² times the broken part of the root of 2.
+const SPREAD_OF_RESERVE: u32 = 0x6A09_E667;
 /// All automata of one route together, in bytes.
 const PATTERNS_BYTES_MAX: usize = 1024 * 1024;
 
@@ -20,8 +21,38 @@ pub struct RoutePolicy {
     /// Name of the document.
     pub name: String,
     rules: Box<[Rule]>,
-    /// The parts of the service that rules name, each once.
-    subsets: Vec<Subset>,
+    /// The portions of the service that rules name, each once.
+    portions: Vec<Portion>,
+}
+
+/// A rule before it is compiled: what a document says, or what keys of ServiceComb say, which may be more.
+pub(crate) struct Plan<'r> {
+    /// Its name, or its number.
+    pub(crate) name: String,
+    /// It is about a call for which one of these holds; about every call where there is none.
+    pub(crate) matches: Vec<(&'r CallMatch, &'r [FurtherPath])>,
+    /// Who takes the calls, with their weights.
+    pub(crate) shares: Vec<(Portion, u32)>,
+    /// Who takes those for which the chosen portion has no instance, with their weights.
+    pub(crate) reserve: Vec<(Portion, u32)>,
+    /// Who takes those for which that has none either.
+    pub(crate) rest: Option<Portion>,
+    /// Whether every instance takes those that are left.
+    pub(crate) fallback: Fallback,
+}
+
+impl<'r> Plan<'r> {
+    fn of_document(place: usize, rule: &'r RouteRule) -> Self {
+        let backends = rule.backends.iter();
+        Self {
+            name: rule.name.as_ref().map_or_else(|| (place + 1).to_string(), ToString::to_string),
+            matches: rule.matches.iter().map(|part| (part, [].as_slice())).collect(),
+            shares: backends.map(|backend| (Portion::Of(backend.subset.clone()), backend.weight)).collect(),
+            reserve: Vec::new(),
+            rest: None,
+            fallback: rule.fallback,
+        }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -30,9 +61,17 @@ struct Rule {
     name: String,
     /// It is about a call for which one of these holds; about every call where there is none.
     conditions: Box<[Condition]>,
-    shares: Box<[Share]>,
-    total: u32,
+    shares: Shares,
+    /// Of the calls for which the chosen portion has no instance; there may be none.
+    reserve: Shares,
+    rest: Option<u16>,
     fallback: Fallback,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Shares {
+    each: Box<[Share]>,
+    total: u32,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -47,8 +86,17 @@ struct Share {
 pub struct Choice {
     /// The rule that decided, as a place among those of the route.
     pub rule: u16,
-    /// The instances that take the call, as a place among [`RoutePolicy::subsets`].
+    /// The instances that take the call, as a place among [`RoutePolicy::portions`].
     pub subset: u16,
+    /// Those that take it where that portion has none, one after the other.
+    pub then: [Option<u16>; 2],
+}
+
+impl Choice {
+    /// The portions that take the call: each where those before it have no instance.
+    pub fn portions(self) -> impl Iterator<Item = u16> {
+        [Some(self.subset)].into_iter().chain(self.then).flatten()
+    }
 }
 
 /// What a rule says of a call.
@@ -85,44 +133,39 @@ impl Rule {
     }
 }
 
-/// An instance as far as a subset asks for it.
-#[derive(Debug, Clone, Copy)]
-pub struct Member<'a> {
-    /// Its version.
-    pub version: &'a str,
-    /// Its zone; empty where it is not known.
-    pub zone: &'a str,
-    /// Its properties, where they are known.
-    pub properties: Option<&'a BTreeMap<String, String>>,
-}
-
 impl RoutePolicy {
     /// Compiles a document of this kind.
     ///
     /// # Errors
     /// [`PolicyError`], with the name of the document, the rule and the place in it.
     pub(crate) fn compile(document: &Document, route: &Route) -> Result<Self, PolicyError> {
-        let name = document.metadata.name.to_string();
-        let mut subsets = Vec::new();
-        let mut rules = Vec::with_capacity(route.rules.len());
-        let mut bytes = 0;
-        for (place, rule) in route.rules.iter().enumerate() {
-            let label = rule.name.as_ref().map_or_else(|| (place + 1).to_string(), ToString::to_string);
-            let (shares, total) = shares(rule, &mut subsets)
-                .ok_or_else(|| PolicyError::NoShare { name: name.clone(), rule: label.clone() })?;
-            let conditions = conditions(rule).map_err(|(place, reason)| PolicyError::Condition {
-                name: name.clone(),
-                rule: label.clone(),
-                place,
-                reason,
-            })?;
-            bytes += conditions.iter().map(Condition::pattern_bytes).sum::<usize>();
+        let plans = route.rules.iter().enumerate().map(|(place, rule)| Plan::of_document(place, rule));
+        Self::build(document.metadata.name.as_str(), plans)
+    }
+
+    /// Compiles rules, in the order in which they are tried.
+    ///
+    /// # Errors
+    /// As [`Self::compile`].
+    pub(crate) fn build<'r>(
+        name: &str,
+        plans: impl IntoIterator<Item = Plan<'r>>,
+    ) -> Result<Self, PolicyError> {
+        let (mut rules, mut portions, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for plan in plans {
+            let rule = Rule::build(name, plan, &mut portions)?;
+            bytes += rule.pattern_bytes();
             if bytes > PATTERNS_BYTES_MAX {
-                return Err(PolicyError::Patterns { name, most: PATTERNS_BYTES_MAX });
+                return Err(PolicyError::Patterns { name: name.to_owned(), most: PATTERNS_BYTES_MAX });
             }
-            rules.push(Rule { name: label, conditions, shares, total, fallback: rule.fallback });
+            rules.push(rule);
         }
-        Ok(Self { name, rules: rules.into(), subsets })
+        Ok(Self { name: name.to_owned(), rules: rules.into(), portions })
+    }
+
+    /// How much room its automata take, in bytes.
+    pub(crate) fn pattern_bytes(&self) -> usize {
+        self.rules.iter().map(Rule::pattern_bytes).sum()
     }
 
     /// What becomes of a call; `None` where no rule is about it, so that any instance takes it.
@@ -133,14 +176,17 @@ impl RoutePolicy {
     pub fn choose(&self, call: &CallView<'_>, count: impl FnOnce(u16) -> u32) -> Option<Choice> {
         let (place, rule) = self.deciding(call)?;
         let place = u16::try_from(place).ok()?;
-        let share = match rule.shares.as_ref() {
-            [only] => only,
-            shares => {
-                let draw = (u64::from(count(place).wrapping_mul(SPREAD)) * u64::from(rule.total)) >> 32;
-                shares.iter().find(|share| draw < u64::from(share.end)).or_else(|| shares.first())?
+        let is_one = rule.shares.each.len() == 1 && rule.reserve.each.len() <= 1;
+        let count = if is_one { 0 } else { count(place) };
+        let subset = rule.shares.draw(count.wrapping_mul(SPREAD))?;
+        let reserve = rule.reserve.draw(count.wrapping_mul(SPREAD_OF_RESERVE));
+        Some(match reserve {
+            // Whoever is left over takes a call after the reserve, also where he was chosen before it.
+            Some(reserve) if Some(subset) == rule.rest => {
+                Choice { rule: place, subset: reserve, then: [rule.rest, None] }
             }
-        };
-        Some(Choice { rule: place, subset: share.subset })
+            _ => Choice { rule: place, subset, then: [reserve, rule.rest.filter(|rest| *rest != subset)] },
+        })
     }
 
     fn deciding(&self, call: &CallView<'_>) -> Option<(usize, &Rule)> {
@@ -168,27 +214,37 @@ impl RoutePolicy {
     #[must_use]
     pub fn share(&self, choice: Choice) -> (u32, u32) {
         let Some(rule) = self.rules.get(usize::from(choice.rule)) else { return (0, 0) };
-        let mut begin = 0;
-        let mut weight = 0;
-        for share in &rule.shares {
-            if share.subset == choice.subset {
-                weight += share.end - begin;
+        let weight = |portion| {
+            let mut begin = 0;
+            let mut weight = 0;
+            for share in &rule.shares.each {
+                if share.subset == portion {
+                    weight += share.end - begin;
+                }
+                begin = share.end;
             }
-            begin = share.end;
-        }
-        (weight, rule.total)
+            weight
+        };
+        // A reserve stands in for the portion whose share it is.
+        let weight = choice.portions().map(weight).find(|weight| *weight > 0);
+        (weight.unwrap_or_default(), rule.shares.total)
     }
 
-    /// A subset in words.
+    /// The chosen portion in words.
     #[must_use]
     pub fn subset_words(&self, choice: Choice) -> String {
-        let subset = self.subsets.get(usize::from(choice.subset));
-        subset.map(|subset| Wording(subset).to_string()).unwrap_or_default()
+        self.portion_words(choice.subset)
     }
 
-    /// The parts of the service that rules name.
-    pub fn subsets(&self) -> impl ExactSizeIterator<Item = &Subset> {
-        self.subsets.iter()
+    /// A portion in words.
+    #[must_use]
+    pub fn portion_words(&self, place: u16) -> String {
+        self.portions.get(usize::from(place)).map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// The portions of the service that rules name.
+    pub fn portions(&self) -> impl ExactSizeIterator<Item = &Portion> {
+        self.portions.iter()
     }
 
     /// The name of a rule, or its number.
@@ -211,57 +267,64 @@ impl RoutePolicy {
     /// Whether properties or zones of instances have to be known.
     #[must_use]
     pub fn is_particular(&self) -> bool {
-        self.subsets.iter().any(Subset::is_particular)
+        self.portions.iter().any(Portion::is_particular)
     }
 }
 
-fn shares(rule: &RouteRule, subsets: &mut Vec<Subset>) -> Option<(Box<[Share]>, u32)> {
-    let (mut shares, mut total) = (Vec::new(), 0_u32);
-    for Backend { subset, weight } in rule.backends.iter().filter(|backend| backend.weight > 0) {
-        // Weights and their number are bounded where documents are read; a sum beyond that is none we can keep.
-        total = total.checked_add(*weight)?;
-        let known = subsets.iter().position(|known| known == subset);
-        let place = known.unwrap_or_else(|| {
-            subsets.push(subset.clone());
-            subsets.len() - 1
-        });
-        shares.push(Share { subset: u16::try_from(place).ok()?, end: total });
+impl Rule {
+    fn build(policy: &str, plan: Plan<'_>, portions: &mut Vec<Portion>) -> Result<Self, PolicyError> {
+        let shares = Shares::build(plan.shares, portions).filter(|shares| shares.total > 0);
+        let reserve = Shares::build(plan.reserve, portions);
+        let (Some(shares), Some(reserve)) = (shares, reserve) else {
+            return Err(PolicyError::NoShare { name: policy.to_owned(), rule: plan.name });
+        };
+        let conditions = conditions(&plan.matches).map_err(|(place, reason)| PolicyError::Condition {
+            name: policy.to_owned(),
+            rule: plan.name.clone(),
+            place,
+            reason,
+        })?;
+        let rest = plan.rest.and_then(|rest| place_of(rest, portions));
+        Ok(Self { name: plan.name, conditions, shares, reserve, rest, fallback: plan.fallback })
     }
-    (!shares.is_empty()).then(|| (shares.into(), total))
+
+    fn pattern_bytes(&self) -> usize {
+        self.conditions.iter().map(Condition::pattern_bytes).sum()
+    }
 }
 
-fn conditions(rule: &RouteRule) -> Result<Box<[Condition]>, (String, String)> {
-    let compile = |(place, part)| {
-        Condition::compile(part)
+impl Shares {
+    /// `None` where weights are more than can be counted.
+    fn build(shares: Vec<(Portion, u32)>, portions: &mut Vec<Portion>) -> Option<Self> {
+        let (mut each, mut total) = (Vec::new(), 0_u32);
+        for (portion, weight) in shares.into_iter().filter(|(_, weight)| *weight > 0) {
+            // Weights and their number are bounded where they are read; a sum beyond that is none we can keep.
+            total = total.checked_add(weight)?;
+            each.push(Share { subset: place_of(portion, portions)?, end: total });
+        }
+        Some(Self { each: each.into(), total })
+    }
+
+    /// The portion of a draw out of 2³²; `None` where there is no share.
+    fn draw(&self, draw: u32) -> Option<u16> {
+        let draw = (u64::from(draw) * u64::from(self.total)) >> 32;
+        let found = self.each.iter().find(|share| draw < u64::from(share.end)).or_else(|| self.each.first());
+        found.map(|share| share.subset)
+    }
+}
+
+fn place_of(portion: Portion, portions: &mut Vec<Portion>) -> Option<u16> {
+    let place = portions.iter().position(|known| *known == portion).unwrap_or_else(|| {
+        portions.push(portion);
+        portions.len() - 1
+    });
+    u16::try_from(place).ok()
+}
+
+fn conditions(matches: &[(&CallMatch, &[FurtherPath])]) -> Result<Box<[Condition]>, (String, String)> {
+    let compile = |(place, (part, further)): (usize, &(&CallMatch, &[FurtherPath]))| {
+        Condition::compile(part, further)
             .map_err(|fault| (format!("match {}, {}", place + 1, fault.place), fault.reason))
     };
-    rule.matches.iter().enumerate().map(compile).collect()
+    matches.iter().enumerate().map(compile).collect()
 }
-
-/// Whether an instance belongs to a subset.
-#[must_use]
-pub fn is_member(subset: &Subset, member: Member<'_>) -> bool {
-    subset.version.as_deref().is_none_or(|wanted| wanted == member.version)
-        && subset.zone.as_ref().is_none_or(|wanted| wanted.as_str() == member.zone)
-        && (subset.properties.is_empty()
-            || member.properties.is_some_and(|given| has_all(given, &subset.properties)))
-}
-
-impl std::fmt::Display for Wording<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self(subset) = self;
-        let version = subset.version.iter().map(|version| format!("version {version}"));
-        let zone = subset.zone.iter().map(|zone| format!("zone {zone}"));
-        let properties = subset.properties.iter().map(|(name, value)| format!("property {name}={value}"));
-        let parts: Vec<_> = version.chain(zone).chain(properties).collect();
-        if parts.is_empty() {
-            formatter.write_str("any version")
-        } else {
-            formatter.write_str(&parts.join(", "))
-        }
-    }
-}
-
-/// A subset in words, as in "no instance is of version 0.0.2, zone az-1".
-#[derive(Debug, Clone, Copy)]
-pub struct Wording<'a>(pub &'a Subset);

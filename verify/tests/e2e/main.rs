@@ -10,6 +10,7 @@ mod command;
 mod control_plane;
 mod demo;
 mod desync;
+mod dialects;
 mod disk;
 mod egress;
 mod explain;
