@@ -1,6 +1,7 @@
 //! Traffic decisions as pure functions: what rules make of a call, which endpoint takes it, whether it is tried again.
 //! It must own no socket, no clock and no randomness: counts, times and seeds come in, choices go out.
 
+pub mod actions;
 pub mod balance;
 pub mod keys;
 pub mod matching;
@@ -9,6 +10,7 @@ pub mod retry;
 pub mod route;
 pub mod suspects;
 
+pub use actions::{Actions, FieldEdits};
 pub use balance::RoundRobin;
 pub use keys::KeyRules;
 pub use matching::call::{CallView, Caller, HeadView, Message};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use mesher_model::rule::{Backend, Document, Fallback, Route, RouteRule, Subset};
 
+use crate::actions::Actions;
 use crate::matching::call::CallView;
 use crate::matching::condition::{Condition, Request, has_all};
 use crate::policy::PolicyError;
@@ -22,6 +23,8 @@ pub struct RoutePolicy {
     rules: Box<[Rule]>,
     /// The parts of the service that rules name, each once.
     subsets: Vec<Subset>,
+    /// What is done with calls, for those rules and backends that do anything.
+    actions: Vec<Actions>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -40,6 +43,8 @@ struct Share {
     subset: u16,
     /// Draws below this one, and not below that of the share before, are its own.
     end: u32,
+    /// What is done with its calls, as a place among the route's actions.
+    actions: Option<u16>,
 }
 
 /// What a route made of a call.
@@ -49,6 +54,8 @@ pub struct Choice {
     pub rule: u16,
     /// The instances that take the call, as a place among [`RoutePolicy::subsets`].
     pub subset: u16,
+    /// What is done with the call, as a place among the route's actions; `None` where it goes on as it came.
+    pub actions: Option<u16>,
 }
 
 /// An instance as far as a subset asks for it.
@@ -69,12 +76,13 @@ impl RoutePolicy {
     /// [`PolicyError`], with the name of the document, the rule and the place in it.
     pub(crate) fn compile(document: &Document, route: &Route) -> Result<Self, PolicyError> {
         let name = document.metadata.name.to_string();
-        let mut subsets = Vec::new();
+        let mut parts = Parts::default();
         let mut rules = Vec::with_capacity(route.rules.len());
         let mut bytes = 0;
         for (place, rule) in route.rules.iter().enumerate() {
             let label = rule.name.as_ref().map_or_else(|| (place + 1).to_string(), ToString::to_string);
-            let (shares, total) = shares(rule, &mut subsets)
+            let (shares, total) = parts
+                .shares(rule)
                 .ok_or_else(|| PolicyError::NoShare { name: name.clone(), rule: label.clone() })?;
             let conditions = conditions(rule).map_err(|(place, reason)| PolicyError::Condition {
                 name: name.clone(),
@@ -88,7 +96,8 @@ impl RoutePolicy {
             }
             rules.push(Rule { name: label, conditions, shares, total, fallback: rule.fallback });
         }
-        Ok(Self { name, rules: rules.into(), subsets })
+        let Parts { subsets, actions } = parts;
+        Ok(Self { name, rules: rules.into(), subsets, actions })
     }
 
     /// What becomes of a call; `None` where no rule is about it, so that any instance takes it.
@@ -106,7 +115,7 @@ impl RoutePolicy {
                 shares.iter().find(|share| draw < u64::from(share.end)).or_else(|| shares.first())?
             }
         };
-        Some(Choice { rule: place, subset: share.subset })
+        Some(Choice { rule: place, subset: share.subset, actions: share.actions })
     }
 
     fn deciding(&self, call: &CallView<'_>) -> Option<(usize, &Rule)> {
@@ -120,6 +129,12 @@ impl RoutePolicy {
                 || rule.conditions.iter().any(|condition| condition.holds(call, request))
         };
         self.rules.iter().enumerate().find(|(_, rule)| is_about(rule))
+    }
+
+    /// What is done with a call of this choice.
+    #[must_use]
+    pub fn actions(&self, choice: Choice) -> Option<&Actions> {
+        self.actions.get(usize::from(choice.actions?))
     }
 
     /// The parts of the service that rules name.
@@ -151,19 +166,43 @@ impl RoutePolicy {
     }
 }
 
-fn shares(rule: &RouteRule, subsets: &mut Vec<Subset>) -> Option<(Box<[Share]>, u32)> {
-    let (mut shares, mut total) = (Vec::new(), 0_u32);
-    for Backend { subset, weight } in rule.backends.iter().filter(|backend| backend.weight > 0) {
-        // Weights and their number are bounded where documents are read; a sum beyond that is none we can keep.
-        total = total.checked_add(*weight)?;
-        let known = subsets.iter().position(|known| known == subset);
-        let place = known.unwrap_or_else(|| {
-            subsets.push(subset.clone());
-            subsets.len() - 1
-        });
-        shares.push(Share { subset: u16::try_from(place).ok()?, end: total });
+/// What rules share, as it is put together.
+#[derive(Default)]
+struct Parts {
+    subsets: Vec<Subset>,
+    actions: Vec<Actions>,
+}
+
+impl Parts {
+    fn shares(&mut self, rule: &RouteRule) -> Option<(Box<[Share]>, u32)> {
+        let (mut shares, mut total) = (Vec::new(), 0_u32);
+        let of_rule = Actions::of_rule(rule);
+        for Backend { subset, weight, filters } in rule.backends.iter().filter(|backend| backend.weight > 0) {
+            // Weights and their number are bounded where documents are read; a sum beyond that is none we can keep.
+            total = total.checked_add(*weight)?;
+            let known = self.subsets.iter().position(|known| known == subset);
+            let place = known.unwrap_or_else(|| {
+                self.subsets.push(subset.clone());
+                self.subsets.len() - 1
+            });
+            let actions = self.actions(of_rule.clone().followed_by(filters))?;
+            shares.push(Share { subset: u16::try_from(place).ok()?, end: total, actions });
+        }
+        (!shares.is_empty()).then(|| (shares.into(), total))
     }
-    (!shares.is_empty()).then(|| (shares.into(), total))
+
+    /// The place of these among the actions, if they do anything; `None` where there are too many.
+    fn actions(&mut self, actions: Actions) -> Option<Option<u16>> {
+        if actions.is_nothing() {
+            return Some(None);
+        }
+        let known = self.actions.iter().position(|known| *known == actions);
+        let place = known.unwrap_or_else(|| {
+            self.actions.push(actions);
+            self.actions.len() - 1
+        });
+        u16::try_from(place).ok().map(Some)
+    }
 }
 
 fn conditions(rule: &RouteRule) -> Result<Box<[Condition]>, (String, String)> {

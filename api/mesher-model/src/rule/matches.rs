@@ -250,7 +250,7 @@ fn cookies<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<FieldMatch>
 }
 
 /// RFC 9110 §5.6.2.
-fn is_token(name: &str) -> bool {
+pub(super) fn is_token(name: &str) -> bool {
     let is_of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     name.bytes().all(is_of_token)
 }

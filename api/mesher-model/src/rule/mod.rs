@@ -7,6 +7,7 @@
 //! | `words` | names, places, spans of time: text with a grammar |
 //! | `route`, `timeout` | one kind each |
 //! | `matches` | what a rule of a route asks of a call |
+//! | `filters` | what it does with that call |
 //! | `bounds` | checks of what was just read |
 //! | `schema` | what editors are told of them |
 //! | `change` | how documents changed: history, answers, diagnostics |
@@ -15,6 +16,7 @@
 mod bounds;
 mod change;
 mod document;
+mod filters;
 pub mod link;
 mod matches;
 mod route;
@@ -27,10 +29,13 @@ pub use change::{
     Action, Base, Behind, Change, Checked, Convergence, Diagnostic, Documents, PlannedStep, RuleRow, Severity,
 };
 pub use document::{API_VERSION, Document, Kind, Metadata, Rule, RuleKey, Target};
+pub use filters::{Filter, FilterKind, HeaderLine, HeaderModifier};
 pub use matches::{CallMatch, FieldMatch, PathKind, PathMatch, SourceMatch, ValueKind};
 pub use route::{Backend, Fallback, Route, RouteRule, Subset};
 pub use timeout::Timeout;
 pub use words::{Cidr, Name, ServiceName, Span, WordError};
 
+#[cfg(test)]
+mod filter_tests;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::bounds::{bounded, checked, given};
+use super::filters::{Filter, filters, filters_of_backend};
 use super::matches::{CallMatch, FieldMatch, PathKind, ValueKind, matches, properties};
 use super::words::{Name, ServiceName};
 
@@ -49,6 +50,10 @@ pub struct RouteRule {
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "matches")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = super::matches::MATCHES_MAX)))]
     pub matches: Vec<CallMatch>,
+    /// What is done with the calls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "filters")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = super::filters::filter::FILTERS_MAX)))]
+    pub filters: Vec<Filter>,
     /// Where the calls go; at least one of them has a weight.
     #[serde(deserialize_with = "backends")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = BACKENDS_MAX)))]
@@ -87,6 +92,10 @@ pub struct Backend {
     #[serde(default = "one", deserialize_with = "weight")]
     #[cfg_attr(feature = "schema", schemars(range(max = WEIGHT_MAX)))]
     pub weight: u32,
+    /// What is done with the calls of this backend, behind what the rule does: changes of header fields.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "filters_of_backend")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = super::filters::filter::FILTERS_MAX)))]
+    pub filters: Vec<Filter>,
 }
 
 /// A tagged part of a service.

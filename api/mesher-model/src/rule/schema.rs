@@ -6,7 +6,10 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::document::API_VERSION;
-use super::{Cidr, Document, Kind, Metadata, Name, Route, ServiceName, Span, Timeout, ValueKind};
+use super::{
+    Cidr, Document, Filter, FilterKind, HeaderModifier, Kind, Metadata, Name, Route, ServiceName, Span,
+    Timeout, ValueKind,
+};
 
 /// A name, as a pattern.
 const NAME: &str = "^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$";
@@ -75,5 +78,29 @@ impl JsonSchema for Document {
             })
         });
         json_schema!({"description": "A rule document of Mesher.", "oneOf": kinds})
+    }
+}
+
+impl JsonSchema for Filter {
+    fn schema_name() -> Cow<'static, str> {
+        "Filter".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let types = FilterKind::ALL.map(|kind| {
+            let member = match kind {
+                FilterKind::RequestHeaderModifier | FilterKind::ResponseHeaderModifier => {
+                    generator.subschema_for::<HeaderModifier>()
+                }
+            };
+            json_schema!({
+                "title": kind.as_str(),
+                "type": "object",
+                "properties": {"type": {"const": kind.as_str()}, kind.member(): member},
+                "required": ["type", kind.member()],
+                "additionalProperties": false,
+            })
+        });
+        json_schema!({"description": "What is done with a call.", "oneOf": types})
     }
 }

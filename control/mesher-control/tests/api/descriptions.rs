@@ -54,6 +54,13 @@ async fn the_schema_and_the_control_plane_take_and_refuse_the_same() {
     let matching = |part: Value| {
         document("Route", json!({"service": "a", "rules": [{"matches": [part], "backends": [{}]}]}))
     };
+    let filtered = |filters: Value| {
+        document("Route", json!({"service": "a", "rules": [{"filters": filters, "backends": [{}]}]}))
+    };
+    let filter = |of: &str, modifier: Value| {
+        let member = format!("{}HeaderModifier", of.to_lowercase());
+        json!({"type": format!("{of}HeaderModifier"), member: modifier})
+    };
     let with = |member: &str, value: Value| {
         let mut changed = timeout("5s");
         changed[member] = value;
@@ -87,6 +94,16 @@ async fn the_schema_and_the_control_plane_take_and_refuse_the_same() {
         (matching(json!({"source": {"address": "10.0.0.0"}})), false),
         (document("Route", json!({"service": "a", "rules": [{"backends": [{}], "fallback": "Any"}]})), true),
         (document("Route", json!({"service": "a", "rules": [{"backends": [{}], "fallback": "All"}]})), false),
+        (route(json!({"filters": [filter("Request", json!({"set": [{"name": "x", "value": "y"}]}))]})), true),
+        (filtered(json!([filter("Response", json!({"remove": ["x"]}))])), true),
+        (filtered(json!([filter("Response", json!({}))])), false),
+        (filtered(json!([])), false),
+        (filtered(json!([{"type": "RequestHeaderModifier"}])), false),
+        (
+            filtered(json!([{"type": "RequestHeaderModifier", "responseHeaderModifier": {"remove": ["x"]}}])),
+            false,
+        ),
+        (filtered(json!([{"type": "Wish", "wish": {}}])), false),
         (route(json!({"weight": -1})), false),
         (route(json!({"weight": 1_000_001})), false),
         (document("Route", json!({"service": "a", "rules": []})), false),

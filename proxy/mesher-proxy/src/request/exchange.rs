@@ -18,8 +18,8 @@ use crate::request::pump::Pump;
 use crate::request::tunnel::{self, Half};
 use crate::request::upstream::Upstream;
 use crate::request::vigil::Vigil;
-use crate::request::{faults, respond};
-use crate::telemetry::counters::{Counters, DropReason, Row};
+use crate::request::{edits, faults, respond};
+use crate::telemetry::counters::{Counters, DropReason};
 use crate::worker::Worker;
 
 /// What a connection needs while it is busy. Idle connections own none of it.
@@ -143,8 +143,13 @@ impl<'c> HttpExchange<'c> {
     }
 
     /// Brings the answer to the caller. Returns whether the caller's connection can carry a further call.
-    async fn answer(&mut self, mut upstream: Upstream<'c>, downstream: Downstream) -> Answered {
-        let error = self.stream(&mut upstream, downstream).await.err();
+    async fn answer(
+        &mut self,
+        call: &Invocation,
+        mut upstream: Upstream<'c>,
+        downstream: Downstream,
+    ) -> Answered {
+        let error = self.stream(call, &mut upstream, downstream).await.err();
         self.vigil.end();
         let is_drained = error.is_none() && self.up.is_drained();
         if is_drained && self.conversation.keeps_upstream(!self.buffers.upstream_input.is_empty()) {
@@ -175,15 +180,21 @@ impl<'c> HttpExchange<'c> {
     }
 
     /// Passes bytes both ways after both sides have agreed on another protocol.
-    async fn switch(&mut self, mut upstream: Upstream<'c>, row: Row) -> Answered {
-        let _counted = self.worker.count_while(row, Counters::upgraded);
+    async fn switch(&mut self, call: &Invocation, mut upstream: Upstream<'c>) -> Answered {
+        let _counted = self.worker.count_while(call.row, Counters::upgraded);
         let mut halves = [
             Half::of(std::mem::take(&mut self.conversation.request), std::mem::take(&mut self.up)),
             Half::of(std::mem::take(&mut self.conversation.response), std::mem::take(&mut self.down)),
         ];
         let Buffers { input, upstream_input, .. } = &mut *self.buffers;
         let head = |output: &mut Vec<u8>| {
-            self.worker.response.borrow().write(Downstream::default(), output);
+            let response = self.worker.response.borrow();
+            match call.actions() {
+                None => response.write(Downstream::default(), output),
+                Some(actions) => {
+                    response.write_edited(Downstream::default(), edits::of_response(actions), output);
+                }
+            }
         };
         let ends = (&mut *self.socket, &mut upstream.socket);
         let inputs = (input, upstream_input);
@@ -206,7 +217,7 @@ impl Exchange for HttpExchange<'_> {
         let mut must_be_new = self.buffers.request.upgrade().is_some();
         loop {
             let mut upstream = self.acquire(call, must_be_new).await?;
-            let result = self.converse(call.direction, &mut upstream).await;
+            let result = self.converse(call, &mut upstream).await;
             if self.is_stale(&upstream, &result) {
                 // The peer may close an idle connection in the moment in which we use it; a fresh one settles whether
                 // it is alive. Only what may happen twice is sent twice.
@@ -247,8 +258,8 @@ impl Exchange for HttpExchange<'_> {
         let (upstream, heard) = (self.upstream.take(), self.heard.take());
         self.has_answered = true;
         let Answered { broken, keeps_connection } = match (upstream, heard) {
-            (Some(upstream), Some(Heard::Final(downstream))) => self.answer(upstream, downstream).await,
-            (Some(upstream), Some(Heard::Switch)) => Box::pin(self.switch(upstream, call.row)).await,
+            (Some(upstream), Some(Heard::Final(downstream))) => self.answer(call, upstream, downstream).await,
+            (Some(upstream), Some(Heard::Switch)) => Box::pin(self.switch(call, upstream)).await,
             _ => {
                 self.has_answered = false;
                 let failure = Failure::local(FailureKind::Internal, "there is no connection to answer from");

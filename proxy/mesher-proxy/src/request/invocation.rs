@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::time::Instant;
 
-use mesher_traffic::{Choice, HeadView};
+use mesher_traffic::{Actions, Choice, HeadView};
 
 use crate::bootstrap::PortProtocol;
 use crate::request::failure::{Failure, FailureKind, Side};
@@ -124,6 +124,12 @@ impl Invocation {
     /// The cluster that it goes to.
     pub(crate) fn cluster(&self) -> &Cluster {
         self.snapshot.cluster(self.target.cluster)
+    }
+
+    /// What a rule does with it; `None` where it goes on as it came.
+    pub(crate) fn actions(&self) -> Option<&Actions> {
+        let choice = self.choice.filter(|choice| choice.actions.is_some())?;
+        self.cluster().governance.as_ref()?.actions(choice)
     }
 
     /// The endpoint of the current try.

@@ -18,6 +18,7 @@
 //! | `upstream` | a connection for a try, from the pool or new, within its bounds |
 //! | `exchange` | HTTP/1.1's side of a call: send it, bring the answer back, or say why there is none |
 //! | `converse` | the two halves of that on the connections: up to the answer's head, and the answer's body |
+//! | `edits` | what a rule changes of a head on its way |
 //! | `reply` | reading the head of an answer, watching the caller who waits |
 //! | `pump` | one direction of a body or a flow, with back-pressure |
 //! | `tunnel` | both directions of an opaque flow, or of what follows an upgrade |
@@ -29,6 +30,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod converse;
+pub(crate) mod edits;
 pub(crate) mod exchange;
 pub(crate) mod failure;
 pub(crate) mod faults;

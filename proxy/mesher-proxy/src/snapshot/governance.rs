@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mesher_model::rule::{Fallback, Subset};
 use mesher_traffic::route::{self, Member, Wording};
-use mesher_traffic::{Choice, Policy, RoutePolicy};
+use mesher_traffic::{Actions, Choice, Policy, RoutePolicy};
 use serde_json::{Value, json};
 
 use super::{Cluster, Endpoint};
@@ -40,6 +40,11 @@ impl Governance {
     pub(crate) fn is_part(&self, choice: Choice, place: usize) -> bool {
         let part = self.parts.get(usize::from(choice.subset));
         part.and_then(|part| part.get(place)).copied().unwrap_or(false)
+    }
+
+    /// What is done with a call of this choice.
+    pub(crate) fn actions(&self, choice: Choice) -> Option<&Actions> {
+        self.route()?.actions(choice)
     }
 
     /// Whether every endpoint takes the calls for which that part has none.

@@ -1,0 +1,15 @@
+//! What a rule of a route does with its calls, besides choosing who takes them: the filters of the Gateway API's HTTPRoute.
+//! It must not do it: that is the proxy's, from what `mesher-traffic` compiles.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `filter` | the frame that all types share, and which of them may stand together |
+//! | `fields` | header fields that are set, added, removed |
+
+mod fields;
+pub(super) mod filter;
+
+pub use fields::{HeaderLine, HeaderModifier};
+pub use filter::{Filter, FilterKind};
+
+pub(super) use filter::{filters, filters_of_backend};
