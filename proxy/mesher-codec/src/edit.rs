@@ -15,6 +15,10 @@ pub struct FieldEdits<'a> {
 pub struct RequestEdit<'a> {
     /// Changes of its fields.
     pub fields: FieldEdits<'a>,
+    /// Path and query in place of its own; begins with a slash, and has no byte that a target cannot have.
+    pub path_and_query: Option<&'a str>,
+    /// A host in place of its own, without a port: that of the request stays.
+    pub host: Option<&'a str>,
 }
 
 impl FieldEdits<'_> {

@@ -40,7 +40,7 @@ fn fields_of_a_request_are_left_out_and_added() {
     )
     .unwrap();
     let edits = Edits::of(&["x-one", "x-none"], &[("X-One", "9"), ("x-three", "4, 5"), ("X-Two", "6")]);
-    let edit = RequestEdit { fields: edits.lend() };
+    let edit = RequestEdit { fields: edits.lend(), ..RequestEdit::default() };
     assert_eq!(
         written(&head, &edit),
         "POST /a HTTP/1.1\r\nHost: shop\r\nX-Two: 3\r\nVia: 1.1 x\r\nX-One: 9\r\nx-three: 4, 5\r\nX-Two: 6\r\nContent-Length: 2\r\n\r\n"
@@ -58,7 +58,7 @@ fn an_upgrade_is_asked_for_behind_the_lines_that_are_added() {
     .unwrap();
     let edits = Edits::of(&[], &[("x-a", "1")]);
     assert_eq!(
-        written(&head, &RequestEdit { fields: edits.lend() }),
+        written(&head, &RequestEdit { fields: edits.lend(), ..RequestEdit::default() }),
         "GET /ws HTTP/1.1\r\nHost: shop\r\nVia: 1.1 x\r\nx-a: 1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
     );
 }
@@ -77,4 +77,34 @@ fn fields_of_a_response_are_left_out_and_added() {
         String::from_utf8(out).unwrap(),
         "HTTP/1.1 200 OK\r\nDate: now\r\nX-One: 3\r\nContent-Length: 2\r\nConnection: close\r\n\r\n"
     );
+}
+
+#[test]
+fn a_request_has_one_host_and_the_target_that_it_was_given() {
+    let edit = |target, host| RequestEdit { path_and_query: target, host, ..RequestEdit::default() };
+    for (asked, target, host, expected) in [
+        (
+            "GET /a?b HTTP/1.1\r\nHost: shop\r\n\r\n",
+            Some("/c?b"),
+            None,
+            "GET /c?b HTTP/1.1\r\nHost: shop\r\n",
+        ),
+        (
+            "GET http://shop:81?b HTTP/1.1\r\nHost: x\r\n\r\n",
+            Some("/?b"),
+            Some("other"),
+            "GET /?b HTTP/1.1\r\nHost: other:81\r\n",
+        ),
+        (
+            "GET / HTTP/1.1\r\nX: 1\r\nHost: shop\r\n\r\n",
+            None,
+            Some("other"),
+            "GET / HTTP/1.1\r\nHost: other\r\nX: 1\r\n",
+        ),
+        ("GET / HTTP/1.1\r\nHost: [::1]:8\r\n\r\n", None, Some("a.b"), "GET / HTTP/1.1\r\nHost: a.b:8\r\n"),
+    ] {
+        let head = request(asked).unwrap();
+        let written = written(&head, &edit(target, host));
+        assert_eq!(written, format!("{expected}Via: 1.1 x\r\n\r\n"), "{asked}");
+    }
 }

@@ -10,7 +10,7 @@ pub mod retry;
 pub mod route;
 pub mod suspects;
 
-pub use actions::{Actions, FieldEdits};
+pub use actions::{Actions, Asked, FieldEdits, OwnAnswer};
 pub use balance::RoundRobin;
 pub use keys::KeyRules;
 pub use matching::call::{CallView, Caller, HeadView, Message};

@@ -36,6 +36,8 @@ struct Rule {
     shares: Box<[Share]>,
     total: u32,
     fallback: Fallback,
+    /// Where the rule answers itself: how, as a place among the route's actions. It has no shares then.
+    answer: Option<u16>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -52,7 +54,10 @@ struct Share {
 pub struct Choice {
     /// The rule that decided, as a place among those of the route.
     pub rule: u16,
-    /// The instances that take the call, as a place among [`RoutePolicy::subsets`].
+    /// Which of the rule's matches holds, as a place among them.
+    pub matched: u16,
+    /// The instances that take the call, as a place among [`RoutePolicy::subsets`]; of no meaning where the rule answers
+    /// itself.
     pub subset: u16,
     /// What is done with the call, as a place among the route's actions; `None` where it goes on as it came.
     pub actions: Option<u16>,
@@ -81,7 +86,7 @@ impl RoutePolicy {
         let mut bytes = 0;
         for (place, rule) in route.rules.iter().enumerate() {
             let label = rule.name.as_ref().map_or_else(|| (place + 1).to_string(), ToString::to_string);
-            let (shares, total) = parts
+            let (shares, total, answer) = parts
                 .shares(rule)
                 .ok_or_else(|| PolicyError::NoShare { name: name.clone(), rule: label.clone() })?;
             let conditions = conditions(rule).map_err(|(place, reason)| PolicyError::Condition {
@@ -94,7 +99,7 @@ impl RoutePolicy {
             if bytes > PATTERNS_BYTES_MAX {
                 return Err(PolicyError::Patterns { name, most: PATTERNS_BYTES_MAX });
             }
-            rules.push(Rule { name: label, conditions, shares, total, fallback: rule.fallback });
+            rules.push(Rule { name: label, conditions, shares, total, fallback: rule.fallback, answer });
         }
         let Parts { subsets, actions } = parts;
         Ok(Self { name, rules: rules.into(), subsets, actions })
@@ -106,29 +111,35 @@ impl RoutePolicy {
     /// but for a few calls, without chance.
     #[must_use]
     pub fn choose(&self, call: &CallView<'_>, count: impl FnOnce(u16) -> u32) -> Option<Choice> {
-        let (place, rule) = self.deciding(call)?;
-        let place = u16::try_from(place).ok()?;
+        let (place, rule, matched) = self.deciding(call)?;
+        let (place, matched) = (u16::try_from(place).ok()?, u16::try_from(matched).ok()?);
         let share = match rule.shares.as_ref() {
+            [] => return Some(Choice { rule: place, matched, subset: 0, actions: rule.answer }),
             [only] => only,
             shares => {
                 let draw = (u64::from(count(place).wrapping_mul(SPREAD)) * u64::from(rule.total)) >> 32;
                 shares.iter().find(|share| draw < u64::from(share.end)).or_else(|| shares.first())?
             }
         };
-        Some(Choice { rule: place, subset: share.subset, actions: share.actions })
+        Some(Choice { rule: place, matched, subset: share.subset, actions: share.actions })
     }
 
-    fn deciding(&self, call: &CallView<'_>) -> Option<(usize, &Rule)> {
+    /// The first rule that is about a call, and which of its matches holds. A rule that answers itself is not about a flow
+    /// of bytes, which has no words for an answer.
+    fn deciding(&self, call: &CallView<'_>) -> Option<(usize, &Rule, usize)> {
         let first = self.rules.first()?;
-        if first.conditions.is_empty() {
-            return Some((0, first));
+        let message = call.head.message();
+        let is_possible = |rule: &Rule| rule.answer.is_none() || message.is_some();
+        if first.conditions.is_empty() && is_possible(first) {
+            return Some((0, first, 0));
         }
-        let request = call.head.message().map(Request::of);
-        let is_about = |rule: &Rule| {
-            rule.conditions.is_empty()
-                || rule.conditions.iter().any(|condition| condition.holds(call, request))
+        let request = message.map(Request::of);
+        let matched = |rule: &Rule| match rule.conditions.as_ref() {
+            [] => Some(0),
+            conditions => conditions.iter().position(|condition| condition.holds(call, request)),
         };
-        self.rules.iter().enumerate().find(|(_, rule)| is_about(rule))
+        let mut rules = self.rules.iter().enumerate().filter(|(_, rule)| is_possible(rule));
+        rules.find_map(|(place, rule)| Some((place, rule, matched(rule)?)))
     }
 
     /// What is done with a call of this choice.
@@ -174,9 +185,14 @@ struct Parts {
 }
 
 impl Parts {
-    fn shares(&mut self, rule: &RouteRule) -> Option<(Box<[Share]>, u32)> {
+    /// The shares of a rule with the sum of their weights, or the actions of one that answers itself; `None` where it does
+    /// neither.
+    fn shares(&mut self, rule: &RouteRule) -> Option<(Box<[Share]>, u32, Option<u16>)> {
         let (mut shares, mut total) = (Vec::new(), 0_u32);
         let of_rule = Actions::of_rule(rule);
+        if of_rule.answer.is_some() {
+            return Some((Box::default(), 0, self.actions(of_rule)?));
+        }
         for Backend { subset, weight, filters } in rule.backends.iter().filter(|backend| backend.weight > 0) {
             // Weights and their number are bounded where documents are read; a sum beyond that is none we can keep.
             total = total.checked_add(*weight)?;
@@ -188,7 +204,7 @@ impl Parts {
             let actions = self.actions(of_rule.clone().followed_by(filters))?;
             shares.push(Share { subset: u16::try_from(place).ok()?, end: total, actions });
         }
-        (!shares.is_empty()).then(|| (shares.into(), total))
+        (!shares.is_empty()).then(|| (shares.into(), total, None))
     }
 
     /// The place of these among the actions, if they do anything; `None` where there are too many.

@@ -3,9 +3,8 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use mesher_verify::application::Application;
+use mesher_verify::application::{Application, Gate};
 use mesher_verify::http::{Message, Wire};
 use mesher_verify::mesh::{Control, Proxy};
 use mesher_verify::patience::until;
@@ -13,13 +12,14 @@ use serde_json::{Value, json};
 
 use crate::rules::{apply, assert_done};
 
-/// A request with this field is answered only after so many milliseconds.
-pub(crate) const DELAY: &str = "x-delay";
+/// A request with this field is answered only when the instance's gate is open.
+pub(crate) const WAITS: &str = "x-waits";
 
 /// An instance that answers with what it was sent.
 pub(crate) struct Instance {
     /// What it was sent, in order.
     pub(crate) seen: Arc<Mutex<Vec<Message>>>,
+    pub(crate) gate: Gate,
     _proxy: Proxy,
     _application: Application,
 }
@@ -27,11 +27,12 @@ pub(crate) struct Instance {
 impl Instance {
     pub(crate) fn start(control: &Control, service: &str, version: &str) -> Self {
         let seen = Arc::<Mutex<Vec<Message>>>::default();
-        let (said, told) = (version.to_owned(), Arc::clone(&seen));
+        let (said, told, gate) = (version.to_owned(), Arc::clone(&seen), Gate::default());
+        let opened = gate.clone();
         let application = Application::http(move |request| {
             told.lock().unwrap().push(request.clone());
-            if let Ok(milliseconds) = request.field(DELAY).parse() {
-                std::thread::sleep(Duration::from_millis(milliseconds));
+            if !request.field(WAITS).is_empty() {
+                opened.wait();
             }
             answer(request, &said)
         });
@@ -39,13 +40,19 @@ impl Instance {
         let mut command = Proxy::command(&control.url(), service, &["--ports", &port]);
         let proxy = Proxy::of(command.env("MESHER_VERSION", version));
         proxy.addresses.wait_ready();
-        Self { seen, _proxy: proxy, _application: application }
+        Self { seen, gate, _proxy: proxy, _application: application }
     }
 
     /// How many requests it was sent whose target begins with this.
     pub(crate) fn count(&self, target: &str) -> usize {
         let seen = self.seen.lock().unwrap();
         seen.iter().filter(|request| request.head.target().starts_with(target)).count()
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.gate.open();
     }
 }
 

@@ -1,10 +1,13 @@
 //! What rules do with calls, from the command to what callers and applications see: filters of a route.
 //! It must look at both ends: a field that the caller's proxy shows is not yet one that the application got.
 
+use mesher_verify::application::Application;
 use mesher_verify::http::Wire;
+use mesher_verify::mesh::{Control, Proxy};
+use mesher_verify::patience::until;
 
 use crate::echo::{Stage, route, sent_values, values};
-use crate::rules::{BAD_CONFIGURATION, apply};
+use crate::rules::{BAD_CONFIGURATION, apply, assert_done};
 
 #[test]
 fn fields_of_requests_and_answers_are_set_added_and_removed() {
@@ -112,4 +115,144 @@ fn a_field_that_no_rule_may_change_is_refused_with_its_place() {
         let is_told = refused.errors.contains("rules.yaml:7:") && refused.errors.contains(words);
         assert!(is_told, "{modifier}: {}", refused.errors);
     }
+}
+
+#[test]
+fn a_callee_gets_another_host_and_path_with_the_query_that_was_sent() {
+    let stage = Stage::start();
+    stage.route(
+        "    - matches: [{path: {value: /old/api/}}, {path: {value: /older}}]
+      filters: [{type: URLRewrite, urlRewrite: {hostname: one.example.org, path: {type: ReplacePrefixMatch, replacePrefixMatch: /new}}}]
+      backends: [{}]
+    - matches: [{path: {type: Exact, value: /full}}]
+      filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplaceFullPath, replaceFullPath: /other/path}}}]
+      backends: [{}]",
+    );
+    for (target, got, host) in [
+        ("/old/api/a?b=%20c", "/new/a?b=%20c", "one.example.org"),
+        ("/old/api", "/new", "one.example.org"),
+        ("/older/", "/new/", "one.example.org"),
+        ("/full?x", "/other/path?x", "shop"),
+        ("/fuller", "/fuller", "shop"),
+    ] {
+        let answer = stage.get(target, &[]);
+        assert_eq!((answer.status(), answer.json()["target"].as_str()), (200, Some(got)), "{target}");
+        assert_eq!(sent_values(&answer, "host"), [host], "{target}");
+    }
+    // The same for a target in absolute form, whose authority counts.
+    let answer = Wire::open(stage.outbound())
+        .unwrap()
+        .call("GET http://shop/older/x?y HTTP/1.1\r\nHost: other\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    assert_eq!(answer.json()["target"], "/new/x?y");
+    assert_eq!(sent_values(&answer, "host"), ["one.example.org"]);
+}
+
+/// What the proxy answers itself reaches no application, counts as its status and not as a failure, and lets the connection
+/// carry on where nothing of the request is left.
+#[test]
+fn a_rule_answers_itself_with_a_redirect_or_a_whole_answer() {
+    let stage = Stage::start();
+    stage.route(
+        "    - name: moved
+      matches: [{path: {value: /moved}}]
+      filters:
+        - {type: RequestRedirect, requestRedirect: {scheme: https, hostname: example.org, statusCode: 308}}
+        - {type: ResponseHeaderModifier, responseHeaderModifier: {set: [{name: cache-control, value: no-store}]}}
+    - name: closed
+      matches: [{path: {value: /closed}}]
+      filters:
+        - {type: DirectResponse, directResponse: {statusCode: 503, contentType: application/json, body: '{\"closed\":true}'}}
+        - {type: ResponseHeaderModifier, responseHeaderModifier: {add: [{name: retry-after, value: '60'}], remove: [proxy-status]}}
+    - matches: [{path: {value: /empty}}]
+      filters: [{type: DirectResponse, directResponse: {statusCode: 204}}]
+    - backends: [{}]",
+    );
+    let mut wire = Wire::open(stage.outbound()).unwrap();
+    let ask = |wire: &mut Wire, method: &str, target: &str| {
+        wire.call(format!("{method} {target} HTTP/1.1\r\nHost: shop\r\n\r\n")).unwrap()
+    };
+    let moved = ask(&mut wire, "GET", "/moved/a?b=c");
+    assert_eq!((moved.status(), moved.field("location")), (308, "https://example.org/moved/a?b=c"));
+    assert_eq!((moved.field("cache-control"), moved.text().as_str()), ("no-store", ""));
+    assert!(moved.field("proxy-status").contains("rule moved of Route shop"), "{moved:?}");
+    let closed = ask(&mut wire, "GET", "/closed");
+    assert_eq!((closed.status(), closed.field("content-type")), (503, "application/json"));
+    assert_eq!((closed.field("retry-after"), closed.field("proxy-status")), ("60", ""));
+    assert_eq!(closed.json(), serde_json::json!({"closed": true}));
+    let head = ask(&mut wire, "HEAD", "/closed");
+    assert_eq!((head.status(), head.field("content-length"), head.text().as_str()), (503, "15", ""));
+    let empty = ask(&mut wire, "DELETE", "/empty");
+    assert_eq!((empty.status(), empty.field("content-length")), (204, ""));
+    // The same connection, all the while.
+    assert_eq!(ask(&mut wire, "GET", "/").status(), 200);
+    // A body that nobody reads ends the connection behind the answer.
+    let with_body = "POST /closed HTTP/1.1\r\nHost: shop\r\nContent-Length: 5\r\n\r\nhello";
+    let answer = wire.call(with_body).unwrap();
+    assert_eq!((answer.status(), answer.field("connection")), (503, "close"));
+    assert_eq!(wire.remainder().unwrap(), b"");
+
+    for instance in &stage.instances {
+        assert_eq!(instance.count("/moved") + instance.count("/closed") + instance.count("/empty"), 0);
+    }
+    drop(wire);
+    let metrics = || stage.caller.addresses.admin("/metrics").text();
+    let count = |code: &str| {
+        let (metrics, row) = (metrics(), format!("code=\"{code}\""));
+        let is_it = |line: &&str| line.starts_with("mesher_requests_total") && line.contains(&row);
+        let counts =
+            metrics.lines().filter(is_it).filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+        counts.sum::<u64>()
+    };
+    until("the last answer is counted", || (count("503") == 3).then_some(()));
+    assert_eq!((count("308"), count("204")), (1, 1), "{}", metrics());
+    let failed = metrics().lines().filter(|line| line.starts_with("mesher_failures_total")).count();
+    assert_eq!(failed, 0, "{}", metrics());
+}
+
+/// A flow has no request: what a rule does with requests passes it by, and a rule that answers itself is not about it.
+#[test]
+fn a_flow_passes_as_it_came() {
+    let control = Control::start();
+    let application = Application::start(|mut wire: Wire| wire.send("hello"));
+    let _provider =
+        Proxy::start(&control.url(), "shop", &["--ports", &format!("tcp:{}", application.port())]);
+    control.wait_instances("shop", 1);
+    let caller = Proxy::start(&control.url(), "webapp", &["--tcp-outbound", "127.0.0.1:0=shop"]);
+    let said = || Wire::open(caller.addresses.tcp_outbound[0]).unwrap().remainder().unwrap();
+    until("the shop is reached", || (said() == b"hello").then_some(()));
+    let rules = "    - filters: [{type: DirectResponse, directResponse: {statusCode: 403}}]
+    - filters: [{type: URLRewrite, urlRewrite: {hostname: a}}]
+      backends: [{subset: {version: 0.0.1}}]";
+    assert_done(&apply(&control, &route(rules), &["--wait"]));
+    assert_eq!(said(), b"hello");
+    let other = "    - filters: [{type: DirectResponse, directResponse: {statusCode: 403}}]
+    - backends: [{subset: {version: '9'}}]";
+    assert_done(&apply(&control, &route(other), &["--wait"]));
+    assert_eq!(said(), b"");
+}
+
+/// The example of the documentation about this route.
+fn documented(name: &str) -> &'static str {
+    let manual = include_str!("../../../docs/rules.md");
+    let mut examples = manual.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let is_it = |example: &&str| example.contains(&format!("metadata: {{name: {name}}}"));
+    examples.find(is_it).unwrap_or_else(|| panic!("no example is called {name}"))
+}
+
+#[test]
+fn the_documented_filters_hold() {
+    let stage = Stage::start();
+    assert_done(&apply(&stage.control, documented("shop-site"), &["--wait"]));
+    let news = stage.get("/news/today", &[]);
+    assert_eq!((news.status(), news.field("location")), (301, "https://news.example.org/news/today"));
+    let closed = stage.get("/checkout", &[]);
+    assert_eq!((closed.status(), closed.field("retry-after")), (503, "3600"));
+    assert_eq!(
+        (closed.field("content-type"), closed.text().as_str()),
+        ("text/plain; charset=utf-8", "back at noon\n")
+    );
+    let page = stage.get("/shop/page?x=1", &[]);
+    assert_eq!((page.status(), page.json()["target"].as_str()), (200, Some("/page?x=1")));
+    assert_eq!(sent_values(&page, "x-forwarded-prefix"), ["/shop"]);
 }

@@ -23,11 +23,112 @@ fn filters_are_written_as_they_were_read() {
             "set": [{"name": "X-A", "value": "1"}], "add": [{"name": "x-b", "value": "2,\t3"}], "remove": ["x-c"]}},
         {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"remove": ["Server"]}},
     ]);
-    let whole = json!({"filters": filters, "backends": [{"weight": 1, "filters": filters}]});
-    let read = rule(&whole).unwrap();
-    let written = serde_json::to_value(&read).unwrap();
-    assert_eq!(written["spec"]["rules"][0], whole);
-    assert_eq!(serde_json::from_value::<Document>(written).unwrap(), read);
+    let rewrite = |path: Value| json!([{"type": "URLRewrite", "urlRewrite": path}]);
+    let redirect = |redirect: Value| json!([{"type": "RequestRedirect", "requestRedirect": redirect}]);
+    for whole in [
+        json!({"filters": filters, "backends": [{"weight": 1, "filters": filters}]}),
+        json!({"filters": rewrite(json!({"hostname": "a.example", "path": {"type": "ReplaceFullPath", "replaceFullPath": "/a"}})),
+               "backends": [{"weight": 1}]}),
+        json!({"matches": [{"path": {"type": "PathPrefix", "value": "/a"}}],
+               "filters": rewrite(json!({"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": ""}})),
+               "backends": [{"weight": 1}]}),
+        json!({"filters": redirect(json!({"scheme": "https", "hostname": "a", "port": 8443, "statusCode": 301,
+               "path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/b"}}))}),
+        json!({"filters": redirect(json!({"port": 1, "statusCode": 302}))}),
+        json!({"filters": [filters[1], {"type": "DirectResponse", "directResponse":
+               {"statusCode": 503, "contentType": "application/json", "body": "{}"}}]}),
+    ] {
+        let read = rule(&whole).unwrap();
+        let written = serde_json::to_value(&read).unwrap();
+        assert_eq!(written["spec"]["rules"][0], whole);
+        assert_eq!(serde_json::from_value::<Document>(written).unwrap(), read);
+    }
+}
+
+#[test]
+fn targets_that_cannot_be_are_refused_by_name() {
+    let path = |kind: &str, member: &str, path: &str| json!({"path": {"type": kind, member: path}});
+    let full = |text: &str| path("ReplaceFullPath", "replaceFullPath", text);
+    for (rewrite, words) in [
+        (json!({}), "a rewrite says nothing"),
+        (json!({"path": null}), "invalid type: null"),
+        (json!({"hostname": "a b"}), "\"a b\" is no name"),
+        (json!({"hostname": "a:80"}), "\"a:80\" is no name"),
+        (full("a"), "\"a\" is no path"),
+        (full(""), "is no path"),
+        (full("/a?b"), "is no path"),
+        (full("/a b"), "is no path"),
+        (full(&"/a".repeat(600)), "at most 1024 bytes"),
+        (path("ReplaceFullPath", "replacePrefixMatch", "/"), "has the member replaceFullPath and no other"),
+        (
+            path("ReplacePrefixMatch", "replaceFullPath", "/"),
+            "has the member replacePrefixMatch and no other",
+        ),
+        (path("Replace", "replaceFullPath", "/"), "unknown variant `Replace`"),
+    ] {
+        let refusal = filtered(&json!([{"type": "URLRewrite", "urlRewrite": rewrite}])).unwrap_err();
+        assert!(refusal.contains(words), "{rewrite}: {refusal}");
+    }
+    for (redirect, words) in [
+        (json!({}), "a redirect leads back"),
+        (json!({"statusCode": 301}), "a redirect leads back"),
+        (json!({"port": 0}), "0 is no port"),
+        (json!({"port": 65536}), "is no port"),
+        (
+            json!({"port": 1, "statusCode": 300}),
+            "300 is no status of a redirect; there are 301, 302, 303, 307, 308",
+        ),
+        (json!({"scheme": "HTTPS"}), "unknown variant `HTTPS`"),
+    ] {
+        let filters = json!([{"type": "RequestRedirect", "requestRedirect": redirect}]);
+        let refusal = rule(&json!({"filters": filters})).unwrap_err();
+        assert!(refusal.contains(words), "{redirect}: {refusal}");
+    }
+    for (response, words) in [
+        (json!({}), "missing field `statusCode`"),
+        (json!({"statusCode": 199}), "199 is no status of an answer"),
+        (json!({"statusCode": 600}), "is no status of an answer"),
+        (json!({"statusCode": 204, "body": ""}), "an answer with status 204 has no body"),
+        (json!({"statusCode": 200, "body": "x".repeat(4097)}), "4097 bytes"),
+        (json!({"statusCode": 200, "contentType": "a/b"}), "a contentType without a body"),
+        (json!({"statusCode": 200, "body": "", "contentType": "text"}), "is no media type"),
+        (json!({"statusCode": 200, "body": "", "contentType": "a/b\r\nx: y"}), "is no media type"),
+    ] {
+        let filters = json!([{"type": "DirectResponse", "directResponse": response}]);
+        let refusal = rule(&json!({"filters": filters})).unwrap_err();
+        assert!(refusal.contains(words), "{response}: {refusal}");
+    }
+}
+
+/// What would be passed over is refused: somebody believes in it.
+#[test]
+fn parts_of_a_rule_that_have_no_effect_beside_each_other_are_refused() {
+    let direct = json!({"type": "DirectResponse", "directResponse": {"statusCode": 200}});
+    let redirect = json!({"type": "RequestRedirect", "requestRedirect": {"port": 1}});
+    let rewrite = json!({"type": "URLRewrite", "urlRewrite": {"hostname": "a"}});
+    let request = json!({"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["x"]}});
+    let prefix = json!({"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}});
+    for (part, words) in [
+        (json!({}), "missing field `backends`"),
+        (json!({"filters": [rewrite]}), "missing field `backends`"),
+        (json!({"filters": [direct], "backends": [{}]}), "backends and fallback would have no effect"),
+        (json!({"filters": [redirect], "fallback": "Any"}), "backends and fallback would have no effect"),
+        (json!({"filters": [redirect, rewrite]}), "URLRewrite has no effect beside RequestRedirect"),
+        (json!({"filters": [direct, redirect]}), "RequestRedirect has no effect beside DirectResponse"),
+        (json!({"filters": [direct, request]}), "RequestHeaderModifier has no effect beside DirectResponse"),
+        (json!({"backends": [{"filters": [rewrite]}]}), "URLRewrite stands in a rule"),
+        (
+            json!({"matches": [{"path": {"value": "/a"}}, {"method": "GET"}], "filters": [prefix], "backends": [{}]}),
+            "every match of its rule has such a path",
+        ),
+        (
+            json!({"matches": [{"path": {"type": "Exact", "value": "/a"}}], "filters": [prefix], "backends": [{}]}),
+            "every match of its rule has such a path",
+        ),
+    ] {
+        let refusal = rule(&part).unwrap_err();
+        assert!(refusal.contains(words), "{part}: {refusal}");
+    }
 }
 
 #[test]

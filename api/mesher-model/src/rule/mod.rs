@@ -29,7 +29,10 @@ pub use change::{
     Action, Base, Behind, Change, Checked, Convergence, Diagnostic, Documents, PlannedStep, RuleRow, Severity,
 };
 pub use document::{API_VERSION, Document, Kind, Metadata, Rule, RuleKey, Target};
-pub use filters::{Filter, FilterKind, HeaderLine, HeaderModifier};
+pub use filters::{
+    DirectResponse, Filter, FilterKind, HeaderLine, HeaderModifier, PathModifier, RequestRedirect, Scheme,
+    UrlRewrite,
+};
 pub use matches::{CallMatch, FieldMatch, PathKind, PathMatch, SourceMatch, ValueKind};
 pub use route::{Backend, Fallback, Route, RouteRule, Subset};
 pub use timeout::Timeout;

@@ -41,6 +41,7 @@ pub struct Route {
 /// One rule of a route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("if" = super::schema::answers(), "then" = {"properties": {"backends": false, "fallback": {"const": "None"}}}, "else" = {"required": ["backends"]})))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RouteRule {
     /// For people, and for what explains a call.
@@ -54,8 +55,8 @@ pub struct RouteRule {
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "filters")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = super::filters::filter::FILTERS_MAX)))]
     pub filters: Vec<Filter>,
-    /// Where the calls go; at least one of them has a weight.
-    #[serde(deserialize_with = "backends")]
+    /// Where the calls go; at least one of them has a weight. Absent only where a filter answers the calls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "backends")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = BACKENDS_MAX)))]
     pub backends: Vec<Backend>,
     /// Who takes the calls for a backend without an instance.
@@ -136,8 +137,9 @@ const fn one() -> u32 {
 }
 
 fn rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<RouteRule>, D::Error> {
-    let rules: Vec<RouteRule> = bounded(Vec::deserialize(deserializer)?, RULES_MAX, "rules")?;
-    checked(rules, |rules| {
+    let rules: Vec<WholeRule> = bounded(Vec::deserialize(deserializer)?, RULES_MAX, "rules")?;
+    let rules = rules.into_iter().map(|WholeRule(rule)| rule).collect();
+    checked(rules, |rules: &Vec<RouteRule>| {
         let matches = || rules.iter().flat_map(|rule| &rule.matches);
         for (what, count, most) in [
             ("conditions", matches().map(conditions).sum::<usize>(), CONDITIONS_MAX),
@@ -154,6 +156,39 @@ fn rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<RouteRule>, D
         }
         Ok(())
     })
+}
+
+/// A rule whose parts fit each other, so that a fault is told where the rule stands.
+struct WholeRule(RouteRule);
+
+impl<'de> Deserialize<'de> for WholeRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        checked(RouteRule::deserialize(deserializer)?, check_rule).map(Self)
+    }
+}
+
+fn check_rule(rule: &RouteRule) -> Result<(), String> {
+    let answering = rule.filters.iter().map(Filter::kind).find(|kind| kind.answers());
+    match answering {
+        Some(kind) if !rule.backends.is_empty() || !rule.fallback.is_none() => {
+            return Err(format!(
+                "{kind} answers the calls of its rule itself: backends and fallback would have no effect"
+            ));
+        }
+        None if rule.backends.is_empty() => {
+            return Err("missing field `backends`: nobody would take a call".to_owned());
+        }
+        _ => {}
+    }
+    let is_of_prefix =
+        |part: &CallMatch| part.path.as_ref().is_some_and(|path| path.kind == PathKind::PathPrefix);
+    if rule.filters.iter().any(Filter::replaces_prefix) && !rule.matches.iter().all(is_of_prefix) {
+        return Err(
+            "ReplacePrefixMatch replaces what a match of type PathPrefix found: every match of its rule has such a path"
+                .to_owned(),
+        );
+    }
+    Ok(())
 }
 
 fn fields(part: &CallMatch) -> impl Iterator<Item = &FieldMatch> {

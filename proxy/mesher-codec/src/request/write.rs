@@ -9,7 +9,7 @@ use crate::field::{self, Field, FieldKind};
 impl RequestHead {
     /// Appends this head for the next hop: origin form, one `Host`, no hop-by-hop field, the framing written anew.
     pub fn write(&self, set: &[SetField<'_>], out: &mut Vec<u8>) {
-        self.write_start_line(out);
+        self.write_own_start_line(out);
         self.write_absolute_host(out);
         self.write_fields(set, |_| true, out);
         self.write_end(out);
@@ -17,14 +17,31 @@ impl RequestHead {
 
     /// As [`Self::write`], with what `edit` changes. Fields that the proxy sets itself are not for an edit to name.
     pub fn write_edited(&self, set: &[SetField<'_>], edit: &RequestEdit<'_>, out: &mut Vec<u8>) {
-        self.write_start_line(out);
-        self.write_absolute_host(out);
-        self.write_fields(set, |field| !edit.fields.leave_out(field.name.bytes(&self.bytes)), out);
+        match edit.path_and_query {
+            None => self.write_own_start_line(out),
+            Some(target) => self.write_start_line(target.as_bytes(), out),
+        }
+        match edit.host {
+            None => self.write_absolute_host(out),
+            Some(host) => self.write_host(host, out),
+        }
+        let keeps = |field: &Field| {
+            let is_replaced = edit.host.is_some() && field.kind == FieldKind::Host;
+            !is_replaced && !edit.fields.leave_out(field.name.bytes(&self.bytes))
+        };
+        self.write_fields(set, keeps, out);
         edit.fields.write(out);
         self.write_end(out);
     }
 
-    fn write_start_line(&self, out: &mut Vec<u8>) {
+    fn write_start_line(&self, target: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(self.method.bytes(&self.bytes));
+        out.push(b' ');
+        out.extend_from_slice(target);
+        out.extend_from_slice(b" HTTP/1.1\r\n");
+    }
+
+    fn write_own_start_line(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.method.bytes(&self.bytes));
         out.push(b' ');
         let path = self.path.bytes(&self.bytes);
@@ -36,6 +53,16 @@ impl RequestHead {
         }
         out.extend_from_slice(path);
         out.extend_from_slice(b" HTTP/1.1\r\n");
+    }
+
+    fn write_host(&self, host: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"Host: ");
+        out.extend_from_slice(host.as_bytes());
+        if let Some(port) = self.authority().and_then(|authority| authority.port) {
+            out.push(b':');
+            out.extend_from_slice(itoa::Buffer::new().format(port).as_bytes());
+        }
+        out.extend_from_slice(b"\r\n");
     }
 
     /// In absolute form the next hop's `Host` is the target's authority, whatever the field said.

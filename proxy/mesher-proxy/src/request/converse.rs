@@ -108,10 +108,7 @@ impl<'c> HttpExchange<'c> {
             let own = own_fields(self.worker, call.direction, &self.context);
             let set = if self.context.is_empty() { &own[..1] } else { &own[..] };
             let ends = Ends { source: self.socket, input, sink: &mut upstream.socket, scratch };
-            let head = |output: &mut Vec<u8>| match call.actions() {
-                None => request.write(set, output),
-                Some(actions) => request.write_edited(set, &edits::of_request(actions), output),
-            };
+            let head = |output: &mut Vec<u8>| edits::write_request(call, request, set, output);
             let used = self.up.start(context, transfer, head, ends)?;
             if transfer.is_encoded() {
                 // The whole body lies here: until there is an answer it can be sent again.
@@ -187,12 +184,7 @@ impl<'c> HttpExchange<'c> {
                     Ends { source: &mut upstream.socket, input: upstream_input, sink: self.socket, scratch };
                 let response = self.worker.response.borrow();
                 debug_assert_eq!(response.status(), self.status, "nothing waits between reading and writing");
-                let head = |output: &mut Vec<u8>| match call.actions() {
-                    None => response.write(downstream, output),
-                    Some(actions) => {
-                        response.write_edited(downstream, edits::of_response(actions), output);
-                    }
-                };
+                let head = |output: &mut Vec<u8>| edits::write_response(call, &response, downstream, output);
                 let used = self.down.start(context, transfer, head, ends)?;
                 upstream_input.drain(..used);
             }

@@ -18,7 +18,7 @@ use crate::request::pump::Pump;
 use crate::request::tunnel::{self, Half};
 use crate::request::upstream::Upstream;
 use crate::request::vigil::Vigil;
-use crate::request::{edits, faults, respond};
+use crate::request::{edits, faults, own_answer, respond};
 use crate::telemetry::counters::{Counters, DropReason};
 use crate::worker::Worker;
 
@@ -101,6 +101,16 @@ impl<'c> HttpExchange<'c> {
     /// Whether part of the body was sent that is not here any more, so that it cannot be sent again.
     fn is_body_gone(&self) -> bool {
         self.conversation.request.has_taken() && self.held == 0
+    }
+
+    /// Whether the caller's connection ends with an answer of ours: what is left of the request's body, or follows a wish for
+    /// another protocol, is not read.
+    fn must_close(&self) -> bool {
+        let request = &self.buffers.request;
+        request.is_last()
+            || self.worker.is_draining()
+            || request.upgrade().is_some()
+            || !matches!(request.framing(), Framing::Empty | Framing::Length(0))
     }
 
     /// How far a failed try had come. A body that was begun cannot be sent again from its beginning.
@@ -189,12 +199,7 @@ impl<'c> HttpExchange<'c> {
         let Buffers { input, upstream_input, .. } = &mut *self.buffers;
         let head = |output: &mut Vec<u8>| {
             let response = self.worker.response.borrow();
-            match call.actions() {
-                None => response.write(Downstream::default(), output),
-                Some(actions) => {
-                    response.write_edited(Downstream::default(), edits::of_response(actions), output);
-                }
-            }
+            edits::write_response(call, &response, Downstream::default(), output);
         };
         let ends = (&mut *self.socket, &mut upstream.socket);
         let inputs = (input, upstream_input);
@@ -294,11 +299,7 @@ impl Exchange for HttpExchange<'_> {
             invocation: Some(call.id),
             is_head: self.buffers.request.is("HEAD"),
             version: self.buffers.request.version(),
-            // What is left of the request's body, or follows a wish for another protocol, is not read.
-            must_close: self.buffers.request.is_last()
-                || self.worker.is_draining()
-                || self.buffers.request.upgrade().is_some()
-                || !matches!(self.buffers.request.framing(), Framing::Empty | Framing::Length(0)),
+            must_close: self.must_close(),
         };
         let can_answer = !self.has_answered
             && self.down.is_drained()
@@ -316,6 +317,29 @@ impl Exchange for HttpExchange<'_> {
             keeps_connection: sent.is_ok() && !answer.closes(),
             request_bytes: self.conversation.request.bytes(),
             response_bytes: 0,
+        }
+    }
+
+    async fn answer_itself(&mut self, call: &Invocation) -> Outcome {
+        let found = call.actions().and_then(|actions| Some((actions, actions.answer.as_ref()?)));
+        let Some((actions, answer)) = found else {
+            let failure = Failure::local(FailureKind::Internal, "no rule answers this call");
+            return self.refuse(call, failure).await;
+        };
+        let (status, closes) = (answer.status(), self.must_close());
+        let signature = self.worker.shared.signature(call.direction);
+        let answer = own_answer::prepare(call, &self.buffers.request, (actions, answer), signature, closes);
+        self.deadline.set(&self.worker.deadlines, respond::WRITE_TIME_MAX);
+        let sent = respond::send(self.worker, self.socket, self.deadline, &answer.bytes, closes).await;
+        self.vigil.end();
+        let broken = sent.err().map(|()| "the caller ended before its answer".to_owned());
+        Outcome {
+            code: if broken.is_none() { Code::Status(status) } else { Code::None },
+            failure: broken.as_ref().map(|_| (Side::Downstream, FailureKind::Terminated)),
+            keeps_connection: broken.is_none() && !closes,
+            response_bytes: if broken.is_none() { answer.body_bytes } else { 0 },
+            detail: broken,
+            request_bytes: self.conversation.request.bytes(),
         }
     }
 

@@ -105,6 +105,11 @@ impl Exchange for FlowExchange<'_> {
         }
     }
 
+    /// No rule that answers itself is about a flow.
+    async fn answer_itself(&mut self, call: &Invocation) -> Outcome {
+        self.refuse(call, Failure::local(FailureKind::Internal, "a flow has no words for an answer")).await
+    }
+
     /// Opaque TCP has no words: the connection is closed, and the log says why.
     async fn refuse(&mut self, _call: &Invocation, failure: Failure) -> Outcome {
         Outcome {

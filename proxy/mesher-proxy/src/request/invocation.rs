@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::time::Instant;
 
-use mesher_traffic::{Actions, Choice, HeadView};
+use mesher_traffic::{Actions, Choice, HeadView, OwnAnswer};
 
 use crate::bootstrap::PortProtocol;
 use crate::request::failure::{Failure, FailureKind, Side};
@@ -132,6 +132,11 @@ impl Invocation {
         self.cluster().governance.as_ref()?.actions(choice)
     }
 
+    /// The answer that a rule gives in place of anybody.
+    pub(crate) fn own_answer(&self) -> Option<&OwnAnswer> {
+        self.actions()?.answer.as_ref()
+    }
+
     /// The endpoint of the current try.
     pub(crate) fn current_endpoint(&self) -> Option<&Endpoint> {
         self.cluster().endpoints.get(self.endpoint?)
@@ -191,6 +196,9 @@ pub(crate) trait Exchange: HeadView {
 
     /// Brings the answer to the caller, and the rest of the call to the callee, to the end.
     async fn relay(&mut self, call: &Invocation) -> Outcome;
+
+    /// Gives the caller the answer of the rule that decided.
+    async fn answer_itself(&mut self, call: &Invocation) -> Outcome;
 
     /// Tells the caller that there is no answer, and why.
     async fn refuse(&mut self, call: &Invocation, failure: Failure) -> Outcome;

@@ -22,6 +22,7 @@ pub(crate) async fn invoke<E: Exchange>(worker: &Worker, call: &mut Invocation, 
         Some(limit) => Box::pin(travel_within(limit, worker, call, exchange)).await,
     };
     let outcome = match travelled {
+        Ok(_) if call.own_answer().is_some() => Box::pin(exchange.answer_itself(call)).await,
         Ok(_) => exchange.relay(call).await,
         Err(failure) => exchange.refuse(call, failure).await,
     };
@@ -72,8 +73,11 @@ async fn travel<E: Exchange>(
         while let (Ok(_), Some(handler)) = (&reply, chain.get(depth)) {
             depth += 1;
             reply = handler.request(worker, call, exchange).map(|()| Code::None);
+            if call.own_answer().is_some() {
+                break;
+            }
         }
-        if reply.is_ok() {
+        if reply.is_ok() && call.own_answer().is_none() {
             reply = forward::forward(call, exchange).await;
         }
         loop {

@@ -18,7 +18,7 @@
 //! | `upstream` | a connection for a try, from the pool or new, within its bounds |
 //! | `exchange` | HTTP/1.1's side of a call: send it, bring the answer back, or say why there is none |
 //! | `converse` | the two halves of that on the connections: up to the answer's head, and the answer's body |
-//! | `edits` | what a rule changes of a head on its way |
+//! | `edits` | heads as they leave: as they came, or as a rule changes them |
 //! | `reply` | reading the head of an answer, watching the caller who waits |
 //! | `pump` | one direction of a body or a flow, with back-pressure |
 //! | `tunnel` | both directions of an opaque flow, or of what follows an upgrade |
@@ -26,6 +26,7 @@
 //! | `failure` | how an invocation can go wrong: side, kind, whether a further try is safe |
 //! | `faults` | what a broken or silent connection means for its call |
 //! | `respond` | the one table from failure to status, and the answer's bytes |
+//! | `own_answer` | the bytes of an answer that a rule gives itself |
 //! | `finish` | what is recorded of every invocation |
 
 pub(crate) mod accept;
@@ -39,6 +40,7 @@ pub(crate) mod flow;
 pub(crate) mod forward;
 pub(crate) mod invocation;
 pub(crate) mod invoke;
+pub(crate) mod own_answer;
 pub(crate) mod pump;
 pub(crate) mod reply;
 pub(crate) mod respond;

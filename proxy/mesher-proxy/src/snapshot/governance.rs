@@ -65,8 +65,13 @@ impl Governance {
     pub(crate) fn describe(&self, choice: Choice) -> String {
         let Some(route) = self.route() else { return String::new() };
         let part = route.subsets().nth(choice.subset.into()).map(|subset| Wording(subset).to_string());
-        let rule = route.rule_name(choice.rule);
-        format!("{}, which rule {rule} of Route {} chose", part.unwrap_or_default(), route.name)
+        format!("{}, which {} chose", part.unwrap_or_default(), self.rule_words(choice))
+    }
+
+    /// The rule that decided, in words.
+    pub(crate) fn rule_words(&self, choice: Choice) -> String {
+        let Some(route) = self.route() else { return String::new() };
+        format!("rule {} of Route {}", route.rule_name(choice.rule), route.name)
     }
 }
 

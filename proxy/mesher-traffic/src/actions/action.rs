@@ -3,7 +3,9 @@
 
 use mesher_model::rule::{Filter, RouteRule};
 
+use super::answer::{Direct, OwnAnswer};
 use super::fields::FieldEdits;
+use super::target::{Redirect, Rewrite};
 
 /// What is done with a call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,24 +14,46 @@ pub struct Actions {
     pub request: FieldEdits,
     /// Changes of the answer's header fields.
     pub response: FieldEdits,
+    /// Another target for the callee.
+    pub rewrite: Option<Rewrite>,
+    /// The answer, where nobody is to be asked.
+    pub answer: Option<OwnAnswer>,
 }
 
 impl Actions {
     /// What a rule says of all its calls.
     pub(crate) fn of_rule(rule: &RouteRule) -> Self {
-        Self::default().followed_by(&rule.filters)
-    }
-
-    /// These, and then what these filters say.
-    pub(crate) fn followed_by(mut self, filters: &[Filter]) -> Self {
-        for filter in filters {
+        let mut actions = Self::default();
+        for filter in &rule.filters {
             match filter {
-                Filter::RequestHeaderModifier(modifier) => self.request.then(modifier),
-                Filter::ResponseHeaderModifier(modifier) => self.response.then(modifier),
-                _ => {}
+                Filter::UrlRewrite(rewrite) => {
+                    actions.rewrite = Some(Rewrite::compile(rewrite, &rule.matches));
+                }
+                Filter::RequestRedirect(redirect) => {
+                    let redirect = Redirect::compile(redirect, &rule.matches);
+                    actions.answer = Some(OwnAnswer::Redirect(redirect));
+                }
+                Filter::DirectResponse(response) => {
+                    actions.answer = Some(OwnAnswer::Direct(Direct::compile(response)));
+                }
+                _ => actions.change_fields(filter),
             }
         }
+        actions
+    }
+
+    /// These, and then what the filters of a backend say.
+    pub(crate) fn followed_by(mut self, filters: &[Filter]) -> Self {
+        filters.iter().for_each(|filter| self.change_fields(filter));
         self
+    }
+
+    fn change_fields(&mut self, filter: &Filter) {
+        match filter {
+            Filter::RequestHeaderModifier(modifier) => self.request.then(modifier),
+            Filter::ResponseHeaderModifier(modifier) => self.response.then(modifier),
+            _ => {}
+        }
     }
 
     /// Whether there is nothing to do.

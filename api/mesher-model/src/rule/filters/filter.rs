@@ -8,7 +8,9 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::super::bounds::bounded;
+use super::answer::{DirectResponse, response};
 use super::fields::{HeaderModifier, modifier};
+use super::url::{PathModifier, RequestRedirect, UrlRewrite, redirect, rewrite};
 
 /// Filters of one rule. Source: Gateway API, `HTTPRouteRule.filters`.
 pub(in super::super) const FILTERS_MAX: usize = 16;
@@ -21,6 +23,12 @@ pub enum Filter {
     RequestHeaderModifier(HeaderModifier),
     /// Changes header fields of the answer.
     ResponseHeaderModifier(HeaderModifier),
+    /// Changes host and path of the request.
+    UrlRewrite(UrlRewrite),
+    /// Sends the caller elsewhere.
+    RequestRedirect(RequestRedirect),
+    /// Answers the caller.
+    DirectResponse(DirectResponse),
 }
 
 /// The type of a filter.
@@ -31,11 +39,24 @@ pub enum FilterKind {
     RequestHeaderModifier,
     /// Changes header fields of the answer.
     ResponseHeaderModifier,
+    /// Changes host and path of the request.
+    #[serde(rename = "URLRewrite")]
+    UrlRewrite,
+    /// Sends the caller elsewhere.
+    RequestRedirect,
+    /// Answers the caller.
+    DirectResponse,
 }
 
 impl FilterKind {
     /// Every type.
-    pub const ALL: [Self; 2] = [Self::RequestHeaderModifier, Self::ResponseHeaderModifier];
+    pub const ALL: [Self; 5] = [
+        Self::RequestHeaderModifier,
+        Self::ResponseHeaderModifier,
+        Self::UrlRewrite,
+        Self::RequestRedirect,
+        Self::DirectResponse,
+    ];
 
     /// As documents write it.
     #[must_use]
@@ -43,6 +64,9 @@ impl FilterKind {
         match self {
             Self::RequestHeaderModifier => "RequestHeaderModifier",
             Self::ResponseHeaderModifier => "ResponseHeaderModifier",
+            Self::UrlRewrite => "URLRewrite",
+            Self::RequestRedirect => "RequestRedirect",
+            Self::DirectResponse => "DirectResponse",
         }
     }
 
@@ -52,7 +76,22 @@ impl FilterKind {
         match self {
             Self::RequestHeaderModifier => "requestHeaderModifier",
             Self::ResponseHeaderModifier => "responseHeaderModifier",
+            Self::UrlRewrite => "urlRewrite",
+            Self::RequestRedirect => "requestRedirect",
+            Self::DirectResponse => "directResponse",
         }
+    }
+
+    /// Whether it only changes header fields.
+    #[must_use]
+    pub const fn is_about_fields(self) -> bool {
+        matches!(self, Self::RequestHeaderModifier | Self::ResponseHeaderModifier)
+    }
+
+    /// Whether it answers a call, so that nobody else is asked.
+    #[must_use]
+    pub const fn answers(self) -> bool {
+        matches!(self, Self::RequestRedirect | Self::DirectResponse)
     }
 }
 
@@ -69,7 +108,20 @@ impl Filter {
         match self {
             Self::RequestHeaderModifier(_) => FilterKind::RequestHeaderModifier,
             Self::ResponseHeaderModifier(_) => FilterKind::ResponseHeaderModifier,
+            Self::UrlRewrite(_) => FilterKind::UrlRewrite,
+            Self::RequestRedirect(_) => FilterKind::RequestRedirect,
+            Self::DirectResponse(_) => FilterKind::DirectResponse,
         }
+    }
+
+    /// Whether it puts something in place of the prefix that a match found.
+    pub(in super::super) const fn replaces_prefix(&self) -> bool {
+        let path = match self {
+            Self::UrlRewrite(rewrite) => &rewrite.path,
+            Self::RequestRedirect(redirect) => &redirect.path,
+            _ => return false,
+        };
+        matches!(path, Some(PathModifier::ReplacePrefixMatch(_)))
     }
 }
 
@@ -83,14 +135,23 @@ struct Form {
     request_header_modifier: Option<HeaderModifier>,
     #[serde(default, deserialize_with = "modifier")]
     response_header_modifier: Option<HeaderModifier>,
+    #[serde(default, deserialize_with = "rewrite")]
+    url_rewrite: Option<UrlRewrite>,
+    #[serde(default, deserialize_with = "redirect")]
+    request_redirect: Option<RequestRedirect>,
+    #[serde(default, deserialize_with = "response")]
+    direct_response: Option<DirectResponse>,
 }
 
 impl Form {
     fn into_filter(self) -> Result<Filter, String> {
-        let Self { kind, request_header_modifier, response_header_modifier } = self;
+        let kind = self.kind;
         let given = [
-            request_header_modifier.map(Filter::RequestHeaderModifier),
-            response_header_modifier.map(Filter::ResponseHeaderModifier),
+            self.request_header_modifier.map(Filter::RequestHeaderModifier),
+            self.response_header_modifier.map(Filter::ResponseHeaderModifier),
+            self.url_rewrite.map(Filter::UrlRewrite),
+            self.request_redirect.map(Filter::RequestRedirect),
+            self.direct_response.map(Filter::DirectResponse),
         ];
         let mut given = given.into_iter().flatten();
         match (given.next(), given.next()) {
@@ -115,6 +176,9 @@ impl Serialize for Filter {
             Self::RequestHeaderModifier(modifier) | Self::ResponseHeaderModifier(modifier) => {
                 map.serialize_entry(member, modifier)?;
             }
+            Self::UrlRewrite(rewrite) => map.serialize_entry(member, rewrite)?,
+            Self::RequestRedirect(redirect) => map.serialize_entry(member, redirect)?,
+            Self::DirectResponse(response) => map.serialize_entry(member, response)?,
         }
         map.end()
     }
@@ -129,12 +193,27 @@ pub(in super::super) fn filters<'de, D: Deserializer<'de>>(deserializer: D) -> R
             return Err(D::Error::custom(format_args!("a filter of type {kind} stands there twice")));
         }
     }
-    Ok(filters)
+    let answering = filters.iter().map(Filter::kind).find(|kind| kind.answers());
+    let is_idle = |kind: &FilterKind| {
+        answering.is_some_and(|answering| *kind != answering && *kind != FilterKind::ResponseHeaderModifier)
+    };
+    match (answering, filters.iter().map(Filter::kind).find(is_idle)) {
+        (Some(answering), Some(idle)) => Err(D::Error::custom(format_args!(
+            "{idle} has no effect beside {answering}, which answers the call itself"
+        ))),
+        _ => Ok(filters),
+    }
 }
 
 /// Reads the filters of a backend, which can only be about header fields.
 pub(in super::super) fn filters_of_backend<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<Filter>, D::Error> {
-    filters(deserializer)
+    let filters = filters(deserializer)?;
+    match filters.iter().map(Filter::kind).find(|kind| !kind.is_about_fields()) {
+        Some(kind) => Err(D::Error::custom(format_args!(
+            "{kind} stands in a rule; a backend has RequestHeaderModifier and ResponseHeaderModifier"
+        ))),
+        None => Ok(filters),
+    }
 }
