@@ -16,7 +16,7 @@ pub use keys::KeyRules;
 pub use matching::call::{CallView, Caller, HeadView, Message};
 pub use policy::{Policy, PolicyError};
 pub use retry::{RetryPolicy, Safety};
-pub use route::{Choice, RoutePolicy};
+pub use route::{Choice, RoutePolicy, Verdict};
 pub use suspects::Suspects;
 
 #[cfg(test)]

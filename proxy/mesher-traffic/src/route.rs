@@ -63,6 +63,49 @@ pub struct Choice {
     pub actions: Option<u16>,
 }
 
+/// What a rule says of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict<'r> {
+    /// Its name, or its number.
+    pub rule: &'r str,
+    /// Whether it is about the call.
+    pub is_about: bool,
+    /// Why its matches are not, each with its first part that the call does not fit.
+    pub misses: Vec<Miss>,
+}
+
+/// The first part of a match that a call does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Miss {
+    /// The part, in the words of documents.
+    pub part: String,
+    /// What the call has in its place. Values of header fields, cookies and parameters are left out.
+    pub found: String,
+}
+
+impl Miss {
+    fn find(condition: &Condition, call: &CallView<'_>, request: Option<Request<'_>>) -> Option<Self> {
+        let part = condition.check(call, request).err()?;
+        Some(Self { part: part.to_string(), found: part.found(call, request) })
+    }
+}
+
+impl Rule {
+    fn is_about(&self, call: &CallView<'_>, request: Option<Request<'_>>) -> bool {
+        self.matched(call, request).is_some()
+    }
+
+    /// Which of its matches holds for a call; `None` where it is not about it.
+    fn matched(&self, call: &CallView<'_>, request: Option<Request<'_>>) -> Option<usize> {
+        match self.conditions.as_ref() {
+            // A flow of bytes has no words for an answer.
+            _ if self.answer.is_some() && request.is_none() => None,
+            [] => Some(0),
+            conditions => conditions.iter().position(|condition| condition.check(call, request).is_ok()),
+        }
+    }
+}
+
 /// An instance as far as a subset asks for it.
 #[derive(Debug, Clone, Copy)]
 pub struct Member<'a> {
@@ -124,28 +167,56 @@ impl RoutePolicy {
         Some(Choice { rule: place, matched, subset: share.subset, actions: share.actions })
     }
 
-    /// The first rule that is about a call, and which of its matches holds. A rule that answers itself is not about a flow
-    /// of bytes, which has no words for an answer.
+    /// The first rule that is about a call, and which of its matches holds.
     fn deciding(&self, call: &CallView<'_>) -> Option<(usize, &Rule, usize)> {
         let first = self.rules.first()?;
         let message = call.head.message();
-        let is_possible = |rule: &Rule| rule.answer.is_none() || message.is_some();
-        if first.conditions.is_empty() && is_possible(first) {
+        if first.conditions.is_empty() && (first.answer.is_none() || message.is_some()) {
             return Some((0, first, 0));
         }
         let request = message.map(Request::of);
-        let matched = |rule: &Rule| match rule.conditions.as_ref() {
-            [] => Some(0),
-            conditions => conditions.iter().position(|condition| condition.holds(call, request)),
-        };
-        let mut rules = self.rules.iter().enumerate().filter(|(_, rule)| is_possible(rule));
-        rules.find_map(|(place, rule)| Some((place, rule, matched(rule)?)))
+        let mut rules = self.rules.iter().enumerate();
+        rules.find_map(|(place, rule)| Some((place, rule, rule.matched(call, request)?)))
     }
 
     /// What is done with a call of this choice.
     #[must_use]
     pub fn actions(&self, choice: Choice) -> Option<&Actions> {
         self.actions.get(usize::from(choice.actions?))
+    }
+
+    /// What each rule says of a call, in their order. The first that is about it decides.
+    #[must_use]
+    pub fn verdicts(&self, call: &CallView<'_>) -> Vec<Verdict<'_>> {
+        let request = call.head.message().map(Request::of);
+        let verdicts = self.rules.iter().map(|rule| Verdict {
+            rule: &rule.name,
+            is_about: rule.is_about(call, request),
+            misses: rule.conditions.iter().filter_map(|one| Miss::find(one, call, request)).collect(),
+        });
+        verdicts.collect()
+    }
+
+    /// The part of the calls of a rule that goes to a subset: its weight, and the sum of all.
+    #[must_use]
+    pub fn share(&self, choice: Choice) -> (u32, u32) {
+        let Some(rule) = self.rules.get(usize::from(choice.rule)) else { return (0, 0) };
+        let mut begin = 0;
+        let mut weight = 0;
+        for share in &rule.shares {
+            if share.subset == choice.subset {
+                weight += share.end - begin;
+            }
+            begin = share.end;
+        }
+        (weight, rule.total)
+    }
+
+    /// A subset in words.
+    #[must_use]
+    pub fn subset_words(&self, choice: Choice) -> String {
+        let subset = self.subsets.get(usize::from(choice.subset));
+        subset.map(|subset| Wording(subset).to_string()).unwrap_or_default()
     }
 
     /// The parts of the service that rules name.

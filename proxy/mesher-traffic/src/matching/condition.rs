@@ -7,6 +7,7 @@ use mesher_model::rule::{CallMatch, Cidr, FieldMatch, SourceMatch};
 
 use super::call::{CallView, Message};
 use super::field::Field;
+use super::part::{Part, SourcePart};
 use super::path::PathTest;
 
 /// What is wrong with a match, and in which of its parts.
@@ -41,7 +42,7 @@ struct Source {
 pub(crate) struct Request<'a> {
     method: &'a [u8],
     path: &'a [u8],
-    query: &'a [u8],
+    pub(super) query: &'a [u8],
 }
 
 impl<'a> Request<'a> {
@@ -71,22 +72,34 @@ impl Condition {
         })
     }
 
-    /// Whether a call is what this says; `request` is `None` for a flow of bytes.
-    pub(crate) fn holds(&self, call: &CallView<'_>, request: Option<Request<'_>>) -> bool {
-        let is_of_caller = self.source.as_ref().is_none_or(|source| source.holds(call));
-        is_of_caller
-            && match request {
-                Some(request) => self.holds_for_request(call, request),
-                None => self.asks_of_caller_only(),
-            }
+    /// Whether a call is what this says, or the first part that it does not fit; `request` is `None` for a flow of bytes.
+    pub(crate) fn check(&self, call: &CallView<'_>, request: Option<Request<'_>>) -> Result<(), Part<'_>> {
+        if let Some(source) = self.source.as_ref() {
+            source.check(call).map_err(Part::Source)?;
+        }
+        match request {
+            Some(request) => self.check_request(call, request),
+            None if self.asks_of_caller_only() => Ok(()),
+            None => Err(Part::Request),
+        }
     }
 
-    fn holds_for_request(&self, call: &CallView<'_>, request: Request<'_>) -> bool {
-        self.method.as_ref().is_none_or(|method| request.method == method.as_ref())
-            && self.path.as_ref().is_none_or(|path| path.holds(request.path))
-            && self.headers.iter().all(|field| field.holds_for_headers(call.head))
-            && self.cookies.iter().all(|field| field.holds_for_cookies(call.head))
-            && self.parameters.iter().all(|field| field.holds_for_query(request.query))
+    fn check_request(&self, call: &CallView<'_>, request: Request<'_>) -> Result<(), Part<'_>> {
+        if let Some(method) = self.method.as_ref().filter(|method| request.method != method.as_ref()) {
+            return Err(Part::Method(method));
+        }
+        if let Some(path) = self.path.as_ref().filter(|path| !path.holds(request.path)) {
+            return Err(Part::Path(path));
+        }
+        let missed = |field: &&Field| !field.holds_for_headers(call.head);
+        if let Some(field) = self.headers.iter().find(missed) {
+            return Err(Part::Header(field));
+        }
+        if let Some(field) = self.cookies.iter().find(|field| !field.holds_for_cookies(call.head)) {
+            return Err(Part::Cookie(field));
+        }
+        let parameter = self.parameters.iter().find(|field| !field.holds_for_query(request.query));
+        parameter.map_or(Ok(()), |field| Err(Part::Parameter(field)))
     }
 
     fn asks_of_caller_only(&self) -> bool {
@@ -122,17 +135,28 @@ impl Source {
         }
     }
 
-    fn holds(&self, call: &CallView<'_>) -> bool {
+    fn check(&self, call: &CallView<'_>) -> Result<(), SourcePart<'_>> {
         let caller = &call.caller;
-        let is =
-            |wanted: &Option<Box<str>>, given: &str| wanted.as_deref().is_none_or(|wanted| wanted == given);
-        is(&self.service, caller.service)
-            && is(&self.application, caller.application)
-            && is(&self.version, caller.version)
-            && has_all(caller.properties, &self.properties)
-            && self
-                .address
-                .is_none_or(|network| call.head.address().is_some_and(|address| network.contains(address)))
+        if let Some(wanted) = self.service.as_deref().filter(|wanted| *wanted != caller.service) {
+            return Err(SourcePart::Service(wanted));
+        }
+        if let Some(wanted) = self.application.as_deref().filter(|wanted| *wanted != caller.application) {
+            return Err(SourcePart::Application(wanted));
+        }
+        if let Some(wanted) = self.version.as_deref().filter(|wanted| *wanted != caller.version) {
+            return Err(SourcePart::Version(wanted));
+        }
+        if let Some((name, value)) =
+            self.properties.iter().find(|(name, value)| caller.properties.get(*name) != Some(value))
+        {
+            return Err(SourcePart::Property(name, value));
+        }
+        match self.address {
+            Some(network) if !call.head.address().is_some_and(|address| network.contains(address)) => {
+                Err(SourcePart::Address(network))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

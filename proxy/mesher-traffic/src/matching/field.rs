@@ -2,6 +2,7 @@
 //! It must see every value: a rule about one of several must not depend on their order.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use mesher_model::rule::{FieldMatch, ValueKind};
 
@@ -10,7 +11,7 @@ use super::value::Test;
 
 /// What is asked of the values under a name: that one of them fits, or that none does.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Field {
+pub(crate) struct Field {
     name: Box<str>,
     test: Test,
     is_negated: bool,
@@ -28,26 +29,59 @@ impl Field {
     }
 
     pub(super) fn holds_for_query(&self, query: &[u8]) -> bool {
-        let pairs = query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
-        let fits = |pair: &[u8]| {
-            let (name, value) = split_once(pair, b'=').unwrap_or((pair, b""));
-            decoded(name).eq(self.name.bytes()) && self.test.holds(&decode(value))
-        };
-        pairs.into_iter().any(fits) != self.is_negated
+        self.any_parameter(query, |value| self.test.holds(&decode(value))) != self.is_negated
     }
 
     pub(super) fn holds_for_cookies(&self, head: &dyn HeadView) -> bool {
-        let fits = |pair: &[u8]| {
+        self.any_cookie(head, |value| self.test.holds(value)) != self.is_negated
+    }
+
+    /// Whether a header field of its name is there.
+    pub(super) fn is_in_headers(&self, head: &dyn HeadView) -> bool {
+        head.any_field(&self.name, &mut |_| true)
+    }
+
+    /// Whether a parameter of its name is there.
+    pub(super) fn is_in_query(&self, query: &[u8]) -> bool {
+        self.any_parameter(query, |_| true)
+    }
+
+    /// Whether a cookie of its name is there.
+    pub(super) fn is_in_cookies(&self, head: &dyn HeadView) -> bool {
+        self.any_cookie(head, |_| true)
+    }
+
+    fn any_parameter(&self, query: &[u8], fits: impl Fn(&[u8]) -> bool) -> bool {
+        let mut pairs = query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
+        pairs.any(|pair| {
+            let (name, value) = split_once(pair, b'=').unwrap_or((pair, b""));
+            decoded(name).eq(self.name.bytes()) && fits(value)
+        })
+    }
+
+    fn any_cookie(&self, head: &dyn HeadView, fits: impl Fn(&[u8]) -> bool) -> bool {
+        let is_one = |pair: &[u8]| {
             let (name, value) = split_once(pair, b'=').unwrap_or((b"", pair));
-            name.trim_ascii() == self.name.as_bytes() && self.test.holds(value.trim_ascii())
+            name.trim_ascii() == self.name.as_bytes() && fits(value.trim_ascii())
         };
-        let any = head.any_field("cookie", &mut |value| value.split(|byte| *byte == b';').any(fits));
-        any != self.is_negated
+        head.any_field("cookie", &mut |value| value.split(|byte| *byte == b';').any(is_one))
     }
 
     /// How much room its automaton takes, in bytes.
     pub(super) fn pattern_bytes(&self) -> usize {
         self.test.pattern_bytes()
+    }
+}
+
+/// In the words of documents.
+impl fmt::Display for Field {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, test, is_negated } = self;
+        match (test, is_negated) {
+            (Test::Any, true) => write!(formatter, "{name} Absent"),
+            (test, true) => write!(formatter, "{name} not {test}"),
+            (test, false) => write!(formatter, "{name} {test}"),
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! | `call` | a call as rules see it, lent by whoever has it |
 //! | `condition` | a match: all its conditions, compiled |
 //! | `field` | header fields, parameters of the query, cookies |
+//! | `part` | the part of a match that a call does not fit, in words |
 //! | `path` | paths, by segments where it is asked for |
 //! | `value` | how one value is compared |
 //! | `pattern` | regular expressions, as automata |
@@ -15,9 +16,12 @@ pub mod call;
 pub(crate) mod condition;
 mod field;
 mod number;
+pub(crate) mod part;
 mod path;
 pub(crate) mod pattern;
 mod value;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod verdict_tests;

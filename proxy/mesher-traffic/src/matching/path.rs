@@ -1,13 +1,15 @@
 //! How a path is compared: as it was sent, by segments where that is asked for.
 //! It must decode nothing: what a path means beyond its bytes is for the application that it leads to.
 
+use std::fmt;
+
 use mesher_model::rule::{PathKind, PathMatch};
 
 use super::pattern::Pattern;
 
 /// What a path has to be.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum PathTest {
+pub(crate) enum PathTest {
     Exact(Box<str>),
     /// Begins with these segments; without a slash at the end.
     Prefix(Box<str>),
@@ -54,5 +56,22 @@ impl PathTest {
     /// How much room its automaton takes, in bytes.
     pub(super) fn pattern_bytes(&self) -> usize {
         if let Self::Pattern(pattern) = self { pattern.bytes() } else { 0 }
+    }
+}
+
+/// In the words of documents.
+impl fmt::Display for PathTest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(wanted) => write!(formatter, "Exact {wanted:?}"),
+            Self::Prefix(wanted) if wanted.is_empty() => formatter.write_str("PathPrefix \"/\""),
+            Self::Prefix(wanted) => write!(formatter, "PathPrefix {wanted:?}"),
+            Self::Pattern(pattern) => write!(formatter, "RegularExpression {:?}", pattern.source()),
+            Self::Template(segments) => {
+                let words = segments.iter().map(|segment| segment.as_deref().unwrap_or("{}"));
+                let words: Vec<_> = words.collect();
+                write!(formatter, "Template \"/{}\"", words.join("/"))
+            }
+        }
     }
 }

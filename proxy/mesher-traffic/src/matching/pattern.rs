@@ -49,6 +49,11 @@ impl Pattern {
         self.automaton.memory_usage() + self.source.len()
     }
 
+    /// As it was written.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
     /// Whether the whole value fits.
     pub(crate) fn fits(&self, value: &[u8]) -> bool {
         let found = self.automaton.try_search_fwd(&Input::new(value).anchored(Anchored::Yes));

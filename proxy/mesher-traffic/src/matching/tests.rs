@@ -18,16 +18,16 @@ const COMPILE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// A call of a test.
 #[derive(Clone)]
-struct Call {
-    method: &'static str,
-    target: String,
-    fields: Vec<(&'static str, &'static [u8])>,
-    address: &'static str,
-    is_flow: bool,
+pub(super) struct Call {
+    pub(super) method: &'static str,
+    pub(super) target: String,
+    pub(super) fields: Vec<(&'static str, &'static [u8])>,
+    pub(super) address: &'static str,
+    pub(super) is_flow: bool,
 }
 
 impl Call {
-    fn to(target: &str) -> Self {
+    pub(super) fn to(target: &str) -> Self {
         Self {
             method: "GET",
             target: target.to_owned(),
@@ -37,7 +37,7 @@ impl Call {
         }
     }
 
-    fn with(mut self, name: &'static str, value: &'static str) -> Self {
+    pub(super) fn with(mut self, name: &'static str, value: &'static str) -> Self {
         self.fields.push((name, value.as_bytes()));
         self
     }
@@ -58,16 +58,21 @@ impl HeadView for Call {
     }
 }
 
-fn route(rules: Value) -> Result<Policy, PolicyError> {
+pub(super) fn route(rules: Value) -> Result<Policy, PolicyError> {
     let document = json!({"apiVersion": "mesher/v1", "kind": "Route", "metadata": {"name": "canary"},
         "spec": {"service": "a", "rules": rules}});
     Policy::compile([&serde_json::from_value::<Document>(document).unwrap()])
 }
 
 fn choose(policy: &Policy, call: &Call) -> Option<Choice> {
+    seen(call, |view| policy.route.as_ref().unwrap().choose(view, |_| 0))
+}
+
+/// A call of version 1.0.0 of `webapp` of the application `shop`.
+pub(super) fn seen<R>(call: &Call, look: impl FnOnce(&CallView<'_>) -> R) -> R {
     let properties = BTreeMap::from([("team".to_owned(), "blue".to_owned())]);
     let caller = Caller { service: "webapp", application: "shop", version: "1.0.0", properties: &properties };
-    policy.route.as_ref().unwrap().choose(&CallView { head: call, caller }, |_| 0)
+    look(&CallView { head: call, caller })
 }
 
 #[track_caller]

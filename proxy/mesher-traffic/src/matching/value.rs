@@ -2,6 +2,7 @@
 //! It must not know where the value stands.
 
 use std::cmp::Ordering;
+use std::fmt;
 
 use mesher_model::rule::ValueKind;
 
@@ -64,5 +65,25 @@ impl Test {
     /// How much room its automaton takes, in bytes.
     pub(super) fn pattern_bytes(&self) -> usize {
         if let Self::Pattern(pattern) = self { pattern.bytes() } else { 0 }
+    }
+}
+
+/// In the words of documents.
+impl fmt::Display for Test {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut write = |kind: ValueKind, wanted: &[u8]| {
+            write!(formatter, "{kind:?} {:?}", String::from_utf8_lossy(wanted))
+        };
+        match self {
+            Self::Any => write!(formatter, "{:?}", ValueKind::Present),
+            Self::Exact(wanted) => write(ValueKind::Exact, wanted),
+            Self::Prefix(wanted) => write(ValueKind::Prefix, wanted),
+            Self::Suffix(wanted) => write(ValueKind::Suffix, wanted),
+            Self::Pattern(pattern) => write(ValueKind::RegularExpression, pattern.source().as_bytes()),
+            Self::Number(wanted, [Some(Ordering::Greater), None]) => write(ValueKind::Greater, wanted),
+            Self::Number(wanted, [Some(Ordering::Greater), _]) => write(ValueKind::GreaterOrEqual, wanted),
+            Self::Number(wanted, [_, None]) => write(ValueKind::Less, wanted),
+            Self::Number(wanted, _) => write(ValueKind::LessOrEqual, wanted),
+        }
     }
 }

@@ -1,0 +1,120 @@
+//! What rules say of calls, in words: the part that does not fit, what was found, never a value that a call brought.
+//! It must agree with what is decided.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::tests::{Call, route, seen};
+
+/// Why one match does not hold for a call; `None` where it does.
+fn miss(part: &Value, call: &Call) -> Option<(String, String)> {
+    let policy = route(json!([{"matches": [part], "backends": [{}]}])).unwrap();
+    let route = policy.route.unwrap();
+    let verdicts = seen(call, |view| route.verdicts(view));
+    let [verdict] = &verdicts[..] else { panic!("one rule, {verdicts:?}") };
+    assert_eq!(verdict.is_about, verdict.misses.is_empty());
+    verdict.misses.first().map(|miss| (miss.part.clone(), miss.found.clone()))
+}
+
+#[test]
+fn a_part_that_does_not_fit_is_named_with_what_was_found() {
+    let call = || Call::to("/a?secret=s3cr3t").with("cookie", "session=s3cr3t").with("x-user", "s3cr3t");
+    let table = [
+        (json!({"path": {"value": "/b"}}), "path PathPrefix \"/b\"", "it is another one"),
+        (
+            json!({"path": {"type": "Template", "value": "/b/{id}"}}),
+            "path Template \"/b/{}\"",
+            "it is another one",
+        ),
+        (json!({"method": "POST"}), "method POST", "it is another one"),
+        (
+            json!({"headers": [{"name": "X-User", "value": "a"}]}),
+            "header x-user Exact \"a\"",
+            "it has another value",
+        ),
+        (
+            json!({"headers": [{"name": "x-b", "type": "Prefix", "value": "a"}]}),
+            "header x-b Prefix \"a\"",
+            "it is not there",
+        ),
+        (
+            json!({"headers": [{"name": "x-user", "type": "Absent"}]}),
+            "header x-user Absent",
+            "it has another value",
+        ),
+        (json!({"headers": [{"name": "x-b", "type": "Present"}]}), "header x-b Present", "it is not there"),
+        (
+            json!({"headers": [{"name": "x-user", "type": "RegularExpression", "value": "s.*", "not": true}]}),
+            "header x-user not RegularExpression \"s.*\"",
+            "it has another value",
+        ),
+        (
+            json!({"headers": [{"name": "x-user", "type": "LessOrEqual", "value": "7"}]}),
+            "header x-user LessOrEqual \"7\"",
+            "it has another value",
+        ),
+        (
+            json!({"headers": [{"name": "x-user", "type": "Greater", "value": "7"}]}),
+            "header x-user Greater \"7\"",
+            "it has another value",
+        ),
+        (
+            json!({"cookies": [{"name": "session", "value": "a"}]}),
+            "cookie session Exact \"a\"",
+            "it has another value",
+        ),
+        (
+            json!({"queryParams": [{"name": "b", "value": "a"}]}),
+            "query parameter b Exact \"a\"",
+            "it is not there",
+        ),
+        (json!({"source": {"service": "other"}}), "source.service other", "it is webapp"),
+        (json!({"source": {"application": "other"}}), "source.application other", "it is shop"),
+        (json!({"source": {"version": "2.0.0"}}), "source.version 2.0.0", "it is 1.0.0"),
+        (json!({"source": {"properties": {"team": "red"}}}), "source.properties team=red", "it is blue"),
+        (json!({"source": {"properties": {"a": "b"}}}), "source.properties a=b", "it is not there"),
+        (json!({"source": {"address": "10.0.0.0/8"}}), "source.address 10.0.0.0/8", "it is 127.0.0.1"),
+    ];
+    for (part, words, found) in table {
+        assert_eq!(miss(&part, &call()), Some((words.to_owned(), found.to_owned())), "{part}");
+    }
+    let flow = Call { is_flow: true, ..call() };
+    let of_request = miss(&json!({"method": "GET"}), &flow);
+    assert_eq!(of_request, Some(("a request".to_owned(), "it is a flow of bytes".to_owned())));
+}
+
+#[test]
+fn each_match_of_each_rule_is_answered_for() {
+    let policy = route(json!([
+        {"name": "first", "matches": [{"method": "POST"}, {"path": {"value": "/b"}}], "backends": [{}]},
+        {"name": "second", "matches": [{"method": "GET"}], "backends": [{}]},
+        {"backends": [{}]},
+    ]));
+    let route = policy.unwrap().route.unwrap();
+    let verdicts = seen(&Call::to("/a"), |view| route.verdicts(view));
+    let told: Vec<_> = verdicts.iter().map(|one| (one.rule, one.is_about, one.misses.len())).collect();
+    assert_eq!(told, [("first", false, 2), ("second", true, 0), ("3", true, 0)]);
+}
+
+proptest! {
+    /// What is told is what is decided.
+    #[test]
+    fn the_first_rule_that_is_about_a_call_decides(
+        paths in proptest::collection::vec("/[ab]{0,2}", 1..8), target in "/[ab]{0,2}", weight in 1_u32..9
+    ) {
+        let rules: Vec<_> = paths
+            .iter()
+            .map(|path| json!({"matches": [{"path": {"type": "Exact", "value": path}}],
+                "backends": [{"weight": weight, "subset": {"version": "1"}}, {"weight": 2}]}))
+            .collect();
+        let route = route(Value::Array(rules)).unwrap().route.unwrap();
+        let call = Call::to(&target);
+        let chosen = seen(&call, |view| route.choose(view, |_| 0));
+        let first = seen(&call, |view| route.verdicts(view)).iter().position(|one| one.is_about);
+        prop_assert_eq!(chosen.map(|choice| usize::from(choice.rule)), first);
+        if let Some(choice) = chosen {
+            let (part, all) = route.share(choice);
+            prop_assert_eq!((part == weight || part == 2, all), (true, weight + 2));
+        }
+    }
+}
