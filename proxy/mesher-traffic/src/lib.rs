@@ -8,6 +8,7 @@ pub mod matching;
 pub mod policy;
 pub mod retry;
 pub mod route;
+mod sticky;
 pub mod suspects;
 
 pub use actions::{Actions, Asked, FieldEdits, OwnAnswer};
@@ -19,5 +20,7 @@ pub use retry::{RetryPolicy, Safety};
 pub use route::{Choice, RoutePolicy, Verdict};
 pub use suspects::Suspects;
 
+#[cfg(test)]
+mod sticky_tests;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use crate::actions::Actions;
 use crate::matching::call::CallView;
 use crate::matching::condition::{Condition, Request, has_all};
 use crate::policy::PolicyError;
+use crate::sticky::StickyValue;
 
 /// Turns a count into draws that are spread evenly: 2³² divided by the golden ratio (Knuth, TAOCP 3, 6.4).
 const SPREAD: u32 = 0x9E37_79B9;
@@ -38,6 +39,8 @@ struct Rule {
     fallback: Fallback,
     /// Where the rule answers itself: how, as a place among the route's actions. It has no shares then.
     answer: Option<u16>,
+    /// What decides in place of a count which share takes a call.
+    sticky: Option<StickyValue>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -142,7 +145,16 @@ impl RoutePolicy {
             if bytes > PATTERNS_BYTES_MAX {
                 return Err(PolicyError::Patterns { name, most: PATTERNS_BYTES_MAX });
             }
-            rules.push(Rule { name: label, conditions, shares, total, fallback: rule.fallback, answer });
+            let sticky = rule.sticky.as_ref().map(StickyValue::compile);
+            rules.push(Rule {
+                name: label,
+                conditions,
+                shares,
+                total,
+                fallback: rule.fallback,
+                answer,
+                sticky,
+            });
         }
         let Parts { subsets, actions } = parts;
         Ok(Self { name, rules: rules.into(), subsets, actions })
@@ -160,7 +172,8 @@ impl RoutePolicy {
             [] => return Some(Choice { rule: place, matched, subset: 0, actions: rule.answer }),
             [only] => only,
             shares => {
-                let draw = (u64::from(count(place).wrapping_mul(SPREAD)) * u64::from(rule.total)) >> 32;
+                let sticky = rule.sticky.as_ref().and_then(|sticky| sticky.place(call, rule.total));
+                let draw = sticky.unwrap_or_else(|| spread(count(place), rule.total));
                 shares.iter().find(|share| draw < u64::from(share.end)).or_else(|| shares.first())?
             }
         };
@@ -290,6 +303,11 @@ impl Parts {
         });
         u16::try_from(place).ok().map(Some)
     }
+}
+
+/// The place of a count among `total`: over any run of counts each place comes up as often as any other, but for a few.
+pub(crate) fn spread(count: u32, total: u32) -> u64 {
+    (u64::from(count.wrapping_mul(SPREAD)) * u64::from(total)) >> u32::BITS
 }
 
 fn conditions(rule: &RouteRule) -> Result<Box<[Condition]>, (String, String)> {

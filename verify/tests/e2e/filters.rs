@@ -5,9 +5,10 @@ use mesher_verify::application::Application;
 use mesher_verify::http::Wire;
 use mesher_verify::mesh::{Control, Proxy};
 use mesher_verify::patience::until;
+use mesher_verify::process::Process;
 
-use crate::echo::{Stage, route, sent_values, values};
-use crate::rules::{BAD_CONFIGURATION, apply, assert_done};
+use crate::echo::{Stage, WAITS, route, sent_values, values};
+use crate::rules::{BAD_CONFIGURATION, apply, assert_done, mesher};
 
 #[test]
 fn fields_of_requests_and_answers_are_set_added_and_removed() {
@@ -232,6 +233,118 @@ fn a_flow_passes_as_it_came() {
     assert_eq!(said(), b"");
 }
 
+/// A limit of a rule holds for its calls in place of that of the service, and says whose it is.
+#[test]
+fn a_call_ends_with_the_limit_of_its_rule() {
+    let stage = Stage::start();
+    let timeout = "apiVersion: mesher/v1\nkind: Timeout\nmetadata: {name: shop}\nspec: {service: shop, request: 300ms}\n";
+    assert_done(&apply(&stage.control, timeout, &["--wait"]));
+    stage.route(
+        "    - name: short
+      matches: [{path: {value: /short}}]
+      timeouts: {request: 200ms}
+      backends: [{}]
+    - matches: [{path: {value: /patient}}]
+      timeouts: {request: 0s}
+      backends: [{}]
+    - backends: [{}]",
+    );
+    let outbound = stage.outbound();
+    let patient = std::thread::spawn(move || {
+        let request =
+            format!("GET /patient HTTP/1.1\r\nHost: shop\r\n{WAITS}: 1\r\nConnection: close\r\n\r\n");
+        Wire::open(outbound).unwrap().call(request).unwrap().status()
+    });
+    until("the patient call is on its way", || {
+        (stage.instances.iter().map(|instance| instance.count("/patient")).sum::<usize>() == 1).then_some(())
+    });
+    for (target, words) in [
+        ("/short", "no answer within 200ms, the limit that rule short of Route shop sets"),
+        ("/", "no answer within 300ms, the limit that a rule of kind Timeout sets"),
+    ] {
+        let answer = stage.get(target, &[(WAITS, "1")]);
+        assert_eq!(answer.status(), 504, "{target}");
+        assert!(answer.text().contains(words), "{}", answer.text());
+        assert!(answer.field("proxy-status").contains("http_response_timeout"), "{answer:?}");
+    }
+    assert!(!patient.is_finished());
+    stage.instances.iter().for_each(|instance| instance.gate.open());
+    assert_eq!(patient.join().unwrap(), 200);
+}
+
+/// A try that takes too long is one that may have been acted on: what may happen twice is tried elsewhere.
+#[test]
+fn a_try_ends_with_its_limit_and_the_call_goes_on_where_it_may() {
+    let stage = Stage::start();
+    let [first, second] = &stage.instances;
+    second.gate.open();
+    stage.route(
+        "    - name: impatient
+      timeouts: {request: 20s, backendRequest: 300ms}
+      backends: [{}]",
+    );
+    // Enough of them for every worker to have both instances in turn.
+    let calls = 8;
+    for _ in 0..calls {
+        let answer = stage.get("/get", &[(WAITS, "1")]);
+        assert_eq!((answer.status(), answer.json()["version"].as_str()), (200, Some("2.0")), "{answer:?}");
+    }
+    assert!(first.count("/get") > 0, "the first instance was never tried");
+    assert_eq!(second.count("/get"), calls);
+    let mut failed = 0;
+    for _ in 0..calls {
+        let answer = stage.call("POST", "/post", &[(WAITS, "1")]);
+        match answer.status() {
+            200 => assert_eq!(answer.json()["version"], "2.0"),
+            504 => {
+                failed += 1;
+                let words =
+                    "no answer to a try within 300ms, the limit that rule impatient of Route shop sets";
+                assert!(answer.text().contains(words), "{}", answer.text());
+            }
+            status => panic!("{status}"),
+        }
+    }
+    assert!(failed > 0, "the first instance was never tried");
+    assert_eq!((first.count("/post"), second.count("/post")), (failed, calls - failed));
+}
+
+#[test]
+fn a_user_stays_on_one_side_through_every_proxy_and_while_its_weight_rises() {
+    let stage = Stage::start();
+    let other = Proxy::start(&stage.control.url(), "batch", &[]);
+    let route = |first: u32, second: u32| {
+        stage.route(&format!(
+            "    - sticky: {{cookie: session}}
+      backends:
+        - {{subset: {{version: '1.0'}}, weight: {first}}}
+        - {{subset: {{version: '2.0'}}, weight: {second}}}"
+        ));
+    };
+    let side = |outbound, user: usize| {
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: shop\r\nCookie: a=b; session=user-{user}\r\nConnection: close\r\n\r\n"
+        );
+        let answer = Wire::open(outbound).unwrap().call(request).unwrap();
+        answer.json()["version"].as_str().unwrap_or_default().to_owned()
+    };
+    let sides = || (0..40).map(|user| side(stage.outbound(), user)).collect::<Vec<_>>();
+    route(70, 30);
+    let before = sides();
+    assert!(before.iter().any(|side| side == "1.0") && before.iter().any(|side| side == "2.0"), "{before:?}");
+    assert_eq!(sides(), before);
+    until("the other proxy knows both", || {
+        let here: Vec<_> = (0..40).map(|user| side(other.addresses.outbound, user)).collect();
+        (here == before).then_some(())
+    });
+    route(40, 60);
+    let after = sides();
+    let has_left = |(before, after): (&String, &String)| before == "2.0" && after == "1.0";
+    assert!(!before.iter().zip(&after).any(has_left), "{before:?} {after:?}");
+    let count = |sides: &[String]| sides.iter().filter(|side| *side == "2.0").count();
+    assert!(count(&after) > count(&before), "{before:?} {after:?}");
+}
+
 /// The example of the documentation about this route.
 fn documented(name: &str) -> &'static str {
     let manual = include_str!("../../../docs/rules.md");
@@ -255,4 +368,11 @@ fn the_documented_filters_hold() {
     let page = stage.get("/shop/page?x=1", &[]);
     assert_eq!((page.status(), page.json()["target"].as_str()), (200, Some("/page?x=1")));
     assert_eq!(sent_values(&page, "x-forwarded-prefix"), ["/shop"]);
+    assert_done(&Process::run(&mut mesher(&stage.control, &["delete", "Route", "shop-site"])));
+    assert_done(&apply(&stage.control, documented("shop-sticky"), &["--wait"]));
+    let sides: Vec<_> =
+        (0..6).map(|_| stage.get("/", &[("x-user", "jason")]).json()["version"].clone()).collect();
+    assert!(sides.iter().all(|side| *side == sides[0]), "{sides:?}");
+    let slow = stage.get("/reports/1", &[(WAITS, "1")]);
+    assert_eq!(slow.status(), 504, "{slow:?}");
 }

@@ -111,8 +111,16 @@ fn parts_of_a_rule_that_have_no_effect_beside_each_other_are_refused() {
     for (part, words) in [
         (json!({}), "missing field `backends`"),
         (json!({"filters": [rewrite]}), "missing field `backends`"),
-        (json!({"filters": [direct], "backends": [{}]}), "backends and fallback would have no effect"),
-        (json!({"filters": [redirect], "fallback": "Any"}), "backends and fallback would have no effect"),
+        (
+            json!({"filters": [direct], "backends": [{}]}),
+            "backends, fallback, sticky and timeouts would have no effect",
+        ),
+        (json!({"filters": [direct], "timeouts": {"request": "1s"}}), "timeouts would have no effect"),
+        (json!({"filters": [redirect], "sticky": {"cookie": "a"}}), "timeouts would have no effect"),
+        (
+            json!({"filters": [redirect], "fallback": "Any"}),
+            "backends, fallback, sticky and timeouts would have no effect",
+        ),
         (json!({"filters": [redirect, rewrite]}), "URLRewrite has no effect beside RequestRedirect"),
         (json!({"filters": [direct, redirect]}), "RequestRedirect has no effect beside DirectResponse"),
         (json!({"filters": [direct, request]}), "RequestHeaderModifier has no effect beside DirectResponse"),
@@ -166,5 +174,39 @@ fn changes_of_fields_that_cannot_be_made_are_refused_by_name() {
     ] {
         let refusal = filtered(&filters).unwrap_err();
         assert!(refusal.contains(words), "{filters}: {refusal}");
+    }
+}
+
+#[test]
+fn timeouts_and_what_is_sticky_are_written_as_they_were_read() {
+    for whole in [
+        json!({"backends": [{"weight": 1}], "timeouts": {"request": "5s", "backendRequest": "500ms"}}),
+        json!({"backends": [{"weight": 1}], "timeouts": {"request": "0s", "backendRequest": "1m30s"}}),
+        json!({"backends": [{"weight": 1}], "timeouts": {"backendRequest": "0s"}}),
+        json!({"backends": [{"weight": 1}], "sticky": {"header": "X-User"}}),
+        json!({"backends": [{"weight": 1}], "sticky": {"queryParam": "ä b"}}),
+    ] {
+        let written = serde_json::to_value(rule(&whole).unwrap()).unwrap();
+        assert_eq!(written["spec"]["rules"][0], whole);
+    }
+    for (part, words) in [
+        (json!({"timeouts": {}}), "timeouts say nothing"),
+        (json!({"timeouts": {"request": "5"}}), "\"5\" is no span of time"),
+        (json!({"timeouts": {"request": null}}), "invalid type: null"),
+        (json!({"timeouts": {"requests": "5s"}}), "unknown field `requests`"),
+        (
+            json!({"timeouts": {"request": "1s", "backendRequest": "1s1ms"}}),
+            "backendRequest of 1s1ms is longer than request, 1s",
+        ),
+        (json!({"sticky": {}}), "one of header, cookie and queryParam"),
+        (json!({"sticky": {"header": "a", "cookie": "b"}}), "one of header, cookie and queryParam"),
+        (json!({"sticky": {"header": "a b"}}), "\"a b\" is no name of a header"),
+        (json!({"sticky": {"cookie": ""}}), "\"\" is no name of a cookie"),
+        (json!({"sticky": null}), "invalid type: null"),
+    ] {
+        let mut whole = part.clone();
+        whole["backends"] = json!([{}]);
+        let refusal = rule(&whole).unwrap_err();
+        assert!(refusal.contains(words), "{part}: {refusal}");
     }
 }

@@ -7,6 +7,7 @@
 //! | `words` | names, places, spans of time: text with a grammar |
 //! | `route`, `timeout` | one kind each |
 //! | `matches` | what a rule of a route asks of a call |
+//! | `sticky` | what calls of one user have in common |
 //! | `filters` | what it does with that call |
 //! | `bounds` | checks of what was just read |
 //! | `schema` | what editors are told of them |
@@ -22,6 +23,7 @@ mod matches;
 mod route;
 #[cfg(feature = "schema")]
 mod schema;
+mod sticky;
 mod timeout;
 mod words;
 
@@ -35,7 +37,8 @@ pub use filters::{
 };
 pub use matches::{CallMatch, FieldMatch, PathKind, PathMatch, SourceMatch, ValueKind};
 pub use route::{Backend, Fallback, Route, RouteRule, Subset};
-pub use timeout::Timeout;
+pub use sticky::Sticky;
+pub use timeout::{RouteTimeouts, Timeout};
 pub use words::{Cidr, Name, ServiceName, Span, WordError};
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::bounds::{bounded, checked, given};
 use super::filters::{Filter, filters, filters_of_backend};
 use super::matches::{CallMatch, FieldMatch, PathKind, ValueKind, matches, properties};
+use super::sticky::Sticky;
+use super::timeout::{RouteTimeouts, timeouts};
 use super::words::{Name, ServiceName};
 
 /// Rules of one route.
@@ -41,7 +43,7 @@ pub struct Route {
 /// One rule of a route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(extend("if" = super::schema::answers(), "then" = {"properties": {"backends": false, "fallback": {"const": "None"}}}, "else" = {"required": ["backends"]})))]
+#[cfg_attr(feature = "schema", schemars(extend("if" = super::schema::answers(), "then" = {"properties": {"backends": false, "fallback": {"const": "None"}, "sticky": false, "timeouts": false}}, "else" = {"required": ["backends"]})))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RouteRule {
     /// For people, and for what explains a call.
@@ -62,6 +64,22 @@ pub struct RouteRule {
     /// Who takes the calls for a backend without an instance.
     #[serde(default, skip_serializing_if = "Fallback::is_none")]
     pub fallback: Fallback,
+    /// What decides in place of a count which backend takes a call, so that all calls of a user go to one.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[cfg_attr(feature = "schema", schemars(with = "Sticky"))]
+    pub sticky: Option<Sticky>,
+    /// How long the calls may take. They hold in place of what a Timeout or a key says.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "timeouts")]
+    #[cfg_attr(feature = "schema", schemars(with = "RouteTimeouts"))]
+    pub timeouts: Option<RouteTimeouts>,
+}
+
+impl RouteRule {
+    /// Whether it says anything of those who would be asked.
+    fn asks_somebody(&self) -> bool {
+        let is_more = self.sticky.is_some() || self.timeouts.is_some();
+        is_more || !self.backends.is_empty() || !self.fallback.is_none()
+    }
 }
 
 /// Who takes calls for which there is no instance of the kind that a rule wants.
@@ -170,9 +188,9 @@ impl<'de> Deserialize<'de> for WholeRule {
 fn check_rule(rule: &RouteRule) -> Result<(), String> {
     let answering = rule.filters.iter().map(Filter::kind).find(|kind| kind.answers());
     match answering {
-        Some(kind) if !rule.backends.is_empty() || !rule.fallback.is_none() => {
+        Some(kind) if rule.asks_somebody() => {
             return Err(format!(
-                "{kind} answers the calls of its rule itself: backends and fallback would have no effect"
+                "{kind} answers the calls of its rule itself: backends, fallback, sticky and timeouts would have no effect"
             ));
         }
         None if rule.backends.is_empty() => {

@@ -7,9 +7,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::document::API_VERSION;
 use super::filters::url::PATH_BYTES_MAX;
+use super::matches::FIELD_NAME_BYTES_MAX;
 use super::{
     Cidr, DirectResponse, Document, Filter, FilterKind, HeaderModifier, Kind, Metadata, Name, PathModifier,
-    RequestRedirect, Route, ServiceName, Span, Timeout, UrlRewrite, ValueKind,
+    RequestRedirect, Route, ServiceName, Span, Sticky, Timeout, UrlRewrite, ValueKind,
 };
 
 /// A name, as a pattern.
@@ -145,5 +146,23 @@ impl JsonSchema for PathModifier {
             })
         });
         json_schema!({"description": "Another path.", "oneOf": forms})
+    }
+}
+
+impl JsonSchema for Sticky {
+    fn schema_name() -> Cow<'static, str> {
+        "Sticky".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let name = json_schema!({"type": "string", "minLength": 1, "maxLength": FIELD_NAME_BYTES_MAX});
+        json_schema!({
+            "description": "A value of a call that decides which backend takes it.",
+            "type": "object",
+            "properties": {"header": name, "cookie": name, "queryParam": name},
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": false,
+        })
     }
 }

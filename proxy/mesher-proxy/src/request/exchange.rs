@@ -259,6 +259,14 @@ impl Exchange for HttpExchange<'_> {
         }
     }
 
+    fn give_up(&mut self, mut failure: Failure) -> Failure {
+        // The next try gets its whole time.
+        self.vigil.end();
+        failure.safety = Safety::MayHaveActed;
+        failure.safety = self.safety_of(&failure);
+        failure
+    }
+
     async fn relay(&mut self, call: &Invocation) -> Outcome {
         let (upstream, heard) = (self.upstream.take(), self.heard.take());
         self.has_answered = true;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use mesher_codec::Authority;
 use mesher_net::Socket;
-use mesher_traffic::{HeadView, Message};
+use mesher_traffic::{HeadView, Message, Safety};
 
 use crate::bootstrap::PortProtocol;
 use crate::request::failure::{Failure, FailureKind};
@@ -84,6 +84,11 @@ impl Exchange for FlowExchange<'_> {
         let upstream = result.map_err(|error| connect_failure(&error))?;
         self.upstream = Some((upstream, self.worker.count_while(call.row, Counters::use_connection)));
         Ok(Code::Connected)
+    }
+
+    /// It came to no connection.
+    fn give_up(&mut self, failure: Failure) -> Failure {
+        Failure { safety: Safety::NothingSent, ..failure }
     }
 
     async fn relay(&mut self, _call: &Invocation) -> Outcome {

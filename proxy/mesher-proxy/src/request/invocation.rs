@@ -194,6 +194,9 @@ pub(crate) trait Exchange: HeadView {
     /// One try: sends the call to the current endpoint, up to the first sign of an answer.
     async fn send(&mut self, call: &Invocation) -> Result<Code, Failure>;
 
+    /// The failure of a try that was given up in its midst: with how far it had come.
+    fn give_up(&mut self, failure: Failure) -> Failure;
+
     /// Brings the answer to the caller, and the rest of the call to the callee, to the end.
     async fn relay(&mut self, call: &Invocation) -> Outcome;
 

@@ -15,6 +15,7 @@
 //! | `invocation` | the neutral call, and what a protocol must offer to have its calls handled |
 //! | `invoke` | one invocation from start to outcome: the chain down, `forward`, the chain up, one exit |
 //! | `forward` | the last step of the chain: the endpoint, the try |
+//! | `limits` | how long that may take, where rules say so |
 //! | `upstream` | a connection for a try, from the pool or new, within its bounds |
 //! | `exchange` | HTTP/1.1's side of a call: send it, bring the answer back, or say why there is none |
 //! | `converse` | the two halves of that on the connections: up to the answer's head, and the answer's body |
@@ -40,6 +41,7 @@ pub(crate) mod flow;
 pub(crate) mod forward;
 pub(crate) mod invocation;
 pub(crate) mod invoke;
+pub(crate) mod limits;
 pub(crate) mod own_answer;
 pub(crate) mod pump;
 pub(crate) mod reply;

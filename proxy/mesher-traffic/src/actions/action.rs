@@ -1,7 +1,9 @@
 //! All that is done with the calls of one rule, or of one of its backends.
 //! It must be absent where nothing is done, so that such a call costs one look.
 
-use mesher_model::rule::{Filter, RouteRule};
+use std::time::Duration;
+
+use mesher_model::rule::{Filter, RouteRule, Span};
 
 use super::answer::{Direct, OwnAnswer};
 use super::fields::FieldEdits;
@@ -18,12 +20,21 @@ pub struct Actions {
     pub rewrite: Option<Rewrite>,
     /// The answer, where nobody is to be asked.
     pub answer: Option<OwnAnswer>,
+    /// How long the call may take to the head of its answer, in place of what holds for the service; zero: as it likes.
+    pub request_limit: Option<Duration>,
+    /// How long each of its tries may take; zero: as it likes.
+    pub try_limit: Option<Duration>,
 }
 
 impl Actions {
     /// What a rule says of all its calls.
     pub(crate) fn of_rule(rule: &RouteRule) -> Self {
-        let mut actions = Self::default();
+        let timeouts = rule.timeouts.as_ref();
+        let mut actions = Self {
+            request_limit: timeouts.and_then(|limits| limits.request).map(Span::duration),
+            try_limit: timeouts.and_then(|limits| limits.backend_request).map(Span::duration),
+            ..Self::default()
+        };
         for filter in &rule.filters {
             match filter {
                 Filter::UrlRewrite(rewrite) => {
