@@ -15,6 +15,7 @@ mod echo;
 mod faults;
 mod fields;
 mod filters;
+mod gateway_api;
 mod instances;
 mod ipv6;
 mod kept;
