@@ -37,6 +37,8 @@ pub(crate) enum Command {
     History(History),
     /// Brings all rule documents back to how they stood at a revision
     Rollback(Rollback),
+    /// Says where a call would go and why, or what became of one; sends nothing
+    Explain(Explain),
     /// Checks a settings file
     Config(Config),
     /// Prints a completion script for a shell
@@ -272,6 +274,41 @@ pub(crate) struct Rollback {
     pub(crate) revision: u64,
     #[command(flatten)]
     pub(crate) change: Change,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without --to: the calls that proxies remember, newest first; with an id: that one.\n\n\
+    mesher explain --from webapp --to calculator 'GET /bmi?height=1.8' -H 'x-user: jason'\n\
+    mesher explain 4f1c2a9d03b7e611"
+)]
+pub(crate) struct Explain {
+    /// A method and a path, as 'GET /path'; or the id of a call, from the access log or from an answer
+    #[arg(value_name = "CALL")]
+    pub(crate) call: Option<String>,
+    /// The service that would call
+    #[arg(long, value_name = "SERVICE", requires = "to")]
+    pub(crate) from: Option<String>,
+    /// The host that it would call: a service, or any other
+    #[arg(long, value_name = "HOST", requires = "from")]
+    pub(crate) to: Option<String>,
+    /// A header field of the call
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", requires = "to")]
+    pub(crate) headers: Vec<String>,
+    /// The address that it would call from
+    #[arg(long, value_name = "ADDRESS", requires = "to")]
+    pub(crate) address: Option<std::net::IpAddr>,
+    /// The application of the service that would call
+    #[arg(long, value_name = "NAME", default_value = mesher_model::DEFAULT)]
+    pub(crate) app: String,
+    /// The environment of that service
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub(crate) env: String,
+    /// Of the calls that are remembered, only those that failed
+    #[arg(long, conflicts_with_all = ["call", "to"])]
+    pub(crate) failed: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }

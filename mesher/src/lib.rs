@@ -32,6 +32,7 @@ pub fn main() -> ExitCode {
         Command::Delete(arguments) => commands::rules::delete(&arguments),
         Command::History(arguments) => commands::rules::history(&arguments),
         Command::Rollback(arguments) => commands::rules::rollback(&arguments),
+        Command::Explain(arguments) => commands::explain::run(&arguments),
         Command::Config(arguments) => commands::config::run(&arguments),
         Command::Completions { shell } => commands::completions(shell),
         Command::Version => commands::version(),

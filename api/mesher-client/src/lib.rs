@@ -4,6 +4,7 @@
 mod address;
 mod credentials;
 mod error;
+mod explain;
 mod found;
 mod keys;
 mod link;

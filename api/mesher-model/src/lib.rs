@@ -4,6 +4,7 @@
 pub mod access;
 pub mod endpoint;
 pub mod error;
+pub mod explain;
 pub mod instance;
 pub mod key;
 pub mod mesh;

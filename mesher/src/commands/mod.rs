@@ -4,6 +4,7 @@
 pub(crate) mod config;
 pub(crate) mod control;
 pub(crate) mod demo;
+pub(crate) mod explain;
 pub(crate) mod get;
 mod kept;
 pub(crate) mod proxy;

@@ -24,6 +24,7 @@ mod backoff;
 pub mod bootstrap;
 mod discovery;
 mod error;
+mod explain;
 mod handlers;
 mod handover;
 mod listening;

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use mesher_client::{Address, ControlClient, Credentials, Tenancy};
 use mesher_codec::field::MESHER_VIA;
+use mesher_model::explain::proxy_tag;
 use mesher_model::mesh::ProxyRow;
 use mesher_net::{Doorway, worker};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -380,6 +381,7 @@ impl Proxy {
         Shared {
             signatures: [signature(Direction::Inbound), signature(Direction::Outbound)],
             via: format!("{MESHER_VIA}{}", instance_id.get(..12).unwrap_or(instance_id)),
+            tag: proxy_tag(instance_id),
             own_context: context::fresh(service),
             bootstrap: self.bootstrap.clone(),
             snapshot: Arc::new(SharedSnapshot::from_pointee(Snapshot::numbered(0))),

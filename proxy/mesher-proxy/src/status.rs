@@ -408,6 +408,11 @@ impl Status {
         sum
     }
 
+    /// Where each worker takes orders.
+    pub(crate) fn worker_orders(&self) -> impl Iterator<Item = &mpsc::UnboundedSender<Order>> {
+        self.orders.iter()
+    }
+
     /// Tells every worker to accept nothing more, to close what has been idle for `idle`, and to end.
     pub(crate) fn stop_workers(&self, idle: Duration) {
         for orders in &self.orders {

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::error::ProxyError;
+use crate::explain;
 use crate::proxy::DRAIN_TIME_MAX;
 use crate::request::accept::{self, Door};
 use crate::telemetry::access_log;
@@ -60,6 +61,9 @@ async fn work(worker: Worker, mut orders: mpsc::UnboundedReceiver<Order>) {
             order = orders.recv() => match order {
                 Some(Order::Accept(listeners)) => accepting.extend(accept_all(&worker, listeners)),
                 Some(Order::Report(answer)) => report(&worker, answer),
+                Some(Order::Ask(ask, answer)) => {
+                    tokio::task::spawn_local(explain::answer(Rc::clone(&worker), ask, answer));
+                }
                 Some(Order::Stop { idle }) => break idle,
                 None => break Duration::ZERO,
             },
@@ -116,7 +120,7 @@ async fn finish_connections(
             order = orders.recv(), if may_hear => match order {
                 Some(Order::Stop { idle }) => idle_end = idle_end.min(Instant::now() + idle),
                 Some(Order::Report(answer)) => report(worker, answer),
-                Some(Order::Accept(_)) => {}
+                Some(Order::Accept(_) | Order::Ask(..)) => {}
                 None => may_hear = false,
             },
         }

@@ -11,12 +11,15 @@ use std::time::{Duration, Instant};
 use arc_swap::Cache;
 use hashbrown::{HashMap, HashSet};
 use mesher_codec::ResponseHead;
+use mesher_model::explain::Explanation;
+use mesher_model::rule::link::Ask;
 use mesher_net::{Deadlines, Pool, Scratch};
 use mesher_traffic::{RoundRobin, Suspects};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::bootstrap::{Bootstrap, Limits};
 use crate::discovery::Lookup;
+use crate::explain::Memory;
 use crate::memory::{Relief, Tide};
 use crate::request::accept::Door;
 use crate::request::exchange::Buffers;
@@ -26,6 +29,8 @@ use crate::telemetry::access_log::{LogBuffer, Writer};
 use crate::telemetry::counters::{Counters, Row, peer_label};
 use crate::telemetry::refusal_log::RefusalLog;
 
+/// Bits of an invocation's id that count; the tag of the proxy stands before them.
+const COUNT_BITS: u32 = 40;
 /// Sets of buffers that a worker keeps for connections that become busy again.
 const SPARE_BUFFERS_MAX: usize = 1024;
 /// Sets that are left after a burst.
@@ -41,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) signatures: [String; 2],
     /// How this proxy signs the calls that leave through it, so that it knows them when they come back.
     pub(crate) via: String,
+    /// The first bits of every id that this proxy gives to a call.
+    pub(crate) tag: u32,
     /// The value of `x-cse-context` for a call that brings none.
     pub(crate) own_context: String,
     pub(crate) snapshot: Arc<SharedSnapshot>,
@@ -69,6 +76,8 @@ impl Shared {
 pub(crate) enum Order {
     /// Report the counters.
     Report(oneshot::Sender<crate::telemetry::counters::Report>),
+    /// Answer this, with everything that this worker has to say to it.
+    Ask(Ask, oneshot::Sender<Vec<Explanation>>),
     /// Accept on these sockets.
     Accept(Vec<(TcpListener, Door)>),
     /// Accept nothing more, close connections that have waited for `idle`, and end when the last call has.
@@ -87,6 +96,8 @@ pub(crate) struct Worker {
     pub(crate) counters: RefCell<Counters>,
     pub(crate) log: RefCell<LogBuffer>,
     pub(crate) refusal_log: RefusalLog,
+    /// Calls that can be explained.
+    pub(crate) memory: RefCell<Memory>,
     /// Told when a connection ends.
     pub(crate) connection_ended: Notify,
     pub(crate) connection_count: Cell<usize>,
@@ -127,6 +138,7 @@ impl Worker {
             counters: RefCell::default(),
             log: RefCell::new(LogBuffer::new(log)),
             refusal_log: RefusalLog::default(),
+            memory: RefCell::new(Memory::new(shared.bootstrap.workers)),
             connection_ended: Notify::new(),
             connection_count: Cell::new(0),
             started: Instant::now(),
@@ -162,12 +174,12 @@ impl Worker {
         mine.clone()
     }
 
-    /// A number that no other invocation of the fleet is likely to have.
+    /// A number that no other invocation of the fleet is likely to have: the proxy's tag, and 40 bits of a count.
     pub(crate) fn next_invocation_id(&self) -> InvocationId {
-        let id = self.next_invocation.get();
+        let count = self.next_invocation.get();
         // An odd step visits every number before it repeats one.
-        self.next_invocation.set(id.wrapping_add(0x9e37_79b9_7f4a_7c15));
-        InvocationId(id)
+        self.next_invocation.set(count.wrapping_add(0x9e37_79b9_7f4a_7c15));
+        InvocationId(u64::from(self.shared.tag) << COUNT_BITS | (count & ((1 << COUNT_BITS) - 1)))
     }
 
     /// Lends the rotation of a cluster.
@@ -199,6 +211,11 @@ impl Worker {
         let count = counts.entry(rule).or_insert_with(|| fastrand::u32(..));
         *count = count.wrapping_add(1);
         *count
+    }
+
+    /// The count of [`Self::next_share`] as it stands.
+    pub(crate) fn count_of_shared(&self, rule: (ClusterId, u16)) -> u32 {
+        self.shared_out.borrow().get(&rule).copied().unwrap_or_default()
     }
 
     /// Buffers for a connection that becomes busy.
@@ -265,6 +282,7 @@ impl Worker {
     /// that are gone.
     pub(crate) fn tick(&self) {
         self.deadlines.tick();
+        self.memory.borrow().tick();
         let is_between = !self.is_between_seconds.get();
         self.is_between_seconds.set(is_between);
         if !is_between {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mesher_model::explain::Said;
 use mesher_model::rule::{Document, Kind, Rule};
 
 use crate::route::RoutePolicy;
@@ -60,6 +61,8 @@ pub struct Policy {
     /// How long a call may take to the head of its answer. Zero: the proxy's own limits alone hold, whatever keys say;
     /// absent: what keys say holds.
     pub request_timeout: Option<Duration>,
+    /// Who says so, and what is shadowed. Left empty by [`Self::compile`]: revisions are known to whoever keeps documents.
+    pub said: Arc<[Said]>,
 }
 
 impl Policy {

@@ -12,6 +12,7 @@ mod demo;
 mod desync;
 mod disk;
 mod echo;
+mod explain;
 mod faults;
 mod fields;
 mod filters;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::document::{RuleKey, Target};
+use crate::explain::{CallFilter, CallRow, Explanation, Question};
 use crate::key::KeyValue;
 use crate::mesh::ProxyRow;
 
@@ -61,6 +62,13 @@ pub enum ProxySays {
         /// The revision that it serves with now.
         serving: u64,
     },
+    /// What it answers to a question.
+    Told {
+        /// The question's.
+        number: u64,
+        /// The answer.
+        answer: Box<Told>,
+    },
     /// It does not serve with an update, and goes on with what it has.
     Refused {
         /// The update's.
@@ -85,7 +93,53 @@ pub enum ControlSays {
     Keys(KeyNews),
     /// Instances of a service that the proxy asked for changed: it had better look.
     Moved,
+    /// A question, answered by [`ProxySays::Told`].
+    Ask {
+        /// Names it in the answer.
+        number: u64,
+        /// The question.
+        ask: Ask,
+    },
     /// Something that another release says.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a proxy is asked. It sends nothing for it but what it would ask of a registry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "about", rename_all = "snake_case")]
+pub enum Ask {
+    /// What would become of a call.
+    Question(Question),
+    /// What became of the call with this id.
+    Call {
+        /// The id, as people write it.
+        id: String,
+    },
+    /// Which calls it remembers.
+    Calls(CallFilter),
+    /// Something that another release asks.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a proxy answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Told {
+    /// Of a call, or of a question.
+    Explanation(Box<Explanation>),
+    /// Calls, newest first.
+    Calls {
+        /// Those calls.
+        rows: Vec<CallRow>,
+    },
+    /// It knows nothing of it, and why.
+    Nothing {
+        /// A sentence.
+        reason: String,
+    },
+    /// Something that another release answers.
     #[serde(other)]
     Unknown,
 }

@@ -63,7 +63,7 @@ const OWN: [&str; 3] = ["/v4/self-perms", "/v4/accounts/{name}/password", "/v4/a
 /// The kind of what is about keys of a configuration.
 const CONFIG: &str = "config";
 /// The kind of a template, by how it begins; the first that fits.
-const KINDS: [(&str, &str); 18] = [
+const KINDS: [(&str, &str); 20] = [
     ("/v4/{project}/registry/microservices/{service}/schemas", "service/schema"),
     ("/v4/{project}/registry/", "service"),
     ("/v4/{project}/govern/", "service"),
@@ -80,6 +80,8 @@ const KINDS: [(&str, &str); 18] = [
     ("/mesher/v1/rules", "governance"),
     ("/mesher/v1/changes", "governance"),
     ("/mesher/v1/rollback", "governance"),
+    ("/mesher/v1/explain", "governance"),
+    ("/mesher/v1/calls", "governance"),
     ("/mesher/v1/", "ops"),
     ("/", "ops"),
 ];
@@ -98,7 +100,8 @@ pub(crate) fn need(method: &Method, template: Option<&str>) -> Need {
         return Need::Token;
     }
     let kind = KINDS.iter().find(|(begin, _)| template.starts_with(begin)).map_or("ops", |(_, kind)| kind);
-    let is_look = template.ends_with("/instances/action") || template == "/mesher/v1/rules:check";
+    let is_look = template.ends_with("/instances/action")
+        || ["/mesher/v1/rules:check", "/mesher/v1/explain"].contains(&template);
     let verb = if is_look { Verb::Get } else { verb(method) };
     Need::Permission { kind, verb, subject: subject(kind, verb, template) }
 }

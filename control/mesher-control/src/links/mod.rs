@@ -7,12 +7,14 @@
 //! | `shelf` | the rules that are kept, by the services that they are about |
 //! | `keys` | the keys of a configuration server that a proxy wants to hear of |
 //! | `peer` | one proxy: what it wants, has, waits for, refused |
+//! | `questions` | what proxies are asked about calls |
 //! | `session` | one connection of a proxy, as its socket sees it |
 //! | `socket` | the web socket itself |
 
 mod hub;
 mod keys;
 mod peer;
+mod questions;
 mod session;
 mod shelf;
 mod socket;

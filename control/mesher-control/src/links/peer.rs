@@ -12,6 +12,7 @@ use mesher_registry::Moment;
 use tokio::sync::Notify;
 
 use super::keys::Interest;
+use super::questions::Questions;
 use super::shelf::Shelf;
 use crate::rows;
 
@@ -50,6 +51,7 @@ pub(super) struct Peer {
     are_keys_due: bool,
     /// Whether it has to be told that instances changed.
     are_instances_due: bool,
+    pub(super) questions: Questions,
     pub(super) wake: Arc<Notify>,
 }
 
@@ -79,6 +81,7 @@ impl Peer {
             keys: None,
             are_keys_due: false,
             are_instances_due: false,
+            questions: Questions::default(),
             wake: Arc::default(),
         }
     }
@@ -95,6 +98,7 @@ impl Peer {
             self.serving = serving;
             self.serving_since = Some(now);
         }
+        self.questions = Questions::default();
         self.targets.clear();
         self.whole.clear();
         self.changed.clear();
@@ -103,8 +107,20 @@ impl Peer {
 
     pub(super) fn leave(&mut self, now: Moment) {
         self.session = None;
+        self.questions = Questions::default();
         self.link_since = now;
         self.in_flight = None;
+    }
+
+    /// Whether it stands beside this service.
+    pub(super) fn is_of(&self, environment: &str, application: &str, service: &str) -> bool {
+        let Name { environment: own, application: of, service: named } = &self.name;
+        own == environment && of == application && named == service
+    }
+
+    /// Whether the service beside it has this name.
+    pub(super) fn is_named(&self, service: &str) -> bool {
+        self.name.service == service
     }
 
     /// Takes note of the keys that it wants to hear of, from what they are now.

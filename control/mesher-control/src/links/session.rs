@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use mesher_model::rule::Target;
-use mesher_model::rule::link::Update;
+use mesher_model::rule::link::{Ask, Update};
 use tokio::sync::Notify;
 
 use super::hub::{LinkError, Links, check_targets};
 use super::keys::Interest;
+use super::peer::Peer;
 
 /// A connection of a proxy.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(crate) enum Next {
     Keys(Arc<Interest>),
     /// That instances changed.
     Moved,
+    /// A question, with its number.
+    Ask(u64, Ask),
 }
 
 /// Another connection speaks for the proxy, or it was forgotten.
@@ -46,6 +49,9 @@ impl Session {
                 let (peer, shelf) = state.peer(&self.id, self.number).ok_or(Replaced)?;
                 if peer.is_due_for_instances() {
                     return Ok(Next::Moved);
+                }
+                if let Some((number, ask)) = peer.questions.next() {
+                    return Ok(Next::Ask(number, ask));
                 }
                 if let Some(keys) = peer.due_keys() {
                     return Ok(Next::Keys(keys));
@@ -80,10 +86,15 @@ impl Session {
         }
     }
 
-    pub(crate) fn subscribe(&self, targets: Vec<Target>) -> Result<(), LinkError> {
+    /// The proxy, while this speaks for it.
+    pub(super) fn with_peer(&self, act: impl FnOnce(&mut Peer)) {
         if let Some((peer, _)) = self.links.lock().peer(&self.id, self.number) {
-            peer.subscribe(targets);
+            act(peer);
         }
+    }
+
+    pub(crate) fn subscribe(&self, targets: Vec<Target>) -> Result<(), LinkError> {
+        self.with_peer(|peer| peer.subscribe(targets));
         self.check_bound()
     }
 
@@ -96,9 +107,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         let now = self.links.clock.now();
-        if let Some((peer, _)) = self.links.lock().peer(&self.id, self.number) {
-            peer.leave(now);
-        }
+        self.with_peer(|peer| peer.leave(now));
         self.links.moved();
     }
 }

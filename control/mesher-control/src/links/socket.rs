@@ -112,6 +112,7 @@ async fn speak(control: &Control, guest: &Guest, session: &Session, socket: &mut
             next = session.next() => match next {
                 Ok(Next::Update(update)) => tell(socket, &ControlSays::Update(update)).await,
                 Ok(Next::Moved) => tell(socket, &ControlSays::Moved).await,
+                Ok(Next::Ask(number, ask)) => tell(socket, &ControlSays::Ask { number, ask }).await,
                 Ok(Next::Keys(keys)) => match look(control, guest, &keys) {
                     Some(news) => tell_keys(socket, guest, news).await,
                     None => Ok(()),
@@ -167,6 +168,7 @@ fn take(session: &Session, text: &str, guest: &Guest) -> Result<(), End> {
             let subscribed = session.subscribe(guest.admitted(targets));
             subscribed.map_err(|error| End::Told(POLICY, error.to_string()))?;
         }
+        ProxySays::Told { number, answer } => session.told(number, *answer),
         ProxySays::Hello { .. } => return Err(End::Told(POLICY, "there was a hello already".to_owned())),
         // Of a later release.
         ProxySays::Unknown => {}

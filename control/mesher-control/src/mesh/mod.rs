@@ -3,6 +3,7 @@
 
 mod backup;
 mod changes;
+mod explain;
 mod filter;
 mod instances;
 mod link;
@@ -38,6 +39,9 @@ pub(crate) fn routes() -> Router<Arc<Control>> {
         .route("/changes", get(changes::list))
         .route("/changes/{revision}", get(changes::read_one))
         .route("/changes/{revision}/convergence", get(changes::convergence))
-        .route("/rollback", post(changes::rollback));
+        .route("/rollback", post(changes::rollback))
+        .route("/explain", post(explain::explain))
+        .route("/calls", get(explain::list))
+        .route("/calls/{id}", get(explain::read_one));
     Router::new().nest("/mesher/v1", mesh)
 }

@@ -1,6 +1,7 @@
 //! The proxy's admin: is it alive, may it take work, what does it know, what has it seen.
 //! It must answer only callers that name it by an address of its own, and GET must change nothing.
 
+mod explain;
 mod views;
 
 use std::net::{IpAddr, TcpListener};
@@ -31,6 +32,8 @@ pub(crate) async fn serve(
         .route("/config", get(views::config))
         .route("/clusters", get(views::clusters))
         .route("/drain", post(drain))
+        .route("/explain", get(explain::look))
+        .route("/explain/{id}", get(explain::read_one))
         .route("/v1/mesher/version", get(views::version))
         .route("/v1/mesher/health", get(views::health))
         .route("/v1/mesher/metrics", get(compatible_metrics))

@@ -19,6 +19,9 @@ pub(super) async fn index() -> &'static str {
      GET  /metrics                        OpenMetrics\n\
      GET  /config                         settings and snapshot\n\
      GET  /clusters                       services, endpoints\n\
+     GET  /explain                        calls that are remembered, newest first\n\
+     GET  /explain/{id}                   what became of one of them, and why\n\
+     GET  /explain?to=HOST&path=/PATH     what would become of a call; also method=, header=NAME:VALUE, address=\n\
      POST /drain                          end inbound work\n\
      GET  /v1/mesher/version, /health, /metrics, /routeRule/{service}\n"
 }

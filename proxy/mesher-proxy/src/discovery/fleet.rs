@@ -357,6 +357,7 @@ impl Fleet {
     pub(super) fn publish(&mut self) {
         self.govern();
         let mut next = Snapshot::numbered(self.snapshot.load().number + 1);
+        next.revision = self.rules.revision();
         if let Some(local) = &self.local {
             next.add_local(Arc::clone(local));
         }

@@ -9,6 +9,7 @@ pub(crate) mod route;
 
 use std::time::Duration;
 
+use mesher_model::explain::Explanation;
 use mesher_traffic::HeadView;
 
 use crate::request::failure::Failure;
@@ -37,6 +38,18 @@ pub(crate) trait Handler: Sync {
     /// Sees the reply on its way up.
     fn response(&self, _worker: &Worker, _call: &mut Invocation, _reply: &Result<Code, Failure>) -> Next {
         Next::Pass
+    }
+
+    /// Tells what it makes of a call that nobody makes, or what it made of one that has ended; an error is why it would
+    /// turn around. Must leave everything as it is but `call` itself.
+    fn explain(
+        &self,
+        _worker: &Worker,
+        _call: &mut Invocation,
+        _head: &dyn HeadView,
+        _told: &mut Explanation,
+    ) -> Result<(), Failure> {
+        Ok(())
     }
 
     /// Sees how it ended, once.

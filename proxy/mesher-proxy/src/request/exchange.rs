@@ -142,6 +142,16 @@ impl<'c> HttpExchange<'c> {
         })
     }
 
+    /// What a proxy behind says about an answer that tells of a failure.
+    fn words_of_callee(&self) -> Option<String> {
+        if self.status < 500 {
+            return None;
+        }
+        let response = self.worker.response.borrow();
+        let status = response.value(FieldKind::ProxyStatus)?.escape_ascii().to_string();
+        Some(format!("it says: {status}"))
+    }
+
     /// Whether a kept connection turned out to be one that its peer was closing: it broke, or it brought the complaint
     /// that no request came, which was meant for the silence before ours.
     fn is_stale(&self, upstream: &Upstream<'_>, result: &Result<Heard, Failure>) -> bool {
@@ -270,6 +280,7 @@ impl Exchange for HttpExchange<'_> {
     async fn relay(&mut self, call: &Invocation) -> Outcome {
         let (upstream, heard) = (self.upstream.take(), self.heard.take());
         self.has_answered = true;
+        let said = self.words_of_callee();
         let Answered { broken, keeps_connection } = match (upstream, heard) {
             (Some(upstream), Some(Heard::Final(downstream))) => self.answer(call, upstream, downstream).await,
             (Some(upstream), Some(Heard::Switch)) => Box::pin(self.switch(call, upstream)).await,
@@ -287,7 +298,7 @@ impl Exchange for HttpExchange<'_> {
             refusal.map(|refusal| (Side::Downstream, FailureKind::BadRequest(refusal), refusal.to_string()));
         let (failure, detail) = match of_request.or(broken) {
             Some((side, kind, detail)) => (Some((side, kind)), Some(detail)),
-            None => (None, None),
+            None => (None, said),
         };
         Outcome {
             code: Code::Status(self.status),
@@ -359,18 +370,11 @@ impl Exchange for HttpExchange<'_> {
 
 impl HeadView for HttpExchange<'_> {
     fn message(&self) -> Option<Message<'_>> {
-        let request = &self.buffers.request;
-        let path_and_query = request.path_and_query().as_bytes();
-        Some(Message { method: request.method_bytes(), path_and_query })
+        Some(message_of(&self.buffers.request))
     }
 
     fn any_field(&self, name: &str, holds: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-        let request = &self.buffers.request;
-        match name {
-            // The next hop is told the host that counted here, whatever the field said (RFC 9112 §3.2.2).
-            "host" => request.authority().is_some_and(|authority| holds(authority.host.as_bytes())),
-            _ => request.named(name).any(holds),
-        }
+        any_field(&self.buffers.request, name, holds)
     }
 
     fn address(&self) -> Option<IpAddr> {
@@ -378,6 +382,21 @@ impl HeadView for HttpExchange<'_> {
     }
 }
 
-fn host_of(request: &RequestHead) -> &str {
+/// The first line of a request, as rules see it.
+pub(crate) fn message_of(request: &RequestHead) -> Message<'_> {
+    Message { method: request.method_bytes(), path_and_query: request.path_and_query().as_bytes() }
+}
+
+/// Whether `holds` says yes to a value of a request's field, as rules see it.
+pub(crate) fn any_field(request: &RequestHead, name: &str, holds: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    match name {
+        // The next hop is told the host that counted here, whatever the field said (RFC 9112 §3.2.2).
+        "host" => request.authority().is_some_and(|authority| holds(authority.host.as_bytes())),
+        _ => request.named(name).any(holds),
+    }
+}
+
+/// The host that a request names; empty where it names none.
+pub(crate) fn host_of(request: &RequestHead) -> &str {
     request.authority().map_or("", |authority| authority.host)
 }

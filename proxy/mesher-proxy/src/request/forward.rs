@@ -11,8 +11,8 @@ pub(crate) async fn forward<E: Exchange>(call: &mut Invocation, exchange: &mut E
     }
     call.tries += 1;
     let reply = exchange.send(call).await;
-    if reply.is_err() {
-        call.mark_tried();
+    if let Err(failure) = &reply {
+        call.mark_tried(failure);
     }
     reply
 }

@@ -1,8 +1,11 @@
 //! The neutral call: who calls, what, where to, since when. And what a protocol offers to have its calls handled.
 //! It must not name a protocol beyond its label: handlers see this and nothing else.
 
+use std::borrow::Cow;
 use std::cell::Cell;
-use std::time::Instant;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use mesher_traffic::{Actions, Choice, HeadView, OwnAnswer};
 
@@ -93,7 +96,24 @@ pub(crate) struct Invocation {
     pub(crate) choice: Option<Choice>,
     /// The endpoint of the current try, as a place in its cluster.
     pub(crate) endpoint: Option<usize>,
+    /// Tries that failed, in their order.
+    pub(crate) failed_tries: Vec<FailedTry>,
     tried: [Cell<Option<EndpointId>>; TRIED_MAX],
+}
+
+/// A try that failed, for those who ask why.
+#[derive(Debug, Clone)]
+pub(crate) struct FailedTry {
+    pub(crate) address: SocketAddr,
+    pub(crate) instance: Arc<str>,
+    pub(crate) version: Arc<str>,
+    /// Since the start of the call.
+    pub(crate) began: Duration,
+    /// Since the start of the call.
+    pub(crate) ended: Duration,
+    pub(crate) side: Side,
+    pub(crate) kind: FailureKind,
+    pub(crate) detail: Cow<'static, str>,
 }
 
 impl Invocation {
@@ -117,6 +137,7 @@ impl Invocation {
             tries: 0,
             choice: None,
             endpoint: None,
+            failed_tries: Vec::new(),
             tried: [const { Cell::new(None) }; TRIED_MAX],
         }
     }
@@ -142,8 +163,27 @@ impl Invocation {
         self.cluster().endpoints.get(self.endpoint?)
     }
 
-    /// Remembers that the current endpoint failed. What does not fit is forgotten, oldest first.
-    pub(crate) fn mark_tried(&self) {
+    /// When the last try that failed did, since the start of the call.
+    pub(crate) fn last_failure_at(&self) -> Duration {
+        self.failed_tries.last().map(|attempt| attempt.ended).unwrap_or_default()
+    }
+
+    /// Remembers that the current endpoint failed. What does not fit among those that are not tried again is forgotten,
+    /// oldest first.
+    pub(crate) fn mark_tried(&mut self, failure: &Failure) {
+        if let Some(endpoint) = self.current_endpoint() {
+            let attempt = FailedTry {
+                address: endpoint.address,
+                instance: Arc::clone(&endpoint.instance),
+                version: Arc::clone(&endpoint.version),
+                began: self.last_failure_at(),
+                ended: self.started.elapsed(),
+                side: failure.side,
+                kind: failure.kind,
+                detail: failure.detail.clone(),
+            };
+            self.failed_tries.push(attempt);
+        }
         if let (Some(endpoint), Some(slot)) =
             (self.current_endpoint(), self.tried.get(self.tries as usize % TRIED_MAX))
         {

@@ -51,11 +51,12 @@ impl Limits {
         if let Ok(reply) = tokio::time::timeout_at(end, forward::forward(call, exchange)).await {
             return reply;
         }
-        call.mark_tried();
         let detail = detail(call, limit, is_whole);
         let failure = Failure::upstream(FailureKind::ResponseTimeout, Safety::Spent, detail);
         // Nobody waits any more for a call whose whole time is over.
-        Err(if is_whole { failure } else { exchange.give_up(failure) })
+        let failure = if is_whole { failure } else { exchange.give_up(failure) };
+        call.mark_tried(&failure);
+        Err(failure)
     }
 }
 

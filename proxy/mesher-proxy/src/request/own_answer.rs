@@ -35,7 +35,7 @@ pub(crate) fn prepare(
     };
     let governance = call.choice.zip(call.cluster().governance.as_ref());
     let rule = governance.map(|(choice, governance)| governance.rule_words(choice)).unwrap_or_default();
-    let signature = format!("{signature}; details=\"{}\"", quotable(&rule));
+    let signature = format!("{signature}; details=\"{}\"; invocation=\"{}\"", quotable(&rule), call.id);
     let mut head = format!("HTTP/1.1 {status} {}\r\n", reason(status));
     let mut line = |name: &str, value: &str| head.extend([name, ": ", value, "\r\n"]);
     for (name, value) in

@@ -1,6 +1,7 @@
 //! The one table from failure to status, and the bytes of the answer that tells a caller why there is none.
 //! It must tell two proxies in a row apart, and must never leave a caller with a bare reset where a status can be given.
 
+use std::fmt::Write as _;
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
@@ -105,12 +106,17 @@ impl Answer<'_> {
         let mut body = serde_json::to_string(&body).expect("four texts always make an object");
         body.push('\n');
         let mut head = format!(
-            "HTTP/1.1 {status} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nProxy-Status: {}; error={error}; details=\"{}\"\r\n",
+            "HTTP/1.1 {status} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nProxy-Status: {}; error={error}; details=\"{}\"",
             reason(status),
             body.len(),
             self.signature,
             quotable(&self.failure.detail),
         );
+        if let Some(id) = self.invocation {
+            // The name is ours (RFC 9209 §2 allows further parameters): `mesher explain` finds the call by it.
+            let _ = write!(head, "; invocation=\"{id}\"");
+        }
+        head.push_str("\r\n");
         if status == 405 {
             head.push_str("Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n");
         }

@@ -12,6 +12,7 @@ use mesher_net::{Deadline, Socket};
 use mesher_traffic::retry::is_idempotent;
 
 use crate::bootstrap::PortProtocol;
+use crate::explain;
 use crate::request::exchange::{Buffers, HttpExchange};
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::{Code, Direction, Invocation, Outcome, Protocol, Target};
@@ -267,7 +268,11 @@ fn loop_failure() -> Failure {
     Failure::local(FailureKind::Loop, detail)
 }
 
-async fn outbound_target(worker: &Worker, request: &RequestHead) -> Result<(View, Target), Failure> {
+/// Where a call of the local application leads.
+pub(crate) async fn outbound_target(
+    worker: &Worker,
+    request: &RequestHead,
+) -> Result<(View, Target), Failure> {
     match request.authority() {
         Some(authority) => target::resolve(worker, authority, PortProtocol::Rest).await,
         None => {
@@ -309,11 +314,12 @@ async fn turn_away(
     let started = std::time::Instant::now();
     let row = worker.counters.borrow_mut().row_of_unknown(direction, Protocol::Http1);
     worker.counters.borrow_mut().begin(row);
+    let id = worker.next_invocation_id();
     let answer = respond::Answer {
         failure: &failure,
         signature: worker.shared.signature(direction),
         service: "",
-        invocation: None,
+        invocation: Some(id),
         is_head: false,
         version: mesher_codec::Version::Http11,
         must_close: true,
@@ -328,6 +334,11 @@ async fn turn_away(
         request_bytes: 0,
         response_bytes: 0,
     };
-    worker.counters.borrow_mut().end(row, &outcome, started.elapsed());
+    let elapsed = started.elapsed();
+    worker.counters.borrow_mut().end(row, &outcome, elapsed);
+    if worker.memory.borrow().wants(true) {
+        let status = sent.is_ok().then(|| answer.status());
+        explain::remember_turned_away(worker, (id, direction), &failure, status, elapsed);
+    }
     worker.refusal_log.record(socket.peer(), direction, &failure);
 }

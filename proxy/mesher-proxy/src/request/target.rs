@@ -15,7 +15,7 @@ use crate::snapshot::{ClusterKind, Snapshot, View};
 use crate::worker::Worker;
 
 /// How long the first call to a name waits for its look-up.
-const LOOKUP_TIME_MAX: Duration = Duration::from_secs(5);
+pub(crate) const LOOKUP_TIME_MAX: Duration = Duration::from_secs(5);
 /// The port that an HTTP URL names by naming none.
 const HTTP_PORT: u16 = 80;
 

@@ -237,7 +237,8 @@ impl Desk {
         Ok(())
     }
 
-    pub(super) fn revision(&self) -> u64 {
+    /// Of the documents that hold; 0 for none.
+    pub(crate) fn revision(&self) -> u64 {
         self.shared.state.borrow().rules.revision()
     }
 }

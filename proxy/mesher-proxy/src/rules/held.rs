@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use mesher_model::explain::Said;
 use mesher_model::rule::link::{RemovedResource, Resource, Update};
 use mesher_model::rule::{Document, Kind, RuleKey, Target};
 use mesher_traffic::Policy;
@@ -31,6 +32,8 @@ pub(super) struct Rulebook {
     epoch: String,
     revision: u64,
     documents: BTreeMap<RuleKey, Held>,
+    /// The same by the services that they are about.
+    by_target: BTreeMap<Target, BTreeSet<RuleKey>>,
     policies: BTreeMap<Target, Arc<Policy>>,
 }
 
@@ -116,11 +119,11 @@ impl Rulebook {
     }
 
     fn clear(&mut self, is_stale: impl Fn(&Target) -> bool, touched: &mut BTreeSet<Target>) {
-        self.documents.retain(|_, held| {
-            let target = held.document.target();
-            let stays = !is_stale(&target);
+        self.by_target.retain(|target, keys| {
+            let stays = !is_stale(target);
             if !stays {
-                touched.insert(target);
+                touched.insert(target.clone());
+                keys.iter().for_each(|key| drop(self.documents.remove(key)));
             }
             stays
         });
@@ -134,21 +137,36 @@ impl Rulebook {
         }
         let document: Document = serde_json::from_value(resource.document.clone())
             .map_err(|error| format!("{} at revision {}: {error}", resource.kind, resource.revision))?;
-        touched.insert(document.target());
-        let held = Held { revision: resource.revision, document: Arc::new(document) };
-        if let Some(before) = self.documents.insert(held.document.key(), held) {
-            touched.insert(before.document.target());
-        }
+        let (key, target) = (document.key(), document.target());
+        self.forget(&key, touched);
+        self.by_target.entry(target.clone()).or_default().insert(key.clone());
+        self.documents.insert(key, Held { revision: resource.revision, document: Arc::new(document) });
+        touched.insert(target);
         Ok(())
     }
 
     fn remove(&mut self, removed: &RemovedResource, touched: &mut BTreeSet<Target>) {
         let Some(kind) = Kind::parse(&removed.kind) else { return };
         let RemovedResource { env, app, name, .. } = removed.clone();
-        let key = RuleKey { kind, environment: env, application: app, name };
-        if let Some(before) = self.documents.remove(&key) {
-            touched.insert(before.document.target());
+        self.forget(&RuleKey { kind, environment: env, application: app, name }, touched);
+    }
+
+    fn forget(&mut self, key: &RuleKey, touched: &mut BTreeSet<Target>) {
+        let Some(before) = self.documents.remove(key) else { return };
+        let target = before.document.target();
+        if let Some(keys) = self.by_target.get_mut(&target) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.by_target.remove(&target);
+            }
         }
+        touched.insert(target);
+    }
+
+    /// What is about exactly this target, in the order of kinds and names.
+    fn about(&self, target: &Target) -> impl Iterator<Item = &Held> {
+        let keys = self.by_target.get(target).into_iter().flatten();
+        keys.filter_map(|key| self.documents.get(key))
     }
 
     fn compile(&mut self, touched: &BTreeSet<Target>) -> Result<(), String> {
@@ -166,21 +184,42 @@ impl Rulebook {
 
     fn compile_one(&mut self, target: &Target) -> Result<(), String> {
         let every = target.every();
-        let documents = self.documents.values().map(|held| held.document.as_ref());
-        let own: Vec<_> = documents.clone().filter(|document| document.target() == *target).collect();
-        if own.is_empty() {
+        if !self.by_target.contains_key(target) {
             self.policies.remove(target);
             return Ok(());
         }
-        let of_every = documents.filter(|document| every != *target && document.target() == every);
+        let own: Vec<_> = self.about(target).collect();
+        let of_every: Vec<_> = self.about(&every).filter(|_| every != *target).collect();
         // A route is compiled once for all services that it holds for: its automata may be large, the services many.
-        let of_every = of_every.filter(|document| document.kind() != Kind::Route);
-        let mut policy =
-            Policy::compile(own.into_iter().chain(of_every)).map_err(|error| error.to_string())?;
+        let compiled = of_every.iter().filter(|held| held.document.kind() != Kind::Route);
+        let documents = own.iter().chain(compiled).map(|held| held.document.as_ref());
+        let mut policy = Policy::compile(documents).map_err(|error| error.to_string())?;
+        policy.said = own
+            .iter()
+            .map(|held| held.said(&[]))
+            .chain(of_every.iter().map(|held| held.said(&own)))
+            .collect();
         if policy.route.is_none() {
             policy.route = self.policies.get(&every).and_then(|policy| policy.route.clone());
         }
         self.policies.insert(target.clone(), Arc::new(policy));
         Ok(())
+    }
+}
+
+impl Held {
+    /// What it says, beside documents that are more particular.
+    fn said(&self, particular: &[&Self]) -> Said {
+        let kind = self.document.kind();
+        let shadow = particular.iter().find(|other| other.document.kind() == kind);
+        Said {
+            kind: kind.to_string(),
+            name: self.document.metadata.name.to_string(),
+            source: "document".to_owned(),
+            revision: self.revision,
+            service: self.document.service().to_string(),
+            shadowed_by: shadow
+                .map(|other| format!("{kind} {}, which names the service", other.document.metadata.name)),
+        }
     }
 }

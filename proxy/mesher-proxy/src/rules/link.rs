@@ -7,16 +7,20 @@ use std::time::Duration;
 use mesher_client::{ControlClient, Heard, Link, LinkEnd};
 use mesher_model::mesh::ProxyRow;
 use mesher_model::rule::Kind;
-use mesher_model::rule::link::{ControlSays, FORMAT, ProxySays, SILENCE_MAX, Update};
+use mesher_model::rule::link::{Ask, ControlSays, FORMAT, ProxySays, SILENCE_MAX, Told, Update};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::desk::Desk;
 use super::keys::LinkedKeys;
 use crate::backoff::Backoff;
+use crate::explain;
 use crate::status::{LinkState, Status};
 
 /// How often a registry without links is asked whether it has them now.
 const ABSENT_PAUSE: Duration = Duration::from_secs(60);
+/// Questions of the control plane that are answered at one time.
+const QUESTIONS_MAX: usize = 16;
 
 /// Keeps the link for the life of the proxy. `keys`: where they come by it, too.
 pub(crate) async fn keep(
@@ -54,7 +58,7 @@ pub(crate) async fn keep(
 /// Speaks until the link ends.
 async fn serve(
     mut link: Link,
-    status: &Status,
+    status: &Arc<Status>,
     desk: &Desk,
     row: &ProxyRow,
     keys: Option<&mut LinkedKeys>,
@@ -67,7 +71,7 @@ async fn serve(
 
 async fn speak(
     link: &mut Link,
-    status: &Status,
+    status: &Arc<Status>,
     desk: &Desk,
     row: &ProxyRow,
     mut keys: Option<&mut LinkedKeys>,
@@ -78,6 +82,7 @@ async fn speak(
     let wish = keys.as_ref().map(|keys| keys.wish());
     link.say(&ProxySays::Hello { format: FORMAT, row, kinds, targets, serving, epoch, keys: wish }).await?;
     let mut last_heard = Instant::now();
+    let mut asked = Asked::default();
     loop {
         tokio::select! {
             heard = link.hear() => {
@@ -85,6 +90,7 @@ async fn speak(
                 match heard? {
                     Heard::Says(ControlSays::Update(update)) => take(link, status, desk, update).await?,
                     Heard::Says(ControlSays::Moved) => status.bell.ring(),
+                    Heard::Says(ControlSays::Ask { number, ask }) => asked.begin(status, number, ask),
                     Heard::Says(ControlSays::Keys(news)) => {
                         if let Some(keys) = &mut keys {
                             keys.take(&news, desk).await;
@@ -93,9 +99,39 @@ async fn speak(
                     Heard::Says(_) | Heard::Alive => {}
                 }
             }
+            (number, answer) = asked.next() => link.say(&ProxySays::Told { number, answer }).await?,
             targets = desk.wishes() => link.say(&ProxySays::Subscribe { targets }).await?,
             () = tokio::time::sleep_until(last_heard + SILENCE_MAX) => {
                 return Err(LinkEnd::Broken(format!("nothing was heard for {} s", SILENCE_MAX.as_secs())));
+            }
+        }
+    }
+}
+
+/// Questions of the control plane that are being answered: beside the link, so that it goes on meanwhile.
+#[derive(Debug, Default)]
+struct Asked(JoinSet<(u64, Box<Told>)>);
+
+impl Asked {
+    fn begin(&mut self, status: &Arc<Status>, number: u64, ask: Ask) {
+        let status = Arc::clone(status);
+        let is_full = self.0.len() >= QUESTIONS_MAX;
+        self.0.spawn_local(async move {
+            let reason =
+                || Told::Nothing { reason: "too many questions wait for this proxy already".to_owned() };
+            let told = if is_full { reason() } else { explain::ask(&status, ask).await };
+            (number, Box::new(told))
+        });
+    }
+
+    /// The next answer; never while nothing is asked.
+    async fn next(&mut self) -> (u64, Box<Told>) {
+        loop {
+            match self.0.join_next().await {
+                Some(Ok(answer)) => return answer,
+                // A question that broke has no answer.
+                Some(Err(_)) => {}
+                None => std::future::pending().await,
             }
         }
     }

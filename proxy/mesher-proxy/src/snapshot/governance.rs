@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mesher_model::explain::Said;
 use mesher_model::rule::{Fallback, Subset};
 use mesher_traffic::route::{self, Member, Wording};
 use mesher_traffic::{Actions, Choice, Policy, RoutePolicy};
@@ -30,6 +31,11 @@ impl Governance {
 
     pub(crate) fn route(&self) -> Option<&RoutePolicy> {
         self.policy.route.as_deref()
+    }
+
+    /// Who says what holds, and what is shadowed.
+    pub(crate) fn said(&self) -> &[Said] {
+        &self.policy.said
     }
 
     pub(crate) fn request_timeout(&self) -> Option<Duration> {

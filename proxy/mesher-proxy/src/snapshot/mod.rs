@@ -148,6 +148,8 @@ pub(crate) struct Labels {
 pub(crate) struct Snapshot {
     /// Grows by one with every snapshot.
     pub(crate) number: u64,
+    /// Of the rules that it holds; 0 for none.
+    pub(crate) revision: u64,
     clusters: Vec<Arc<Cluster>>,
     services: HashMap<Box<str>, usize, foldhash::fast::RandomState>,
     outside: HashMap<(Box<str>, u16), usize, foldhash::fast::RandomState>,
@@ -164,6 +166,7 @@ impl Snapshot {
         let nowhere = Cluster::new(ClusterId(0), "", ClusterKind::Nowhere, Vec::new());
         Self {
             number,
+            revision: 0,
             clusters: vec![Arc::new(nowhere)],
             services: HashMap::default(),
             outside: HashMap::default(),

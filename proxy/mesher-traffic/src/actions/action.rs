@@ -67,6 +67,27 @@ impl Actions {
         }
     }
 
+    /// What is done, for people: a few words each.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        for (edits, whose) in [(&self.request, "request"), (&self.response, "answer")] {
+            if *edits != FieldEdits::default() {
+                words.push(format!("changes header fields of the {whose}: {}", edits.names().join(", ")));
+            }
+        }
+        if self.rewrite.is_some() {
+            words.push("changes what the callee is asked: host or path".to_owned());
+        }
+        if let Some(answer) = &self.answer {
+            words.push(format!("answers {} itself", answer.status()));
+        }
+        if let Some(limit) = self.try_limit.filter(|limit| !limit.is_zero()) {
+            words.push(format!("gives each try {limit:?}"));
+        }
+        words
+    }
+
     /// Whether there is nothing to do.
     pub(crate) fn is_nothing(&self) -> bool {
         *self == Self::default()

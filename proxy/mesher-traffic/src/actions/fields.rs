@@ -13,6 +13,15 @@ pub struct FieldEdits {
 }
 
 impl FieldEdits {
+    /// The names that are changed, each once, in lower case.
+    pub(super) fn names(&self) -> Vec<String> {
+        let added = self.added.iter().map(|(name, _)| name.to_ascii_lowercase());
+        let mut names: Vec<_> = self.left_out.iter().map(ToString::to_string).chain(added).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
     /// Makes these changes, and then those of `modifier`, which also changes what was added by these.
     pub(super) fn then(&mut self, modifier: &HeaderModifier) {
         let HeaderModifier { set, add, remove } = modifier;

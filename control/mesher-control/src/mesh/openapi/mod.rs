@@ -3,6 +3,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use mesher_model::explain::{Asked, CallRow, Explanation};
 use mesher_model::mesh::{Detail, InstanceRow, Listing, MeshError, ProxyRow, ServiceRow};
 use mesher_model::rule::{Change, Checked, Convergence, Document, Documents, RuleRow};
 use schemars::generate::SchemaSettings;
@@ -127,6 +128,23 @@ const CALLS: &[Call] = &[
         Some(of::<Rollback>),
         Some(of::<Detail<Checked>>),
     ),
+    call(
+        "post",
+        "/explain",
+        "What would become of a call, from a proxy that would decide; none is sent",
+        &[],
+        Some(of::<Asked>),
+        Some(of::<Detail<Explanation>>),
+    ),
+    call(
+        "get",
+        "/calls",
+        "Calls that proxies remember, newest first",
+        &["service", "outcome", PAGE[0]],
+        None,
+        Some(of::<Listing<CallRow>>),
+    ),
+    call("get", "/calls/{id}", "What became of a call, and why", &[], None, Some(of::<Detail<Explanation>>)),
     call("get", "/backup", "All that the store holds, as one file", &[], None, None),
     call("get", "/openapi.json", "This description", &[], None, None),
     call("get", "/schemas/rules.json", "JSON Schema of rule documents, for editors", &[], None, None),

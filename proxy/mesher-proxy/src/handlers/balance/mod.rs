@@ -1,12 +1,17 @@
 //! `balance`: chooses the endpoint of each try, taking the instances in turn.
 //! It must not choose an endpoint that failed in this invocation, or refused a connection lately, while another one is left.
 
-use mesher_traffic::{HeadView, RoundRobin};
+mod standing;
+
+use std::time::Duration;
+
+use mesher_model::explain::Explanation;
+use mesher_traffic::{HeadView, RoundRobin, Suspects};
 
 use crate::handlers::{Handler, Next};
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::{Code, Invocation, Target};
-use crate::snapshot::{Cluster, ClusterKind, Endpoint};
+use crate::snapshot::{Cluster, ClusterKind, Endpoint, EndpointId};
 use crate::worker::Worker;
 
 pub(crate) struct Balance;
@@ -21,30 +26,9 @@ impl Handler for Balance {
             return Err(refusal);
         }
         let cluster = call.cluster();
-        let part = call.choice.zip(cluster.governance.as_ref());
-        let is_part = |place| part.is_none_or(|(choice, governance)| governance.is_part(choice, place));
-        let may_take = |endpoint: &Endpoint| is_eligible(endpoint, call.target);
-        let pick = |rotation: &mut RoundRobin, also: &dyn Fn(&Endpoint, usize) -> bool| {
-            let endpoints = &cluster.endpoints;
-            rotation.pick(endpoints.len(), |place| {
-                endpoints.get(place).is_some_and(|endpoint| may_take(endpoint) && also(endpoint, place))
-            })
-        };
         let mut suspects = worker.suspects();
-        let is_first_try = call.tries == 0;
         let chosen = worker.with_rotation(cluster.id, |rotation| {
-            let mut pick_of = |belongs: &dyn Fn(usize) -> bool| {
-                let is_untried = |endpoint: &Endpoint, place| belongs(place) && !call.has_tried(endpoint.id);
-                let trusted = suspects.as_ref().and_then(|(suspects, now)| {
-                    pick(rotation, &|endpoint, place| {
-                        is_untried(endpoint, place) && suspects.may_take(endpoint.id, *now, is_first_try)
-                    })
-                });
-                let untried = trusted.or_else(|| pick(rotation, &is_untried));
-                untried.or_else(|| pick(rotation, &|_, place| belongs(place)))
-            };
-            let takes_any = || part.is_some_and(|(choice, governance)| governance.takes_any(choice));
-            pick_of(&is_part).or_else(|| if takes_any() { pick_of(&|_| true) } else { None })
+            choose(call, rotation, suspects.as_ref().map(|(suspects, now)| (&**suspects, *now)))
         });
         let place = chosen.ok_or_else(|| nothing_to_choose(cluster, call))?;
         if let (Some((suspects, now)), Some(endpoint)) = (&mut suspects, cluster.endpoints.get(place)) {
@@ -52,6 +36,29 @@ impl Handler for Balance {
         }
         call.endpoint = Some(place);
         Ok(())
+    }
+
+    fn explain(
+        &self,
+        worker: &Worker,
+        call: &mut Invocation,
+        _: &dyn HeadView,
+        told: &mut Explanation,
+    ) -> Result<(), Failure> {
+        if told.call.is_none() {
+            if let Some(refusal) = call.refusal.take() {
+                return Err(refusal);
+            }
+            let suspects = worker.suspects();
+            let mut rotation = worker.with_rotation(call.cluster().id, |rotation| *rotation);
+            call.endpoint =
+                choose(call, &mut rotation, suspects.as_ref().map(|(suspects, now)| (&**suspects, *now)));
+        }
+        standing::tell(worker, call, told);
+        match call.endpoint {
+            None if told.call.is_none() => Err(nothing_to_choose(call.cluster(), call)),
+            _ => Ok(()),
+        }
     }
 
     fn response(&self, worker: &Worker, call: &mut Invocation, reply: &Result<Code, Failure>) -> Next {
@@ -70,6 +77,39 @@ impl Handler for Balance {
         }
         Next::Pass
     }
+}
+
+/// The endpoint that takes a call, as a place in its cluster: the next in turn of those that are left. Where all of them
+/// are suspects, or were tried, one of these.
+fn choose(
+    call: &Invocation,
+    rotation: &mut RoundRobin,
+    suspects: Option<(&Suspects<EndpointId>, Duration)>,
+) -> Option<usize> {
+    let cluster = call.cluster();
+    let part = call.choice.zip(cluster.governance.as_ref());
+    let is_part = |place| part.is_none_or(|(choice, governance)| governance.is_part(choice, place));
+    let is_first_try = call.tries == 0;
+    let mut pick = |also: &dyn Fn(&Endpoint, usize) -> bool| {
+        let endpoints = &cluster.endpoints;
+        rotation.pick(endpoints.len(), |place| {
+            endpoints
+                .get(place)
+                .is_some_and(|endpoint| is_eligible(endpoint, call.target) && also(endpoint, place))
+        })
+    };
+    let mut pick_of = |belongs: &dyn Fn(usize) -> bool| {
+        let is_untried = |endpoint: &Endpoint, place| belongs(place) && !call.has_tried(endpoint.id);
+        let trusted = suspects.and_then(|(suspects, now)| {
+            pick(&|endpoint, place| {
+                is_untried(endpoint, place) && suspects.may_take(endpoint.id, now, is_first_try)
+            })
+        });
+        let untried = trusted.or_else(|| pick(&is_untried));
+        untried.or_else(|| pick(&|_, place| belongs(place)))
+    };
+    let takes_any = || part.is_some_and(|(choice, governance)| governance.takes_any(choice));
+    pick_of(&is_part).or_else(|| if takes_any() { pick_of(&|_| true) } else { None })
 }
 
 fn is_eligible(endpoint: &Endpoint, target: Target) -> bool {

@@ -1,12 +1,18 @@
 //! `route`: finds the rule that is about the call, and chooses which part of the service takes it, in the rule's shares.
 //! It must choose once for each invocation: a further try stays in the same part.
 
-use mesher_traffic::{CallView, HeadView};
+use mesher_model::explain::{ChoiceTold, Explanation, Missed, RuleTold, Verdict};
+use mesher_traffic::{Actions, CallView, HeadView};
 
 use crate::handlers::Handler;
 use crate::request::failure::Failure;
 use crate::request::invocation::Invocation;
 use crate::worker::Worker;
+
+/// Matches of one rule that are told of.
+const MISSES_MAX: usize = 4;
+/// The longest part that is told of, in bytes.
+const PART_BYTES_MAX: usize = 200;
 
 pub(crate) struct Route;
 
@@ -24,4 +30,89 @@ impl Handler for Route {
         call.choice = route.choose(&view, |rule| worker.next_share((cluster.id, rule)));
         Ok(())
     }
+
+    fn explain(
+        &self,
+        worker: &Worker,
+        call: &mut Invocation,
+        head: &dyn HeadView,
+        told: &mut Explanation,
+    ) -> Result<(), Failure> {
+        let cluster = call.cluster();
+        let Some(governance) = cluster.governance.as_ref() else { return Ok(()) };
+        told.said = governance.said().to_vec();
+        told.timeout_ms =
+            governance.request_timeout().map(|limit| limit.as_millis().try_into().unwrap_or(u64::MAX));
+        let Some(route) = governance.route() else { return Ok(()) };
+        let view = CallView { head, caller: worker.shared.bootstrap.caller() };
+        told.rules = tell_rules(&route.verdicts(&view));
+        let has_ended = told.call.is_some();
+        let choice = if has_ended {
+            call.choice
+        } else {
+            route.choose(&view, |rule| worker.count_of_shared((cluster.id, rule)).wrapping_add(1))
+        };
+        told.choice = choice.map(|choice| {
+            let (weight, total) = route.share(choice);
+            ChoiceTold {
+                route: route.name.clone(),
+                rule: route.rule_name(choice.rule).to_owned(),
+                subset: route.subset_words(choice),
+                weight,
+                total,
+                fallback: format!("{:?}", route.fallback(choice.rule)),
+            }
+        });
+        if let Some(actions) = choice.and_then(|choice| route.actions(choice)) {
+            tell_actions(actions, told);
+        }
+        if choice.is_none() {
+            told.notes
+                .push(format!("no rule of Route {} is about it, so every instance may take it", route.name));
+        }
+        call.choice = choice;
+        Ok(())
+    }
+}
+
+/// What else the rule does with the call.
+fn tell_actions(actions: &Actions, told: &mut Explanation) {
+    match actions.request_limit {
+        Some(limit) if limit.is_zero() => told.timeout_ms = None,
+        Some(limit) => told.timeout_ms = Some(limit.as_millis().try_into().unwrap_or(u64::MAX)),
+        None => {}
+    }
+    told.notes.extend(actions.words().into_iter().map(|words| format!("its rule {words}")));
+    if let (Some(_), Some(choice)) = (&actions.answer, &mut told.choice) {
+        "the proxy itself".clone_into(&mut choice.subset);
+    }
+}
+
+/// The verdicts in the form in which they are told: the first rule that is about a call decides.
+fn tell_rules(verdicts: &[mesher_traffic::Verdict<'_>]) -> Vec<RuleTold> {
+    let deciding = verdicts.iter().position(|verdict| verdict.is_about);
+    let tell = |(place, verdict): (usize, &mesher_traffic::Verdict<'_>)| {
+        let misses = verdict.misses.iter().take(if verdict.is_about { 0 } else { MISSES_MAX });
+        let misses: Vec<_> = misses
+            .map(|miss| Missed {
+                part: miss
+                    .part
+                    .get(..miss.part.floor_char_boundary(PART_BYTES_MAX))
+                    .unwrap_or_default()
+                    .to_owned(),
+                found: miss.found.clone(),
+            })
+            .collect();
+        RuleTold {
+            name: verdict.rule.to_owned(),
+            verdict: match deciding {
+                Some(first) if first == place => Verdict::Decides,
+                _ if verdict.is_about => Verdict::Shadowed,
+                _ => Verdict::Differs,
+            },
+            misses_left_out: if verdict.is_about { 0 } else { (verdict.misses.len() - misses.len()) as u64 },
+            misses,
+        }
+    };
+    verdicts.iter().enumerate().map(tell).collect()
 }
