@@ -6,6 +6,7 @@
 //! | [`field`] | header fields as spans of a head, their kinds, which of them are hop-by-hop |
 //! | [`request`] | a request head: target, authority, framing, what the strict gate refuses |
 //! | [`response`] | a response head: status, framing as the request's method and the status decide it |
+//! | [`edit`] | what else is changed of a head on its way |
 //! | [`body`] | a body's framing: length, chunked with trailers, until close |
 //! | [`conversation`] | one exchange of request and answers: what passes, and which connection can be used again |
 //! | [`refusal`] | why a message was refused, in words and in kinds |
@@ -14,6 +15,7 @@
 pub mod authority;
 pub mod body;
 pub mod conversation;
+pub mod edit;
 pub mod field;
 mod gate;
 pub mod refusal;
@@ -24,6 +26,7 @@ mod scan;
 pub use authority::Authority;
 pub use body::{BodyDecoder, Framing, Piece};
 pub use conversation::{Conversation, Heard, Transfer};
+pub use edit::{FieldEdits, RequestEdit};
 pub use field::{Field, FieldKind, Span};
 pub use refusal::Refusal;
 pub use request::{RequestHead, TargetForm};
@@ -97,6 +100,8 @@ pub enum Version {
     Http11,
 }
 
+#[cfg(test)]
+mod edit_tests;
 #[cfg(test)]
 mod gate_tests;
 #[cfg(test)]

@@ -4,7 +4,8 @@
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
-use crate::field::{self, FieldKind, Fields, Span};
+use crate::edit::FieldEdits;
+use crate::field::{self, Field, FieldKind, Fields, Span};
 use crate::gate::{self, DeclaredFraming};
 use crate::scan::{self, StatusLine};
 use crate::{FIELD_SLOTS, Framing, HeadLimits, Progress, Refusal, Version};
@@ -191,15 +192,33 @@ impl ResponseHead {
 
     /// Appends this head for the caller: no hop-by-hop field, the framing written anew.
     pub fn write(&self, downstream: Downstream, out: &mut Vec<u8>) {
+        self.write_with(downstream, |_| true, |_| {}, out);
+    }
+
+    /// As [`Self::write`], with what `edits` change of the fields.
+    pub fn write_edited(&self, downstream: Downstream, edits: FieldEdits<'_>, out: &mut Vec<u8>) {
+        let keeps = |field: &Field| !edits.leave_out(field.name.bytes(&self.bytes));
+        self.write_with(downstream, keeps, |out| edits.write(out), out);
+    }
+
+    fn write_with(
+        &self,
+        downstream: Downstream,
+        keeps: impl Fn(&Field) -> bool,
+        more: impl FnOnce(&mut Vec<u8>),
+        out: &mut Vec<u8>,
+    ) {
         let mut digits = itoa::Buffer::new();
         out.extend_from_slice(b"HTTP/1.1 ");
         out.extend_from_slice(digits.format(self.status).as_bytes());
         out.push(b' ');
         out.extend_from_slice(self.reason.bytes(&self.bytes));
         out.extend_from_slice(b"\r\n");
-        let passes =
-            |field: &field::Field| field.kind != FieldKind::ContentLength && !field.kind.is_hop_by_hop();
+        let passes = |field: &Field| {
+            field.kind != FieldKind::ContentLength && !field.kind.is_hop_by_hop() && keeps(field)
+        };
         self.fields.write_where(&self.bytes, out, passes, |_, _| {});
+        more(out);
         if !self.is_interim() {
             self.write_framing(downstream, out);
         } else if self.switches {

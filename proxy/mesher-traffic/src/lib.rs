@@ -1,6 +1,7 @@
 //! Traffic decisions as pure functions: what rules make of a call, which endpoint takes it, whether it is tried again.
 //! It must own no socket, no clock and no randomness: counts, times and seeds come in, choices go out.
 
+pub mod actions;
 pub mod balance;
 pub mod egress;
 pub mod keys;
@@ -9,8 +10,10 @@ pub mod policy;
 pub mod portion;
 pub mod retry;
 pub mod route;
+mod sticky;
 pub mod suspects;
 
+pub use actions::{Actions, Asked, FieldEdits, OwnAnswer};
 pub use balance::RoundRobin;
 pub use egress::EgressPolicy;
 pub use keys::KeyRules;
@@ -20,5 +23,7 @@ pub use retry::{RetryPolicy, Safety};
 pub use route::{Choice, RoutePolicy, Verdict};
 pub use suspects::Suspects;
 
+#[cfg(test)]
+mod sticky_tests;
 #[cfg(test)]
 mod tests;

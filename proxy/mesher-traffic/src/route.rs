@@ -3,10 +3,12 @@
 
 use mesher_model::rule::{CallMatch, Document, Fallback, Route, RouteRule};
 
+use crate::actions::Actions;
 use crate::matching::call::CallView;
 use crate::matching::condition::{Condition, FurtherPath, Request};
 use crate::policy::PolicyError;
 pub use crate::portion::{Member, Portion};
+use crate::sticky::StickyValue;
 
 /// Turns a count into draws that are spread evenly: 2³² divided by the golden ratio (Knuth, TAOCP 3, 6.4).
 const SPREAD: u32 = 0x9E37_79B9;
@@ -23,6 +25,8 @@ pub struct RoutePolicy {
     rules: Box<[Rule]>,
     /// The portions of the service that rules name, each once.
     portions: Vec<Portion>,
+    /// What is done with calls, for those rules and backends that do anything.
+    actions: Vec<Actions>,
 }
 
 /// A rule before it is compiled: what a document says, or what keys of ServiceComb say, which may be more.
@@ -31,26 +35,54 @@ pub(crate) struct Plan<'r> {
     pub(crate) name: String,
     /// It is about a call for which one of these holds; about every call where there is none.
     pub(crate) matches: Vec<(&'r CallMatch, &'r [FurtherPath])>,
-    /// Who takes the calls, with their weights.
-    pub(crate) shares: Vec<(Portion, u32)>,
+    /// Who takes the calls.
+    pub(crate) shares: Vec<PlannedShare>,
     /// Who takes those for which the chosen portion has no instance, with their weights.
     pub(crate) reserve: Vec<(Portion, u32)>,
     /// Who takes those for which that has none either.
     pub(crate) rest: Option<Portion>,
     /// Whether every instance takes those that are left.
     pub(crate) fallback: Fallback,
+    /// How it answers in place of all of these.
+    pub(crate) answer: Option<Actions>,
+    /// What decides in place of a count who takes a call.
+    pub(crate) sticky: Option<StickyValue>,
+}
+
+/// A part of the calls of a rule.
+pub(crate) struct PlannedShare {
+    /// Who takes them.
+    pub(crate) portion: Portion,
+    /// How many, in proportion to the others.
+    pub(crate) weight: u32,
+    /// What is done with them.
+    pub(crate) actions: Actions,
+}
+
+impl PlannedShare {
+    /// Calls with which nothing is done.
+    pub(crate) fn plain((portion, weight): (Portion, u32)) -> Self {
+        Self { portion, weight, actions: Actions::default() }
+    }
 }
 
 impl<'r> Plan<'r> {
     fn of_document(place: usize, rule: &'r RouteRule) -> Self {
-        let backends = rule.backends.iter();
+        let of_rule = Actions::of_rule(rule);
+        let shares = rule.backends.iter().map(|backend| PlannedShare {
+            portion: Portion::Of(backend.subset.clone()),
+            weight: backend.weight,
+            actions: of_rule.clone().followed_by(&backend.filters),
+        });
         Self {
             name: rule.name.as_ref().map_or_else(|| (place + 1).to_string(), ToString::to_string),
             matches: rule.matches.iter().map(|part| (part, [].as_slice())).collect(),
-            shares: backends.map(|backend| (Portion::Of(backend.subset.clone()), backend.weight)).collect(),
+            shares: shares.collect(),
             reserve: Vec::new(),
             rest: None,
             fallback: rule.fallback,
+            answer: Some(of_rule).filter(|actions| actions.answer.is_some()),
+            sticky: rule.sticky.as_ref().map(StickyValue::compile),
         }
     }
 }
@@ -66,6 +98,10 @@ struct Rule {
     reserve: Shares,
     rest: Option<u16>,
     fallback: Fallback,
+    /// Where the rule answers itself: how, as a place among the route's actions. It has no shares then.
+    answer: Option<u16>,
+    /// What decides in place of a count which share takes a call.
+    sticky: Option<StickyValue>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -79,6 +115,8 @@ struct Share {
     subset: u16,
     /// Draws below this one, and not below that of the share before, are its own.
     end: u32,
+    /// What is done with its calls, as a place among the route's actions.
+    actions: Option<u16>,
 }
 
 /// What a route made of a call.
@@ -86,10 +124,15 @@ struct Share {
 pub struct Choice {
     /// The rule that decided, as a place among those of the route.
     pub rule: u16,
-    /// The instances that take the call, as a place among [`RoutePolicy::portions`].
+    /// The instances that take the call, as a place among [`RoutePolicy::portions`]; of no meaning where the rule answers
+    /// itself.
     pub subset: u16,
     /// Those that take it where that portion has none, one after the other.
     pub then: [Option<u16>; 2],
+    /// Which of the rule's matches holds, as a place among them.
+    pub matched: u16,
+    /// What is done with the call, as a place among the route's actions; `None` where it goes on as it came.
+    pub actions: Option<u16>,
 }
 
 impl Choice {
@@ -128,8 +171,17 @@ impl Miss {
 
 impl Rule {
     fn is_about(&self, call: &CallView<'_>, request: Option<Request<'_>>) -> bool {
-        self.conditions.is_empty()
-            || self.conditions.iter().any(|condition| condition.check(call, request).is_ok())
+        self.matched(call, request).is_some()
+    }
+
+    /// Which of its matches holds for a call; `None` where it is not about it.
+    fn matched(&self, call: &CallView<'_>, request: Option<Request<'_>>) -> Option<usize> {
+        match self.conditions.as_ref() {
+            // A flow of bytes has no words for an answer.
+            _ if self.answer.is_some() && request.is_none() => None,
+            [] => Some(0),
+            conditions => conditions.iter().position(|condition| condition.check(call, request).is_ok()),
+        }
     }
 }
 
@@ -151,16 +203,17 @@ impl RoutePolicy {
         name: &str,
         plans: impl IntoIterator<Item = Plan<'r>>,
     ) -> Result<Self, PolicyError> {
-        let (mut rules, mut portions, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let (mut rules, mut parts, mut bytes) = (Vec::new(), Parts::default(), 0);
         for plan in plans {
-            let rule = Rule::build(name, plan, &mut portions)?;
+            let rule = Rule::build(name, plan, &mut parts)?;
             bytes += rule.pattern_bytes();
             if bytes > PATTERNS_BYTES_MAX {
                 return Err(PolicyError::Patterns { name: name.to_owned(), most: PATTERNS_BYTES_MAX });
             }
             rules.push(rule);
         }
-        Ok(Self { name: name.to_owned(), rules: rules.into(), portions })
+        let Parts { portions, actions } = parts;
+        Ok(Self { name: name.to_owned(), rules: rules.into(), portions, actions })
     }
 
     /// How much room its automata take, in bytes.
@@ -174,28 +227,44 @@ impl RoutePolicy {
     /// but for a few calls, without chance.
     #[must_use]
     pub fn choose(&self, call: &CallView<'_>, count: impl FnOnce(u16) -> u32) -> Option<Choice> {
-        let (place, rule) = self.deciding(call)?;
-        let place = u16::try_from(place).ok()?;
-        let is_one = rule.shares.each.len() == 1 && rule.reserve.each.len() <= 1;
-        let count = if is_one { 0 } else { count(place) };
-        let subset = rule.shares.draw(count.wrapping_mul(SPREAD))?;
-        let reserve = rule.reserve.draw(count.wrapping_mul(SPREAD_OF_RESERVE));
-        Some(match reserve {
+        let (place, rule, matched) = self.deciding(call)?;
+        let (place, matched) = (u16::try_from(place).ok()?, u16::try_from(matched).ok()?);
+        if rule.answer.is_some() {
+            return Some(Choice { rule: place, matched, subset: 0, then: [None; 2], actions: rule.answer });
+        }
+        let Rule { shares, reserve, rest, .. } = rule;
+        let is_shared = shares.each.len() > 1;
+        let sticky = rule.sticky.as_ref().filter(|_| is_shared);
+        let sticky = sticky.and_then(|sticky| sticky.place(call, shares.total));
+        let is_counted = (is_shared && sticky.is_none()) || reserve.each.len() > 1;
+        let count = if is_counted { count(place) } else { 0 };
+        let share = shares.at(sticky.unwrap_or_else(|| spread(count, shares.total)))?;
+        let reserve =
+            reserve.at(spread_by(SPREAD_OF_RESERVE, count, reserve.total)).map(|share| share.subset);
+        let (subset, then) = match reserve {
             // Whoever is left over takes a call after the reserve, also where he was chosen before it.
-            Some(reserve) if Some(subset) == rule.rest => {
-                Choice { rule: place, subset: reserve, then: [rule.rest, None] }
-            }
-            _ => Choice { rule: place, subset, then: [reserve, rule.rest.filter(|rest| *rest != subset)] },
-        })
+            Some(reserve) if Some(share.subset) == *rest => (reserve, [*rest, None]),
+            _ => (share.subset, [reserve, rest.filter(|rest| *rest != share.subset)]),
+        };
+        Some(Choice { rule: place, matched, subset, then, actions: share.actions })
     }
 
-    fn deciding(&self, call: &CallView<'_>) -> Option<(usize, &Rule)> {
+    /// The first rule that is about a call, and which of its matches holds.
+    fn deciding(&self, call: &CallView<'_>) -> Option<(usize, &Rule, usize)> {
         let first = self.rules.first()?;
-        if first.conditions.is_empty() {
-            return Some((0, first));
+        let message = call.head.message();
+        if first.conditions.is_empty() && (first.answer.is_none() || message.is_some()) {
+            return Some((0, first, 0));
         }
-        let request = call.head.message().map(Request::of);
-        self.rules.iter().enumerate().find(|(_, rule)| rule.is_about(call, request))
+        let request = message.map(Request::of);
+        let mut rules = self.rules.iter().enumerate();
+        rules.find_map(|(place, rule)| Some((place, rule, rule.matched(call, request)?)))
+    }
+
+    /// What is done with a call of this choice.
+    #[must_use]
+    pub fn actions(&self, choice: Choice) -> Option<&Actions> {
+        self.actions.get(usize::from(choice.actions?))
     }
 
     /// What each rule says of a call, in their order. The first that is about it decides.
@@ -272,20 +341,23 @@ impl RoutePolicy {
 }
 
 impl Rule {
-    fn build(policy: &str, plan: Plan<'_>, portions: &mut Vec<Portion>) -> Result<Self, PolicyError> {
-        let shares = Shares::build(plan.shares, portions).filter(|shares| shares.total > 0);
-        let reserve = Shares::build(plan.reserve, portions);
-        let (Some(shares), Some(reserve)) = (shares, reserve) else {
-            return Err(PolicyError::NoShare { name: policy.to_owned(), rule: plan.name });
-        };
+    fn build(policy: &str, plan: Plan<'_>, parts: &mut Parts) -> Result<Self, PolicyError> {
+        let no_share = || PolicyError::NoShare { name: policy.to_owned(), rule: plan.name.clone() };
+        let answer =
+            plan.answer.map(|answer| parts.actions(answer).ok_or_else(no_share)).transpose()?.flatten();
+        let planned = if answer.is_some() { Vec::new() } else { plan.shares };
+        let shares = Shares::build(planned, parts).filter(|shares| shares.total > 0 || answer.is_some());
+        let reserve = Shares::build(plan.reserve.into_iter().map(PlannedShare::plain).collect(), parts);
+        let (Some(shares), Some(reserve)) = (shares, reserve) else { return Err(no_share()) };
         let conditions = conditions(&plan.matches).map_err(|(place, reason)| PolicyError::Condition {
             name: policy.to_owned(),
             rule: plan.name.clone(),
             place,
             reason,
         })?;
-        let rest = plan.rest.and_then(|rest| place_of(rest, portions));
-        Ok(Self { name: plan.name, conditions, shares, reserve, rest, fallback: plan.fallback })
+        let rest = plan.rest.and_then(|rest| parts.portion(rest));
+        let Plan { name, fallback, sticky, .. } = plan;
+        Ok(Self { name, conditions, shares, reserve, rest, fallback, answer, sticky })
     }
 
     fn pattern_bytes(&self) -> usize {
@@ -293,30 +365,58 @@ impl Rule {
     }
 }
 
+/// What rules share, as it is put together.
+#[derive(Default)]
+struct Parts {
+    portions: Vec<Portion>,
+    actions: Vec<Actions>,
+}
+
+impl Parts {
+    /// The place of a portion; `None` where there are too many.
+    fn portion(&mut self, portion: Portion) -> Option<u16> {
+        place_of(portion, &mut self.portions)
+    }
+
+    /// The place of these among the actions, if they do anything; `None` where there are too many.
+    fn actions(&mut self, actions: Actions) -> Option<Option<u16>> {
+        if actions.is_nothing() { Some(None) } else { place_of(actions, &mut self.actions).map(Some) }
+    }
+}
+
+/// The place of a count among `total`: over any run of counts each place comes up as often as any other, but for a few.
+pub(crate) fn spread(count: u32, total: u32) -> u64 {
+    spread_by(SPREAD, count, total)
+}
+
+fn spread_by(factor: u32, count: u32, total: u32) -> u64 {
+    (u64::from(count.wrapping_mul(factor)) * u64::from(total)) >> u32::BITS
+}
+
 impl Shares {
     /// `None` where weights are more than can be counted.
-    fn build(shares: Vec<(Portion, u32)>, portions: &mut Vec<Portion>) -> Option<Self> {
+    fn build(planned: Vec<PlannedShare>, parts: &mut Parts) -> Option<Self> {
         let (mut each, mut total) = (Vec::new(), 0_u32);
-        for (portion, weight) in shares.into_iter().filter(|(_, weight)| *weight > 0) {
+        for PlannedShare { portion, weight, actions } in planned.into_iter().filter(|share| share.weight > 0)
+        {
             // Weights and their number are bounded where they are read; a sum beyond that is none we can keep.
             total = total.checked_add(weight)?;
-            each.push(Share { subset: place_of(portion, portions)?, end: total });
+            let (subset, actions) = (parts.portion(portion)?, parts.actions(actions)?);
+            each.push(Share { subset, end: total, actions });
         }
         Some(Self { each: each.into(), total })
     }
 
-    /// The portion of a draw out of 2³²; `None` where there is no share.
-    fn draw(&self, draw: u32) -> Option<u16> {
-        let draw = (u64::from(draw) * u64::from(self.total)) >> 32;
-        let found = self.each.iter().find(|share| draw < u64::from(share.end)).or_else(|| self.each.first());
-        found.map(|share| share.subset)
+    /// The share at a place below the total; `None` where there is no share.
+    fn at(&self, place: u64) -> Option<&Share> {
+        self.each.iter().find(|share| place < u64::from(share.end)).or_else(|| self.each.first())
     }
 }
 
-fn place_of(portion: Portion, portions: &mut Vec<Portion>) -> Option<u16> {
-    let place = portions.iter().position(|known| *known == portion).unwrap_or_else(|| {
-        portions.push(portion);
-        portions.len() - 1
+fn place_of<T: PartialEq>(item: T, all: &mut Vec<T>) -> Option<u16> {
+    let place = all.iter().position(|known| *known == item).unwrap_or_else(|| {
+        all.push(item);
+        all.len() - 1
     });
     u16::try_from(place).ok()
 }

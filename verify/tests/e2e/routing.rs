@@ -359,7 +359,7 @@ fn the_documented_routes_hold() {
     let manual = include_str!("../../../docs/rules.md");
     let blocks = manual.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
     let examples: Vec<_> = blocks.filter(|block| block.starts_with("apiVersion")).collect();
-    let [canary, dark] = examples.as_slice() else { panic!("{} examples", examples.len()) };
+    let [canary, dark, ..] = examples.as_slice() else { panic!("{} examples", examples.len()) };
     let stage = Stage::start();
     let outbound = stage.outbound();
     assert_done(&apply(&stage.control, canary, &["--wait"]));

@@ -13,7 +13,7 @@ pub(super) const MATCHES_MAX: usize = 16;
 /// Fields of one kind that a match asks for. Source: Gateway API, `HTTPRouteMatch.headers`.
 const FIELDS_MAX: usize = 16;
 /// The longest name of a header field, a parameter or a cookie, in bytes.
-const FIELD_NAME_BYTES_MAX: usize = 256;
+pub(super) const FIELD_NAME_BYTES_MAX: usize = 256;
 /// The longest value that is compared with, in bytes: a path, a prefix, a regular expression.
 const VALUE_BYTES_MAX: usize = 1024;
 /// The longest method, in bytes.
@@ -250,7 +250,7 @@ fn cookies<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<FieldMatch>
 }
 
 /// RFC 9110 §5.6.2.
-fn is_token(name: &str) -> bool {
+pub(super) fn is_token(name: &str) -> bool {
     let is_of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     name.bytes().all(is_of_token)
 }

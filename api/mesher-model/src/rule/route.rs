@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::bounds::{bounded, checked, given};
+use super::filters::{Filter, filters, filters_of_backend};
 use super::matches::{CallMatch, FieldMatch, PathKind, ValueKind, matches, properties};
+use super::sticky::Sticky;
+use super::timeout::{RouteTimeouts, timeouts};
 use super::words::{Name, ServiceName};
 
 /// Rules of one route.
@@ -40,6 +43,7 @@ pub struct Route {
 /// One rule of a route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("if" = super::schema::answers(), "then" = {"properties": {"backends": false, "fallback": {"const": "None"}, "sticky": false, "timeouts": false}}, "else" = {"required": ["backends"]})))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RouteRule {
     /// For people, and for what explains a call.
@@ -49,13 +53,33 @@ pub struct RouteRule {
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "matches")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = super::matches::MATCHES_MAX)))]
     pub matches: Vec<CallMatch>,
-    /// Where the calls go; at least one of them has a weight.
-    #[serde(deserialize_with = "backends")]
+    /// What is done with the calls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "filters")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = super::filters::filter::FILTERS_MAX)))]
+    pub filters: Vec<Filter>,
+    /// Where the calls go; at least one of them has a weight. Absent only where a filter answers the calls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "backends")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = BACKENDS_MAX)))]
     pub backends: Vec<Backend>,
     /// Who takes the calls for a backend without an instance.
     #[serde(default, skip_serializing_if = "Fallback::is_none")]
     pub fallback: Fallback,
+    /// What decides in place of a count which backend takes a call, so that all calls of a user go to one.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[cfg_attr(feature = "schema", schemars(with = "Sticky"))]
+    pub sticky: Option<Sticky>,
+    /// How long the calls may take. They hold in place of what a Timeout or a key says.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "timeouts")]
+    #[cfg_attr(feature = "schema", schemars(with = "RouteTimeouts"))]
+    pub timeouts: Option<RouteTimeouts>,
+}
+
+impl RouteRule {
+    /// Whether it says anything of those who would be asked.
+    fn asks_somebody(&self) -> bool {
+        let is_more = self.sticky.is_some() || self.timeouts.is_some();
+        is_more || !self.backends.is_empty() || !self.fallback.is_none()
+    }
 }
 
 /// Who takes calls for which there is no instance of the kind that a rule wants.
@@ -87,6 +111,10 @@ pub struct Backend {
     #[serde(default = "one", deserialize_with = "weight")]
     #[cfg_attr(feature = "schema", schemars(range(max = WEIGHT_MAX)))]
     pub weight: u32,
+    /// What is done with the calls of this backend, behind what the rule does: changes of header fields.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "filters_of_backend")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = super::filters::filter::FILTERS_MAX)))]
+    pub filters: Vec<Filter>,
 }
 
 /// A tagged part of a service.
@@ -127,8 +155,9 @@ const fn one() -> u32 {
 }
 
 fn rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<RouteRule>, D::Error> {
-    let rules: Vec<RouteRule> = bounded(Vec::deserialize(deserializer)?, RULES_MAX, "rules")?;
-    checked(rules, |rules| {
+    let rules: Vec<WholeRule> = bounded(Vec::deserialize(deserializer)?, RULES_MAX, "rules")?;
+    let rules = rules.into_iter().map(|WholeRule(rule)| rule).collect();
+    checked(rules, |rules: &Vec<RouteRule>| {
         let matches = || rules.iter().flat_map(|rule| &rule.matches);
         for (what, count, most) in [
             ("conditions", matches().map(conditions).sum::<usize>(), CONDITIONS_MAX),
@@ -145,6 +174,39 @@ fn rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<RouteRule>, D
         }
         Ok(())
     })
+}
+
+/// A rule whose parts fit each other, so that a fault is told where the rule stands.
+struct WholeRule(RouteRule);
+
+impl<'de> Deserialize<'de> for WholeRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        checked(RouteRule::deserialize(deserializer)?, check_rule).map(Self)
+    }
+}
+
+fn check_rule(rule: &RouteRule) -> Result<(), String> {
+    let answering = rule.filters.iter().map(Filter::kind).find(|kind| kind.answers());
+    match answering {
+        Some(kind) if rule.asks_somebody() => {
+            return Err(format!(
+                "{kind} answers the calls of its rule itself: backends, fallback, sticky and timeouts would have no effect"
+            ));
+        }
+        None if rule.backends.is_empty() => {
+            return Err("missing field `backends`: nobody would take a call".to_owned());
+        }
+        _ => {}
+    }
+    let is_of_prefix =
+        |part: &CallMatch| part.path.as_ref().is_some_and(|path| path.kind == PathKind::PathPrefix);
+    if rule.filters.iter().any(Filter::replaces_prefix) && !rule.matches.iter().all(is_of_prefix) {
+        return Err(
+            "ReplacePrefixMatch replaces what a match of type PathPrefix found: every match of its rule has such a path"
+                .to_owned(),
+        );
+    }
+    Ok(())
 }
 
 fn fields(part: &CallMatch) -> impl Iterator<Item = &FieldMatch> {

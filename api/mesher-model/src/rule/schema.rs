@@ -6,8 +6,11 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::document::API_VERSION;
+use super::filters::url::PATH_BYTES_MAX;
+use super::matches::FIELD_NAME_BYTES_MAX;
 use super::{
-    Cidr, Document, Egress, Host, Kind, Metadata, Name, Route, ServiceName, Span, Timeout, ValueKind,
+    Cidr, DirectResponse, Document, Egress, Filter, FilterKind, HeaderModifier, Host, Kind, Metadata, Name,
+    PathModifier, RequestRedirect, Route, ServiceName, Span, Sticky, Timeout, UrlRewrite, ValueKind,
 };
 
 /// A name, as a pattern.
@@ -16,6 +19,19 @@ const NAME: &str = "^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$";
 /// What of a field is asked for only whether it is there, so that there is nothing to compare it with.
 pub(super) fn asks_for_presence() -> serde_json::Value {
     serde_json::json!({"properties": {"type": {"enum": [ValueKind::Present, ValueKind::Absent]}}, "required": ["type"]})
+}
+
+/// That one at least of these members is there.
+pub(super) fn any_required<const N: usize>(members: [&str; N]) -> serde_json::Value {
+    members.map(|member| serde_json::json!({"required": [member]})).as_slice().into()
+}
+
+/// That a rule has a filter which answers its calls.
+pub(super) fn answers() -> serde_json::Value {
+    let kinds: Vec<_> =
+        FilterKind::ALL.into_iter().filter(|kind| kind.answers()).map(FilterKind::as_str).collect();
+    let answers = serde_json::json!({"properties": {"type": {"enum": kinds}}, "required": ["type"]});
+    serde_json::json!({"properties": {"filters": {"contains": answers}}, "required": ["filters"]})
 }
 
 /// Gives a type that is written as text its schema.
@@ -82,5 +98,76 @@ impl JsonSchema for Document {
             })
         });
         json_schema!({"description": "A rule document of Mesher.", "oneOf": kinds})
+    }
+}
+
+impl JsonSchema for Filter {
+    fn schema_name() -> Cow<'static, str> {
+        "Filter".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let types = FilterKind::ALL.map(|kind| {
+            let member = match kind {
+                FilterKind::RequestHeaderModifier | FilterKind::ResponseHeaderModifier => {
+                    generator.subschema_for::<HeaderModifier>()
+                }
+                FilterKind::UrlRewrite => generator.subschema_for::<UrlRewrite>(),
+                FilterKind::RequestRedirect => generator.subschema_for::<RequestRedirect>(),
+                FilterKind::DirectResponse => generator.subschema_for::<DirectResponse>(),
+            };
+            json_schema!({
+                "title": kind.as_str(),
+                "type": "object",
+                "properties": {"type": {"const": kind.as_str()}, kind.member(): member},
+                "required": ["type", kind.member()],
+                "additionalProperties": false,
+            })
+        });
+        json_schema!({"description": "What is done with a call.", "oneOf": types})
+    }
+}
+
+impl JsonSchema for PathModifier {
+    fn schema_name() -> Cow<'static, str> {
+        "PathModifier".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let forms = [
+            ("ReplaceFullPath", "replaceFullPath", "^/"),
+            ("ReplacePrefixMatch", "replacePrefixMatch", "^(/|$)"),
+        ]
+        .map(|(kind, member, pattern)| {
+            json_schema!({
+                "title": kind,
+                "type": "object",
+                "properties": {
+                    "type": {"const": kind},
+                    member: {"type": "string", "pattern": pattern, "maxLength": PATH_BYTES_MAX},
+                },
+                "required": ["type", member],
+                "additionalProperties": false,
+            })
+        });
+        json_schema!({"description": "Another path.", "oneOf": forms})
+    }
+}
+
+impl JsonSchema for Sticky {
+    fn schema_name() -> Cow<'static, str> {
+        "Sticky".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let name = json_schema!({"type": "string", "minLength": 1, "maxLength": FIELD_NAME_BYTES_MAX});
+        json_schema!({
+            "description": "A value of a call that decides which backend takes it.",
+            "type": "object",
+            "properties": {"header": name, "cookie": name, "queryParam": name},
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": false,
+        })
     }
 }

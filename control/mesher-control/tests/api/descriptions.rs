@@ -44,10 +44,6 @@ async fn the_schema_is_published_as_the_control_plane_serves_it() {
 
 #[tokio::test]
 async fn the_schema_and_the_control_plane_take_and_refuse_the_same() {
-    let plane = Plane::start().await;
-    let schema = plane.get("/mesher/v1/schemas/rules.json").await.json();
-    let schema = jsonschema::validator_for(&schema).unwrap();
-    let document = |kind: &str, spec: Value| json!({"apiVersion": "mesher/v1", "kind": kind, "metadata": {"name": "x"}, "spec": spec});
     let timeout = |request: &str| document("Timeout", json!({"service": "*", "request": request}));
     let route =
         |backend: Value| document("Route", json!({"service": "a", "rules": [{"backends": [backend]}]}));
@@ -99,9 +95,69 @@ async fn the_schema_and_the_control_plane_take_and_refuse_the_same() {
         (with("metadata", json!({})), false),
         (with("status", json!({})), false),
     ];
+    assert_alike(&table).await;
+}
+
+#[tokio::test]
+async fn the_schema_and_the_control_plane_take_and_refuse_the_same_filters() {
+    let route = |rule: Value| document("Route", json!({"service": "a", "rules": [rule]}));
+    let filtered = |filters: Value| route(json!({"filters": filters, "backends": [{}]}));
+    let answering = |filters: Value| route(json!({"filters": filters}));
+    let fields = |of: &str, modifier: Value| {
+        let member = format!("{}HeaderModifier", of.to_lowercase());
+        json!({"type": format!("{of}HeaderModifier"), member: modifier})
+    };
+    let rewrite = |rewrite: Value| json!([{"type": "URLRewrite", "urlRewrite": rewrite}]);
+    let path = |kind: &str, member: &str, path: &str| rewrite(json!({"path": {"type": kind, member: path}}));
+    let direct = |response: Value| json!([{"type": "DirectResponse", "directResponse": response}]);
+    let redirect = |redirect: Value| json!([{"type": "RequestRedirect", "requestRedirect": redirect}]);
+    let table = [
+        (route(json!({"backends": [{"filters": [fields("Request", json!({"remove": ["x"]}))]}]})), true),
+        (filtered(json!([fields("Request", json!({"set": [{"name": "x", "value": "y"}]}))])), true),
+        (filtered(json!([fields("Response", json!({}))])), false),
+        (filtered(json!([])), false),
+        (filtered(json!([{"type": "RequestHeaderModifier"}])), false),
+        (
+            filtered(json!([{"type": "RequestHeaderModifier", "responseHeaderModifier": {"remove": ["x"]}}])),
+            false,
+        ),
+        (filtered(json!([{"type": "Wish", "wish": {}}])), false),
+        (filtered(rewrite(json!({"hostname": "a"}))), true),
+        (filtered(rewrite(json!({}))), false),
+        (filtered(path("ReplacePrefixMatch", "replacePrefixMatch", "")), true),
+        (filtered(path("ReplaceFullPath", "replaceFullPath", "")), false),
+        (filtered(path("ReplaceFullPath", "replacePrefixMatch", "/")), false),
+        (answering(rewrite(json!({"hostname": "a"}))), false),
+        (filtered(direct(json!({"statusCode": 503}))), false),
+        (answering(direct(json!({"statusCode": 503, "body": "closed"}))), true),
+        (answering(direct(json!({"statusCode": 100}))), false),
+        (answering(direct(json!({"statusCode": 200, "contentType": "a/b"}))), false),
+        (route(json!({"backends": [{}], "timeouts": {"request": "5s", "backendRequest": "0s"}})), true),
+        (route(json!({"backends": [{}], "timeouts": {}})), false),
+        (route(json!({"backends": [{}], "sticky": {"cookie": "a"}})), true),
+        (route(json!({"backends": [{}], "sticky": {"cookie": "a", "header": "b"}})), false),
+        (route(json!({"filters": direct(json!({"statusCode": 200})), "timeouts": {"request": "5s"}})), false),
+        (answering(redirect(json!({"port": 8080}))), true),
+        (answering(redirect(json!({"port": 0}))), false),
+        (answering(redirect(json!({"statusCode": 301}))), false),
+        (answering(redirect(json!({"scheme": "https", "statusCode": 300}))), false),
+    ];
+    assert_alike(&table).await;
+}
+
+fn document(kind: &str, spec: Value) -> Value {
+    json!({"apiVersion": "mesher/v1", "kind": kind, "metadata": {"name": "x"}, "spec": spec})
+}
+
+/// Schema and control plane take these documents, or refuse them, as it is said.
+async fn assert_alike(table: &[(Value, bool)]) {
+    let plane = Plane::start().await;
+    let schema = plane.get("/mesher/v1/schemas/rules.json").await.json();
+    let schema = jsonschema::validator_for(&schema).unwrap();
     for (document, is_good) in table {
-        assert_eq!(schema.is_valid(&document), is_good, "the schema: {document}");
+        assert_eq!(schema.is_valid(document), *is_good, "the schema: {document}");
         let checked = plane.post("/mesher/v1/rules:check", &document.to_string()).await.json();
-        assert_eq!(checked["diagnostics"].as_array().unwrap().is_empty(), is_good, "{document}: {checked}");
+        let is_taken = checked["diagnostics"].as_array().unwrap().is_empty();
+        assert_eq!(is_taken, *is_good, "{document}: {checked}");
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use mesher_codec::{Progress, Refusal, RequestHead, TargetForm};
 use mesher_model::explain::{Explanation, Question};
-use mesher_traffic::{HeadView, Message};
+use mesher_traffic::{HeadView, Message, OwnAnswer};
 
 use super::story;
 use crate::bootstrap::PortProtocol;
@@ -64,9 +64,13 @@ pub(super) async fn explain(worker: &Worker, question: &Question) -> Explanation
     call.refusal = failure;
     let mut told = story::begin(&call, operation_of(request));
     let chain = chains::of(Direction::Outbound);
-    let led = chain.iter().try_for_each(|handler| handler.explain(worker, &mut call, &head, &mut told));
+    let led = story::lead(chain, worker, (&mut call, &head), &mut told);
     told.conclusion = match (led, call.current_endpoint()) {
         (Err(failure), _) => refusal(&failure),
+        (Ok(()), _) if call.own_answer().is_some() => {
+            let status = call.own_answer().map_or(0, OwnAnswer::status);
+            format!("the proxy itself would answer {status}, as its rule says")
+        }
         (Ok(()), Some(endpoint)) => match endpoint.version.as_ref() {
             "" => format!("it would go to {}", endpoint.address),
             version => format!("it would go to {}, version {version}", endpoint.address),

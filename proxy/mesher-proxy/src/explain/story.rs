@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use mesher_model::explain::{CallFacts, Destination, Explanation, FailureFacts, RequestFacts, Try};
+use mesher_traffic::HeadView;
 
 use crate::discovery;
-use crate::handlers::chains;
+use crate::handlers::{Handler, chains};
 use crate::request::failure::{Failure, FailureKind, Side};
 use crate::request::invocation::{
     Code, Direction, Exchange, Invocation, InvocationId, Operation, Outcome, Protocol,
@@ -30,10 +31,8 @@ pub(crate) fn remember(
     let mut told = begin(call, exchange.operation());
     told.call = Some(facts(worker, call, outcome, elapsed));
     told.tries = tries(call, outcome, elapsed);
-    for handler in chains::of(call.direction) {
-        // How the call ended is known.
-        let _ = handler.explain(worker, call, exchange, &mut told);
-    }
+    // How the call ended is known.
+    let _ = lead(chains::of(call.direction), worker, (call, exchange), &mut told);
     if let (None, Some(detail)) = (outcome.failure, &outcome.detail) {
         told.notes.push(cut(detail).to_owned());
     }
@@ -66,6 +65,23 @@ pub(crate) fn remember_turned_away(
     };
     told.conclusion = conclusion(&told);
     worker.memory.borrow_mut().keep(id, true, &told);
+}
+
+/// Lets the handlers tell of a call, as far down the chain as it goes.
+pub(super) fn lead(
+    chain: &[&dyn Handler],
+    worker: &Worker,
+    (call, head): (&mut Invocation, &dyn HeadView),
+    told: &mut Explanation,
+) -> Result<(), Failure> {
+    for handler in chain {
+        let result = handler.explain(worker, call, head, told);
+        // One that has ended is told of to its end.
+        if (result.is_err() && told.call.is_none()) || call.own_answer().is_some() {
+            return result;
+        }
+    }
+    Ok(())
 }
 
 /// What is known of a call before anybody was asked about it.
@@ -171,6 +187,9 @@ fn conclusion(told: &Explanation) -> String {
         }
         (Some(failure), None) => {
             format!("the caller got no answer, for {} ({}): {}", failure.kind, failure.side, failure.detail)
+        }
+        (None, Some(status)) if told.tries.is_empty() => {
+            format!("the proxy itself answered {status}, as its rule says")
         }
         (None, Some(status)) => format!("{} answered {status}", last.unwrap_or("the callee")),
         (None, None) => format!("the flow to {} ended", last.unwrap_or("the callee")),

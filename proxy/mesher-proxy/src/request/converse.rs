@@ -17,7 +17,7 @@ use crate::request::invocation::{Direction, Invocation};
 use crate::request::pump::{Ends, Pump, PumpError};
 use crate::request::upstream::Upstream;
 use crate::request::vigil::Wait;
-use crate::request::{faults, reply};
+use crate::request::{edits, faults, reply};
 use crate::telemetry::context;
 use crate::worker::Worker;
 
@@ -34,7 +34,7 @@ impl<'c> HttpExchange<'c> {
     /// Sends the call over `upstream` and waits for the head of the final answer.
     pub(crate) async fn converse(
         &mut self,
-        direction: Direction,
+        call: &Invocation,
         upstream: &mut Upstream<'_>,
     ) -> Result<Heard, Failure> {
         let limits = self.worker.limits();
@@ -44,7 +44,7 @@ impl<'c> HttpExchange<'c> {
         self.held = 0;
         self.buffers.upstream_input.clear();
         let mut sending = Sending { has_begun: false, has_broken: false, caller_has_ended: false };
-        poll_fn(|context| self.poll_converse(context, direction, upstream, &mut sending)).await
+        poll_fn(|context| self.poll_converse(context, call, upstream, &mut sending)).await
     }
 
     /// A connection to the current endpoint. A caller that leaves while its call waits for one is not called for.
@@ -68,12 +68,12 @@ impl<'c> HttpExchange<'c> {
     fn poll_converse(
         &mut self,
         context: &mut Context<'_>,
-        direction: Direction,
+        call: &Invocation,
         upstream: &mut Upstream<'_>,
         sending: &mut Sending,
     ) -> Poll<Result<Heard, Failure>> {
         if !sending.has_broken
-            && let Err(error) = self.poll_send(context, direction, upstream, sending)
+            && let Err(error) = self.poll_send(context, call, upstream, sending)
         {
             let PumpError::Sink(_) = error else { return Poll::Ready(Err(faults::source_failure(&error))) };
             // An upstream that stopped reading may have answered before: the answer is read all the same.
@@ -97,7 +97,7 @@ impl<'c> HttpExchange<'c> {
     fn poll_send(
         &mut self,
         context: &mut Context<'_>,
-        direction: Direction,
+        call: &Invocation,
         upstream: &mut Upstream<'_>,
         sending: &mut Sending,
     ) -> Result<(), PumpError> {
@@ -105,10 +105,11 @@ impl<'c> HttpExchange<'c> {
         let scratch = &self.worker.scratch;
         let transfer = &mut self.conversation.request;
         if !std::mem::replace(&mut sending.has_begun, true) {
-            let own = own_fields(self.worker, direction, &self.context);
+            let own = own_fields(self.worker, call.direction, &self.context);
             let set = if self.context.is_empty() { &own[..1] } else { &own[..] };
             let ends = Ends { source: self.socket, input, sink: &mut upstream.socket, scratch };
-            let used = self.up.start(context, transfer, |output| request.write(set, output), ends)?;
+            let head = |output: &mut Vec<u8>| edits::write_request(call, request, set, output);
+            let used = self.up.start(context, transfer, head, ends)?;
             if transfer.is_encoded() {
                 // The whole body lies here: until there is an answer it can be sent again.
                 self.held = used;
@@ -169,6 +170,7 @@ impl<'c> HttpExchange<'c> {
     /// Streams the answer to the caller, and what is left of the request to the callee.
     pub(crate) async fn stream(
         &mut self,
+        call: &Invocation,
         upstream: &mut Upstream<'_>,
         downstream: Downstream,
     ) -> Result<(), PumpError> {
@@ -182,7 +184,7 @@ impl<'c> HttpExchange<'c> {
                     Ends { source: &mut upstream.socket, input: upstream_input, sink: self.socket, scratch };
                 let response = self.worker.response.borrow();
                 debug_assert_eq!(response.status(), self.status, "nothing waits between reading and writing");
-                let head = |output: &mut Vec<u8>| response.write(downstream, output);
+                let head = |output: &mut Vec<u8>| edits::write_response(call, &response, downstream, output);
                 let used = self.down.start(context, transfer, head, ends)?;
                 upstream_input.drain(..used);
             }

@@ -18,8 +18,8 @@ use crate::request::pump::Pump;
 use crate::request::tunnel::{self, Half};
 use crate::request::upstream::Upstream;
 use crate::request::vigil::Vigil;
-use crate::request::{faults, respond};
-use crate::telemetry::counters::{Counters, DropReason, Row};
+use crate::request::{edits, faults, own_answer, respond};
+use crate::telemetry::counters::{Counters, DropReason};
 use crate::worker::Worker;
 
 /// What a connection needs while it is busy. Idle connections own none of it.
@@ -103,6 +103,16 @@ impl<'c> HttpExchange<'c> {
         self.conversation.request.has_taken() && self.held == 0
     }
 
+    /// Whether the caller's connection ends with an answer of ours: what is left of the request's body, or follows a wish for
+    /// another protocol, is not read.
+    fn must_close(&self) -> bool {
+        let request = &self.buffers.request;
+        request.is_last()
+            || self.worker.is_draining()
+            || request.upgrade().is_some()
+            || !matches!(request.framing(), Framing::Empty | Framing::Length(0))
+    }
+
     /// How far a failed try had come. A body that was begun cannot be sent again from its beginning.
     fn safety_of(&self, failure: &Failure) -> Safety {
         // Nothing left, nothing waits to leave: the body's bytes are still where they were.
@@ -153,8 +163,13 @@ impl<'c> HttpExchange<'c> {
     }
 
     /// Brings the answer to the caller. Returns whether the caller's connection can carry a further call.
-    async fn answer(&mut self, mut upstream: Upstream<'c>, downstream: Downstream) -> Answered {
-        let error = self.stream(&mut upstream, downstream).await.err();
+    async fn answer(
+        &mut self,
+        call: &Invocation,
+        mut upstream: Upstream<'c>,
+        downstream: Downstream,
+    ) -> Answered {
+        let error = self.stream(call, &mut upstream, downstream).await.err();
         self.vigil.end();
         let is_drained = error.is_none() && self.up.is_drained();
         if is_drained && self.conversation.keeps_upstream(!self.buffers.upstream_input.is_empty()) {
@@ -185,15 +200,16 @@ impl<'c> HttpExchange<'c> {
     }
 
     /// Passes bytes both ways after both sides have agreed on another protocol.
-    async fn switch(&mut self, mut upstream: Upstream<'c>, row: Row) -> Answered {
-        let _counted = self.worker.count_while(row, Counters::upgraded);
+    async fn switch(&mut self, call: &Invocation, mut upstream: Upstream<'c>) -> Answered {
+        let _counted = self.worker.count_while(call.row, Counters::upgraded);
         let mut halves = [
             Half::of(std::mem::take(&mut self.conversation.request), std::mem::take(&mut self.up)),
             Half::of(std::mem::take(&mut self.conversation.response), std::mem::take(&mut self.down)),
         ];
         let Buffers { input, upstream_input, .. } = &mut *self.buffers;
         let head = |output: &mut Vec<u8>| {
-            self.worker.response.borrow().write(Downstream::default(), output);
+            let response = self.worker.response.borrow();
+            edits::write_response(call, &response, Downstream::default(), output);
         };
         let ends = (&mut *self.socket, &mut upstream.socket);
         let inputs = (input, upstream_input);
@@ -216,7 +232,7 @@ impl Exchange for HttpExchange<'_> {
         let mut must_be_new = self.buffers.request.upgrade().is_some();
         loop {
             let mut upstream = self.acquire(call, must_be_new).await?;
-            let result = self.converse(call.direction, &mut upstream).await;
+            let result = self.converse(call, &mut upstream).await;
             if self.is_stale(&upstream, &result) {
                 // The peer may close an idle connection in the moment in which we use it; a fresh one settles whether
                 // it is alive. Only what may happen twice is sent twice.
@@ -253,13 +269,21 @@ impl Exchange for HttpExchange<'_> {
         }
     }
 
+    fn give_up(&mut self, mut failure: Failure) -> Failure {
+        // The next try gets its whole time.
+        self.vigil.end();
+        failure.safety = Safety::MayHaveActed;
+        failure.safety = self.safety_of(&failure);
+        failure
+    }
+
     async fn relay(&mut self, call: &Invocation) -> Outcome {
         let (upstream, heard) = (self.upstream.take(), self.heard.take());
         self.has_answered = true;
         let said = self.words_of_callee();
         let Answered { broken, keeps_connection } = match (upstream, heard) {
-            (Some(upstream), Some(Heard::Final(downstream))) => self.answer(upstream, downstream).await,
-            (Some(upstream), Some(Heard::Switch)) => Box::pin(self.switch(upstream, call.row)).await,
+            (Some(upstream), Some(Heard::Final(downstream))) => self.answer(call, upstream, downstream).await,
+            (Some(upstream), Some(Heard::Switch)) => Box::pin(self.switch(call, upstream)).await,
             _ => {
                 self.has_answered = false;
                 let failure = Failure::local(FailureKind::Internal, "there is no connection to answer from");
@@ -294,11 +318,7 @@ impl Exchange for HttpExchange<'_> {
             invocation: Some(call.id),
             is_head: self.buffers.request.is("HEAD"),
             version: self.buffers.request.version(),
-            // What is left of the request's body, or follows a wish for another protocol, is not read.
-            must_close: self.buffers.request.is_last()
-                || self.worker.is_draining()
-                || self.buffers.request.upgrade().is_some()
-                || !matches!(self.buffers.request.framing(), Framing::Empty | Framing::Length(0)),
+            must_close: self.must_close(),
         };
         let can_answer = !self.has_answered
             && self.down.is_drained()
@@ -316,6 +336,29 @@ impl Exchange for HttpExchange<'_> {
             keeps_connection: sent.is_ok() && !answer.closes(),
             request_bytes: self.conversation.request.bytes(),
             response_bytes: 0,
+        }
+    }
+
+    async fn answer_itself(&mut self, call: &Invocation) -> Outcome {
+        let found = call.actions().and_then(|actions| Some((actions, actions.answer.as_ref()?)));
+        let Some((actions, answer)) = found else {
+            let failure = Failure::local(FailureKind::Internal, "no rule answers this call");
+            return self.refuse(call, failure).await;
+        };
+        let (status, closes) = (answer.status(), self.must_close());
+        let signature = self.worker.shared.signature(call.direction);
+        let answer = own_answer::prepare(call, &self.buffers.request, (actions, answer), signature, closes);
+        self.deadline.set(&self.worker.deadlines, respond::WRITE_TIME_MAX);
+        let sent = respond::send(self.worker, self.socket, self.deadline, &answer.bytes, closes).await;
+        self.vigil.end();
+        let broken = sent.err().map(|()| "the caller ended before its answer".to_owned());
+        Outcome {
+            code: if broken.is_none() { Code::Status(status) } else { Code::None },
+            failure: broken.as_ref().map(|_| (Side::Downstream, FailureKind::Terminated)),
+            keeps_connection: broken.is_none() && !closes,
+            response_bytes: if broken.is_none() { answer.body_bytes } else { 0 },
+            detail: broken,
+            request_bytes: self.conversation.request.bytes(),
         }
     }
 

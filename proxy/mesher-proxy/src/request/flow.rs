@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use mesher_codec::Authority;
 use mesher_net::Socket;
-use mesher_traffic::{HeadView, Message};
+use mesher_traffic::{HeadView, Message, Safety};
 
 use crate::bootstrap::PortProtocol;
 use crate::request::failure::{Failure, FailureKind};
@@ -86,6 +86,11 @@ impl Exchange for FlowExchange<'_> {
         Ok(Code::Connected)
     }
 
+    /// It came to no connection.
+    fn give_up(&mut self, failure: Failure) -> Failure {
+        Failure { safety: Safety::NothingSent, ..failure }
+    }
+
     async fn relay(&mut self, _call: &Invocation) -> Outcome {
         let mut halves = [Half::new(), Half::new()];
         let result = match self.upstream.as_mut() {
@@ -103,6 +108,11 @@ impl Exchange for FlowExchange<'_> {
             request_bytes: up.transfer.bytes(),
             response_bytes: down.transfer.bytes(),
         }
+    }
+
+    /// No rule that answers itself is about a flow.
+    async fn answer_itself(&mut self, call: &Invocation) -> Outcome {
+        self.refuse(call, Failure::local(FailureKind::Internal, "a flow has no words for an answer")).await
     }
 
     /// Opaque TCP has no words: the connection is closed, and the log says why.

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mesher_traffic::{Choice, HeadView};
+use mesher_traffic::{Actions, Choice, HeadView, OwnAnswer};
 
 use crate::bootstrap::PortProtocol;
 use crate::request::failure::{Failure, FailureKind, Side};
@@ -147,6 +147,17 @@ impl Invocation {
         self.snapshot.cluster(self.target.cluster)
     }
 
+    /// What a rule does with it; `None` where it goes on as it came.
+    pub(crate) fn actions(&self) -> Option<&Actions> {
+        let choice = self.choice.filter(|choice| choice.actions.is_some())?;
+        self.cluster().governance.as_ref()?.actions(choice)
+    }
+
+    /// The answer that a rule gives in place of anybody.
+    pub(crate) fn own_answer(&self) -> Option<&OwnAnswer> {
+        self.actions()?.answer.as_ref()
+    }
+
     /// The endpoint of the current try.
     pub(crate) fn current_endpoint(&self) -> Option<&Endpoint> {
         self.cluster().endpoints.get(self.endpoint?)
@@ -225,8 +236,14 @@ pub(crate) trait Exchange: HeadView {
     /// One try: sends the call to the current endpoint, up to the first sign of an answer.
     async fn send(&mut self, call: &Invocation) -> Result<Code, Failure>;
 
+    /// The failure of a try that was given up in its midst: with how far it had come.
+    fn give_up(&mut self, failure: Failure) -> Failure;
+
     /// Brings the answer to the caller, and the rest of the call to the callee, to the end.
     async fn relay(&mut self, call: &Invocation) -> Outcome;
+
+    /// Gives the caller the answer of the rule that decided.
+    async fn answer_itself(&mut self, call: &Invocation) -> Outcome;
 
     /// Tells the caller that there is no answer, and why.
     async fn refuse(&mut self, call: &Invocation, failure: Failure) -> Outcome;

@@ -1,27 +1,18 @@
 //! One invocation from start to outcome: the chain top to bottom, the try, the chain bottom to top, one exit.
 //! It must not know a protocol, and must record every invocation exactly once.
 
-use std::time::Duration;
-
-use mesher_traffic::Safety;
-use tokio::time::Instant;
-
 use crate::handlers::{Next, chains};
-use crate::request::failure::{Failure, FailureKind};
+use crate::request::failure::Failure;
 use crate::request::invocation::{Code, Exchange, Invocation, Outcome};
-use crate::request::{finish, forward};
+use crate::request::{finish, limits};
 use crate::telemetry::counters::Row;
 use crate::worker::Worker;
 
 /// Runs `call` to its end.
 pub(crate) async fn invoke<E: Exchange>(worker: &Worker, call: &mut Invocation, exchange: &mut E) -> Outcome {
     let active = Active { worker, row: call.row };
-    let limit = call.cluster().governance.as_ref().and_then(|governance| governance.request_timeout());
-    let travelled = match limit {
-        None => travel(worker, call, exchange).await,
-        Some(limit) => Box::pin(travel_within(limit, worker, call, exchange)).await,
-    };
-    let outcome = match travelled {
+    let outcome = match travel(worker, call, exchange).await {
+        Ok(_) if call.own_answer().is_some() => Box::pin(exchange.answer_itself(call)).await,
         Ok(_) => exchange.relay(call).await,
         Err(failure) => exchange.refuse(call, failure).await,
     };
@@ -45,20 +36,6 @@ impl Drop for Active<'_> {
     }
 }
 
-/// As [`travel`], but no longer than a rule allows.
-async fn travel_within<E: Exchange>(
-    limit: Duration,
-    worker: &Worker,
-    call: &mut Invocation,
-    exchange: &mut E,
-) -> Result<Code, Failure> {
-    let deadline = Instant::from_std(call.started) + limit;
-    tokio::time::timeout_at(deadline, travel(worker, call, exchange)).await.unwrap_or_else(|_| {
-        let detail = format!("no answer within {limit:?}, the limit that a rule of kind Timeout sets");
-        Err(Failure::upstream(FailureKind::ResponseTimeout, Safety::Spent, detail))
-    })
-}
-
 /// Goes down the chain, tries, and comes up again, until no handler wants another try.
 async fn travel<E: Exchange>(
     worker: &Worker,
@@ -72,9 +49,12 @@ async fn travel<E: Exchange>(
         while let (Ok(_), Some(handler)) = (&reply, chain.get(depth)) {
             depth += 1;
             reply = handler.request(worker, call, exchange).map(|()| Code::None);
+            if call.own_answer().is_some() {
+                break;
+            }
         }
-        if reply.is_ok() {
-            reply = forward::forward(call, exchange).await;
+        if reply.is_ok() && call.own_answer().is_none() {
+            reply = limits::forward(call, exchange).await;
         }
         loop {
             let Some(above) = depth.checked_sub(1) else { return reply };

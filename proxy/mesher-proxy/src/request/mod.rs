@@ -15,9 +15,11 @@
 //! | `invocation` | the neutral call, and what a protocol must offer to have its calls handled |
 //! | `invoke` | one invocation from start to outcome: the chain down, `forward`, the chain up, one exit |
 //! | `forward` | the last step of the chain: the endpoint, the try |
+//! | `limits` | how long that may take, where rules say so |
 //! | `upstream` | a connection for a try, from the pool or new, within its bounds |
 //! | `exchange` | HTTP/1.1's side of a call: send it, bring the answer back, or say why there is none |
 //! | `converse` | the two halves of that on the connections: up to the answer's head, and the answer's body |
+//! | `edits` | heads as they leave: as they came, or as a rule changes them |
 //! | `reply` | reading the head of an answer, watching the caller who waits |
 //! | `pump` | one direction of a body or a flow, with back-pressure |
 //! | `tunnel` | both directions of an opaque flow, or of what follows an upgrade |
@@ -25,10 +27,12 @@
 //! | `failure` | how an invocation can go wrong: side, kind, whether a further try is safe |
 //! | `faults` | what a broken or silent connection means for its call |
 //! | `respond` | the one table from failure to status, and the answer's bytes |
+//! | `own_answer` | the bytes of an answer that a rule gives itself |
 //! | `finish` | what is recorded of every invocation |
 
 pub(crate) mod accept;
 pub(crate) mod converse;
+pub(crate) mod edits;
 pub(crate) mod exchange;
 pub(crate) mod failure;
 pub(crate) mod faults;
@@ -37,6 +41,8 @@ pub(crate) mod flow;
 pub(crate) mod forward;
 pub(crate) mod invocation;
 pub(crate) mod invoke;
+pub(crate) mod limits;
+pub(crate) mod own_answer;
 pub(crate) mod pump;
 pub(crate) mod reply;
 pub(crate) mod respond;

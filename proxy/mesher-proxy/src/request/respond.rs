@@ -142,8 +142,17 @@ pub(crate) async fn write(
     deadline: &Deadline,
     answer: &Answer<'_>,
 ) -> Result<(), ()> {
-    let bytes = answer.bytes();
-    let mut rest = bytes.as_slice();
+    send(worker, socket, deadline, &answer.bytes(), answer.closes()).await
+}
+
+/// Writes an answer that is whole. Where it `closes` the connection, the caller gets to read it before.
+pub(crate) async fn send(
+    worker: &Worker,
+    socket: &mut Socket,
+    deadline: &Deadline,
+    mut rest: &[u8],
+    closes: bool,
+) -> Result<(), ()> {
     poll_fn(|context| {
         while !rest.is_empty() {
             match socket.poll_write(context, rest) {
@@ -155,7 +164,7 @@ pub(crate) async fn write(
         Poll::Ready(Ok(()))
     })
     .await?;
-    if answer.closes() {
+    if closes {
         linger(worker, socket).await;
     }
     Ok(())
@@ -179,14 +188,31 @@ pub(crate) async fn linger(worker: &Worker, socket: &mut Socket) {
     let _ = tokio::time::timeout(LINGER_TIME_MAX, drain).await;
 }
 
-const fn reason(status: u16) -> &'static str {
+/// The words beside a status; none where it has none of its own.
+pub(crate) const fn reason(status: u16) -> &'static str {
     match status {
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        204 => "No Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
         400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
         405 => "Method Not Allowed",
         408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
         413 => "Content Too Large",
         414 => "URI Too Long",
         417 => "Expectation Failed",
+        429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
         501 => "Not Implemented",
@@ -194,12 +220,12 @@ const fn reason(status: u16) -> &'static str {
         503 => "Service Unavailable",
         504 => "Gateway Timeout",
         505 => "HTTP Version Not Supported",
-        _ => "Error",
+        _ => "",
     }
 }
 
 /// Text as a quoted string of a structured field can hold it (RFC 8941 §3.3.3).
-fn quotable(text: &str) -> String {
+pub(crate) fn quotable(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len());
     for character in text.chars().take(200) {
         match character {

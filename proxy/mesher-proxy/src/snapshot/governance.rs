@@ -7,7 +7,7 @@ use std::time::Duration;
 use mesher_model::explain::Said;
 use mesher_model::rule::Fallback;
 use mesher_traffic::portion::Member;
-use mesher_traffic::{Choice, Policy, RoutePolicy};
+use mesher_traffic::{Actions, Choice, Policy, RoutePolicy};
 use serde_json::{Value, json};
 
 use super::{Cluster, Endpoint};
@@ -46,6 +46,11 @@ impl Governance {
         part.and_then(|part| part.get(place)).copied().unwrap_or(false)
     }
 
+    /// What is done with a call of this choice.
+    pub(crate) fn actions(&self, choice: Choice) -> Option<&Actions> {
+        self.route()?.actions(choice)
+    }
+
     /// Whether every endpoint takes the calls for which the chosen portions have none.
     pub(crate) fn takes_any(&self, choice: Choice) -> bool {
         self.route().is_some_and(|route| route.fallback(choice.rule) == Fallback::Any)
@@ -64,8 +69,13 @@ impl Governance {
     pub(crate) fn describe(&self, choice: Choice) -> String {
         let Some(route) = self.route() else { return String::new() };
         let portions: Vec<_> = choice.portions().map(|portion| route.portion_words(portion)).collect();
-        let rule = route.rule_name(choice.rule);
-        format!("{}, which rule {rule} of Route {} chose", portions.join(", or of "), route.name)
+        format!("{}, which {} chose", portions.join(", or of "), self.rule_words(choice))
+    }
+
+    /// The rule that decided, in words.
+    pub(crate) fn rule_words(&self, choice: Choice) -> String {
+        let Some(route) = self.route() else { return String::new() };
+        format!("rule {} of Route {}", route.rule_name(choice.rule), route.name)
     }
 }
 

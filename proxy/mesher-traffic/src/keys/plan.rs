@@ -10,7 +10,7 @@ use super::ways::Ways;
 use super::yaml::Fault;
 use crate::policy::PolicyError;
 use crate::portion::Portion;
-use crate::route::{Plan, RoutePolicy};
+use crate::route::{Plan, PlannedShare, RoutePolicy};
 
 /// One rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,10 +51,12 @@ impl KeyRule {
         Plan {
             name: self.name.clone(),
             matches: ways.map(|way| (&way.call, way.further.as_slice())).collect(),
-            shares: self.shares.clone(),
+            shares: self.shares.iter().cloned().map(PlannedShare::plain).collect(),
             reserve: self.reserve.clone(),
             rest: self.rest.clone(),
             fallback: self.fallback,
+            answer: None,
+            sticky: None,
         }
     }
 

@@ -52,7 +52,7 @@ struct Source {
 pub(crate) struct Request<'a> {
     method: &'a [u8],
     path: &'a [u8],
-    pub(super) query: &'a [u8],
+    pub(crate) query: &'a [u8],
 }
 
 impl<'a> Request<'a> {

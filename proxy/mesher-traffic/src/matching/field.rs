@@ -29,11 +29,11 @@ impl Field {
     }
 
     pub(super) fn holds_for_query(&self, query: &[u8]) -> bool {
-        self.any_parameter(query, |value| self.test.holds(&decode(value))) != self.is_negated
+        any_parameter(&self.name, query, |value| self.test.holds(&decode(value))) != self.is_negated
     }
 
     pub(super) fn holds_for_cookies(&self, head: &dyn HeadView) -> bool {
-        self.any_cookie(head, |value| self.test.holds(value)) != self.is_negated
+        any_cookie(&self.name, head, |value| self.test.holds(value)) != self.is_negated
     }
 
     /// Whether a header field of its name is there.
@@ -43,28 +43,12 @@ impl Field {
 
     /// Whether a parameter of its name is there.
     pub(super) fn is_in_query(&self, query: &[u8]) -> bool {
-        self.any_parameter(query, |_| true)
+        any_parameter(&self.name, query, |_| true)
     }
 
     /// Whether a cookie of its name is there.
     pub(super) fn is_in_cookies(&self, head: &dyn HeadView) -> bool {
-        self.any_cookie(head, |_| true)
-    }
-
-    fn any_parameter(&self, query: &[u8], fits: impl Fn(&[u8]) -> bool) -> bool {
-        let mut pairs = query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
-        pairs.any(|pair| {
-            let (name, value) = split_once(pair, b'=').unwrap_or((pair, b""));
-            decoded(name).eq(self.name.bytes()) && fits(value)
-        })
-    }
-
-    fn any_cookie(&self, head: &dyn HeadView, fits: impl Fn(&[u8]) -> bool) -> bool {
-        let is_one = |pair: &[u8]| {
-            let (name, value) = split_once(pair, b'=').unwrap_or((b"", pair));
-            name.trim_ascii() == self.name.as_bytes() && fits(value.trim_ascii())
-        };
-        head.any_field("cookie", &mut |value| value.split(|byte| *byte == b';').any(is_one))
+        any_cookie(&self.name, head, |_| true)
     }
 
     /// How much room its automaton takes, in bytes.
@@ -85,6 +69,24 @@ impl fmt::Display for Field {
     }
 }
 
+/// Whether one of the parameters of this name fits, as it was sent.
+pub(crate) fn any_parameter(name: &str, query: &[u8], mut fits: impl FnMut(&[u8]) -> bool) -> bool {
+    let mut pairs = query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
+    pairs.any(|pair| {
+        let (other, value) = split_once(pair, b'=').unwrap_or((pair, b""));
+        decoded(other).eq(name.bytes()) && fits(value)
+    })
+}
+
+/// Whether one of the cookies of this name fits.
+pub(crate) fn any_cookie(name: &str, head: &dyn HeadView, mut fits: impl FnMut(&[u8]) -> bool) -> bool {
+    let mut is_one = |pair: &[u8]| {
+        let (other, value) = split_once(pair, b'=').unwrap_or((b"", pair));
+        other.trim_ascii() == name.as_bytes() && fits(value.trim_ascii())
+    };
+    head.any_field("cookie", &mut |value| value.split(|byte| *byte == b';').any(&mut is_one))
+}
+
 fn split_once(whole: &[u8], divider: u8) -> Option<(&[u8], &[u8])> {
     let place = memchr::memchr(divider, whole)?;
     Some((whole.get(..place)?, whole.get(place + 1..)?))
@@ -92,7 +94,7 @@ fn split_once(whole: &[u8], divider: u8) -> Option<(&[u8], &[u8])> {
 
 /// A part of a query as it was meant (WHATWG URL, application/x-www-form-urlencoded). `%` that encodes nothing stands for
 /// itself.
-fn decode(text: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn decode(text: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr2(b'%', b'+', text).is_none() {
         return Cow::Borrowed(text);
     }

@@ -14,7 +14,7 @@
 
 pub mod call;
 pub(crate) mod condition;
-mod field;
+pub(crate) mod field;
 pub(crate) mod number;
 pub(crate) mod part;
 mod path;

@@ -2,7 +2,7 @@
 //! It must choose once for each invocation: a further try stays in the same part.
 
 use mesher_model::explain::{ChoiceTold, Explanation, Missed, RuleTold, Verdict};
-use mesher_traffic::{CallView, HeadView};
+use mesher_traffic::{Actions, CallView, HeadView};
 
 use crate::handlers::Handler;
 use crate::request::failure::Failure;
@@ -75,12 +75,28 @@ impl Handler for Route {
                 then.join(", then to ")
             ));
         }
+        if let Some(actions) = choice.and_then(|choice| route.actions(choice)) {
+            tell_actions(actions, told);
+        }
         if choice.is_none() {
             told.notes
                 .push(format!("no rule of Route {} is about it, so every instance may take it", route.name));
         }
         call.choice = choice;
         Ok(())
+    }
+}
+
+/// What else the rule does with the call.
+fn tell_actions(actions: &Actions, told: &mut Explanation) {
+    match actions.request_limit {
+        Some(limit) if limit.is_zero() => told.timeout_ms = None,
+        Some(limit) => told.timeout_ms = Some(limit.as_millis().try_into().unwrap_or(u64::MAX)),
+        None => {}
+    }
+    told.notes.extend(actions.words().into_iter().map(|words| format!("its rule {words}")));
+    if let (Some(_), Some(choice)) = (&actions.answer, &mut told.choice) {
+        "the proxy itself".clone_into(&mut choice.subset);
     }
 }
 

@@ -1,9 +1,9 @@
-//! A request head: parsed once into spans, checked by the strict gate, written for the next hop in one pass.
+//! A request head: parsed once into spans, checked by the strict gate.
 //! It must not choose where the request goes, and must never pass on a head that it could not read in one way only.
 
 use std::mem::MaybeUninit;
 
-use crate::field::{self, Field, FieldKind, Fields, Span};
+use crate::field::{Field, FieldKind, Fields, Span};
 use crate::gate::DeclaredFraming;
 use crate::scan::{self, RequestLine};
 use crate::{
@@ -28,17 +28,17 @@ pub enum TargetForm {
 /// A request head with the bytes that it came in. Made to be used again: its buffers keep their capacity.
 #[derive(Debug, Default)]
 pub struct RequestHead {
-    bytes: Vec<u8>,
-    fields: Fields,
-    method: Span,
-    path: Span,
-    authority: Span,
+    pub(super) bytes: Vec<u8>,
+    pub(super) fields: Fields,
+    pub(super) method: Span,
+    pub(super) path: Span,
+    pub(super) authority: Span,
     host: Span,
     port: Option<u16>,
     upgrade: Span,
-    form: TargetForm,
-    version: Version,
-    framing: Framing,
+    pub(super) form: TargetForm,
+    pub(super) version: Version,
+    pub(super) framing: Framing,
     is_last: bool,
     alias_count: u32,
     limits: HeadLimits,
@@ -304,7 +304,7 @@ impl RequestHead {
     }
 
     /// Whether the sender takes trailers: the one thing of `TE` that is passed on (RFC 9110 §10.1.4).
-    fn takes_trailers(&self) -> bool {
+    pub(super) fn takes_trailers(&self) -> bool {
         self.fields.has(FieldKind::Te)
             && self.values(FieldKind::Te).any(|value| {
                 value
@@ -345,77 +345,6 @@ impl RequestHead {
     /// Every field as it came, in order: name and value.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.fields.iter().map(|field| (field.name.text(&self.bytes), field.value.bytes(&self.bytes)))
-    }
-
-    /// Appends this head for the next hop: origin form, one `Host`, no hop-by-hop field, the framing written anew.
-    pub fn write(&self, set: &[SetField<'_>], out: &mut Vec<u8>) {
-        out.extend_from_slice(self.method.bytes(&self.bytes));
-        out.push(b' ');
-        let path = self.path.bytes(&self.bytes);
-        match path.first() {
-            None => out.extend_from_slice(self.path_and_query().as_bytes()),
-            // A query alone needs its path in front (RFC 9112 §3.2.1).
-            Some(b'?') => out.extend_from_slice(b"/"),
-            Some(_) => {}
-        }
-        out.extend_from_slice(path);
-        out.extend_from_slice(b" HTTP/1.1\r\n");
-        self.write_absolute_host(out);
-        let mut is_set = [false; 8];
-        let own = |kind: FieldKind| match kind {
-            FieldKind::Other => None,
-            _ => set.iter().position(|own| own.kind == kind),
-        };
-        self.fields.write_where(
-            &self.bytes,
-            out,
-            |field| own(field.kind).is_none() && self.passes(field),
-            |field, out| {
-                let Some(index) = own(field.kind) else { return };
-                let done = is_set.get_mut(index).map(|done| std::mem::replace(done, true));
-                if done == Some(false) {
-                    write_set(set.get(index), out);
-                }
-            },
-        );
-        for (own, _) in set.iter().zip(is_set).filter(|(_, done)| !done) {
-            write_set(Some(own), out);
-        }
-        if self.takes_trailers() {
-            out.extend_from_slice(b"Connection: te\r\nTE: trailers\r\n");
-        }
-        if let Some(protocol) = self.upgrade() {
-            field::write_upgrade(protocol, out);
-        }
-        self.framing.write(out);
-        out.extend_from_slice(b"\r\n");
-    }
-
-    /// In absolute form the next hop's `Host` is the target's authority, whatever the field said.
-    fn write_absolute_host(&self, out: &mut Vec<u8>) {
-        if self.form == TargetForm::Absolute || !self.fields.has(FieldKind::Host) {
-            out.extend_from_slice(b"Host: ");
-            out.extend_from_slice(self.authority.bytes(&self.bytes));
-            out.extend_from_slice(b"\r\n");
-        }
-    }
-
-    fn passes(&self, field: &Field) -> bool {
-        match field.kind {
-            FieldKind::Host => self.form != TargetForm::Absolute,
-            FieldKind::ContentLength => false,
-            FieldKind::Expect => self.version == Version::Http11,
-            kind => !kind.is_hop_by_hop(),
-        }
-    }
-}
-
-fn write_set(own: Option<&SetField<'_>>, out: &mut Vec<u8>) {
-    if let Some(own) = own.filter(|own| !own.value.is_empty()) {
-        out.extend_from_slice(own.name.as_bytes());
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(own.value);
-        out.extend_from_slice(b"\r\n");
     }
 }
 

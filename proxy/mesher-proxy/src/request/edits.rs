@@ -1,0 +1,67 @@
+//! Heads as they leave: as they came, or as a rule changes them.
+//! It must copy nothing of a rule: what it changes stays in the policy that says it.
+
+use mesher_codec::request::SetField;
+use mesher_codec::response::Downstream;
+use mesher_codec::{FieldEdits, RequestEdit, RequestHead, ResponseHead};
+use mesher_traffic::{Actions, Asked};
+
+use crate::request::invocation::Invocation;
+
+/// Appends the request of a call for its callee, with the fields that the proxy sets itself.
+pub(crate) fn write_request(
+    call: &Invocation,
+    request: &RequestHead,
+    set: &[SetField<'_>],
+    output: &mut Vec<u8>,
+) {
+    match call.actions() {
+        None => request.write(set, output),
+        Some(actions) => write_edited(call, actions, request, set, output),
+    }
+}
+
+fn write_edited(
+    call: &Invocation,
+    actions: &Actions,
+    request: &RequestHead,
+    set: &[SetField<'_>],
+    output: &mut Vec<u8>,
+) {
+    let rewrite = actions.rewrite.as_ref();
+    let path_and_query = rewrite.and_then(|rewrite| rewrite.path_and_query(asked(call, request)));
+    let edit = RequestEdit {
+        fields: lend(&actions.request),
+        path_and_query: path_and_query.as_deref(),
+        host: rewrite.and_then(|rewrite| rewrite.host.as_deref()),
+    };
+    request.write_edited(set, &edit, output);
+}
+
+/// Appends the answer to a call for its caller.
+pub(crate) fn write_response(
+    call: &Invocation,
+    response: &ResponseHead,
+    downstream: Downstream,
+    output: &mut Vec<u8>,
+) {
+    match call.actions() {
+        None => response.write(downstream, output),
+        Some(actions) => response.write_edited(downstream, lend(&actions.response), output),
+    }
+}
+
+/// What a caller asked for, as a rule's other targets are made from it.
+pub(crate) fn asked<'a>(call: &Invocation, request: &'a RequestHead) -> Asked<'a> {
+    let authority = request.authority();
+    Asked {
+        host: authority.map_or("", |authority| authority.host),
+        port: authority.and_then(|authority| authority.port),
+        path_and_query: request.path_and_query(),
+        matched: call.choice.map_or(0, |choice| choice.matched),
+    }
+}
+
+fn lend(edits: &mesher_traffic::FieldEdits) -> FieldEdits<'_> {
+    FieldEdits { left_out: &edits.left_out, added: &edits.added }
+}

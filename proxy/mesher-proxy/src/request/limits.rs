@@ -1,0 +1,74 @@
+//! How long a call, and each of its tries, may take to the head of its answer.
+//! It must say whose limit it was, and must never end what is on its way to the caller already.
+
+use std::time::Duration;
+
+use mesher_traffic::Safety;
+use tokio::time::Instant;
+
+use crate::request::failure::{Failure, FailureKind};
+use crate::request::forward;
+use crate::request::invocation::{Code, Exchange, Invocation};
+
+/// What a call may take.
+struct Limits {
+    /// From its arrival, waits and tries included.
+    whole: Option<Duration>,
+    /// From the beginning of each try.
+    each: Option<Duration>,
+}
+
+/// Tries the current endpoint once, no longer than rules allow.
+pub(crate) async fn forward<E: Exchange>(call: &mut Invocation, exchange: &mut E) -> Result<Code, Failure> {
+    match Limits::of(call) {
+        None => forward::forward(call, exchange).await,
+        Some(limits) => Box::pin(limits.forward(call, exchange)).await,
+    }
+}
+
+impl Limits {
+    /// What rules say; `None` where they say nothing, as for most calls. Zero lifts what is said elsewhere.
+    fn of(call: &Invocation) -> Option<Self> {
+        let governance = call.cluster().governance.as_ref()?;
+        let actions = call.actions();
+        let is_limit = |limit: &Duration| !limit.is_zero();
+        let whole = match actions.and_then(|actions| actions.request_limit) {
+            Some(limit) => Some(limit).filter(is_limit),
+            None => governance.request_timeout(),
+        };
+        let each = actions.and_then(|actions| actions.try_limit).filter(is_limit);
+        (whole.is_some() || each.is_some()).then_some(Self { whole, each })
+    }
+
+    async fn forward<E: Exchange>(self, call: &mut Invocation, exchange: &mut E) -> Result<Code, Failure> {
+        let ends = [
+            self.whole.map(|limit| (Instant::from_std(call.started) + limit, limit, true)),
+            self.each.map(|limit| (Instant::now() + limit, limit, false)),
+        ];
+        let Some((end, limit, is_whole)) = ends.into_iter().flatten().min_by_key(|(end, ..)| *end) else {
+            return forward::forward(call, exchange).await;
+        };
+        if let Ok(reply) = tokio::time::timeout_at(end, forward::forward(call, exchange)).await {
+            return reply;
+        }
+        let detail = detail(call, limit, is_whole);
+        let failure = Failure::upstream(FailureKind::ResponseTimeout, Safety::Spent, detail);
+        // Nobody waits any more for a call whose whole time is over.
+        let failure = if is_whole { failure } else { exchange.give_up(failure) };
+        call.mark_tried(&failure);
+        Err(failure)
+    }
+}
+
+fn detail(call: &Invocation, limit: Duration, is_whole: bool) -> String {
+    let is_of_rule = call.actions().is_some_and(|actions| match is_whole {
+        true => actions.request_limit.is_some(),
+        false => actions.try_limit.is_some(),
+    });
+    let governance = call.choice.filter(|_| is_of_rule).zip(call.cluster().governance.as_ref());
+    let Some((choice, governance)) = governance else {
+        return format!("no answer within {limit:?}, the limit that a rule of kind Timeout sets");
+    };
+    let (rule, what) = (governance.rule_words(choice), if is_whole { "" } else { " to a try" });
+    format!("no answer{what} within {limit:?}, the limit that {rule} sets")
+}
