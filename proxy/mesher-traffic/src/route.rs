@@ -127,7 +127,8 @@ impl RoutePolicy {
     /// [`PolicyError`], with the name of the document, the rule and the place in it.
     pub(crate) fn compile(document: &Document, route: &Route) -> Result<Self, PolicyError> {
         let name = document.metadata.name.to_string();
-        let mut parts = Parts::default();
+        let application = document.metadata.application.to_string();
+        let mut parts = Parts { application, ..Parts::default() };
         let mut rules = Vec::with_capacity(route.rules.len());
         let mut bytes = 0;
         for (place, rule) in route.rules.iter().enumerate() {
@@ -156,7 +157,7 @@ impl RoutePolicy {
                 sticky,
             });
         }
-        let Parts { subsets, actions } = parts;
+        let Parts { subsets, actions, .. } = parts;
         Ok(Self { name, rules: rules.into(), subsets, actions })
     }
 
@@ -257,15 +258,19 @@ impl RoutePolicy {
     /// Whether properties or zones of instances have to be known.
     #[must_use]
     pub fn is_particular(&self) -> bool {
-        self.subsets.iter().any(Subset::is_particular)
+        let mirrored = self.actions.iter().flat_map(|actions| &actions.mirrors).map(|mirror| &mirror.subset);
+        self.subsets.iter().chain(mirrored).any(Subset::is_particular)
     }
 }
 
 /// What rules share, as it is put together.
 #[derive(Default)]
 struct Parts {
+    /// Of the services.
+    application: String,
     subsets: Vec<Subset>,
     actions: Vec<Actions>,
+    mirror_count: u16,
 }
 
 impl Parts {
@@ -273,7 +278,8 @@ impl Parts {
     /// neither.
     fn shares(&mut self, rule: &RouteRule) -> Option<(Box<[Share]>, u32, Option<u16>)> {
         let (mut shares, mut total) = (Vec::new(), 0_u32);
-        let of_rule = Actions::of_rule(rule);
+        let of_rule = Actions::of_rule(rule, &self.application, self.mirror_count);
+        self.mirror_count += u16::try_from(of_rule.mirrors.len()).ok()?;
         if of_rule.answer.is_some() {
             return Some((Box::default(), 0, self.actions(of_rule)?));
         }

@@ -10,7 +10,7 @@ use super::filters::url::PATH_BYTES_MAX;
 use super::matches::FIELD_NAME_BYTES_MAX;
 use super::{
     Cidr, DirectResponse, Document, Filter, FilterKind, HeaderModifier, Kind, Metadata, Name, PathModifier,
-    RequestRedirect, Route, ServiceName, Span, Sticky, Timeout, UrlRewrite, ValueKind,
+    RequestMirror, RequestRedirect, Route, ServiceName, Span, Sticky, Timeout, UrlRewrite, ValueKind,
 };
 
 /// A name, as a pattern.
@@ -110,6 +110,7 @@ impl JsonSchema for Filter {
                 FilterKind::UrlRewrite => generator.subschema_for::<UrlRewrite>(),
                 FilterKind::RequestRedirect => generator.subschema_for::<RequestRedirect>(),
                 FilterKind::DirectResponse => generator.subschema_for::<DirectResponse>(),
+                FilterKind::RequestMirror => generator.subschema_for::<RequestMirror>(),
             };
             json_schema!({
                 "title": kind.as_str(),
