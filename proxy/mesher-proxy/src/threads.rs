@@ -52,7 +52,7 @@ pub(crate) fn start(
 
 /// One worker's life.
 async fn work(worker: Worker, mut orders: mpsc::UnboundedReceiver<Order>) {
-    let worker = Rc::new(worker);
+    let worker = worker.shared_by_tasks();
     let mut accepting = Vec::new();
     let mut tick = tokio::time::interval(mesher_net::deadline::TICK);
     let idle = loop {

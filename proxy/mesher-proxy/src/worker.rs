@@ -1,9 +1,10 @@
 //! What one worker thread owns: buffers, pools, rotations, counters, and its view of the snapshot.
 //! Nothing here is shared with another worker on a request's path.
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::net::TcpListener;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -101,6 +102,10 @@ pub(crate) struct Worker {
     /// Told when a connection ends.
     pub(crate) connection_ended: Notify,
     pub(crate) connection_count: Cell<usize>,
+    /// Copies of calls that are on their way.
+    pub(crate) mirrors: Cell<usize>,
+    /// This worker, for tasks that outlive the call which begins them.
+    itself: OnceCell<Weak<Self>>,
     /// When it began: what times of suspects are counted from.
     started: Instant,
     /// Endpoints that refused a connection lately.
@@ -141,6 +146,8 @@ impl Worker {
             memory: RefCell::new(Memory::new(shared.bootstrap.workers)),
             connection_ended: Notify::new(),
             connection_count: Cell::new(0),
+            mirrors: Cell::new(0),
+            itself: OnceCell::new(),
             started: Instant::now(),
             suspects: RefCell::default(),
             rotations: RefCell::default(),
@@ -156,6 +163,20 @@ impl Worker {
             number,
             shared,
         }
+    }
+
+    /// This worker as its tasks share it.
+    pub(crate) fn shared_by_tasks(self) -> Rc<Self> {
+        Rc::new_cyclic(|weak| {
+            // Nobody has set it before.
+            let _ = self.itself.set(Weak::clone(weak));
+            self
+        })
+    }
+
+    /// This worker, for a task of its own; `None` while it ends.
+    pub(crate) fn itself(&self) -> Option<Rc<Self>> {
+        self.itself.get()?.upgrade()
     }
 
     /// The bounds of the data path.

@@ -67,8 +67,7 @@ impl PlannedShare {
 }
 
 impl<'r> Plan<'r> {
-    fn of_document(place: usize, rule: &'r RouteRule) -> Self {
-        let of_rule = Actions::of_rule(rule);
+    fn of_document(place: usize, rule: &'r RouteRule, of_rule: Actions) -> Self {
         let shares = rule.backends.iter().map(|backend| PlannedShare {
             portion: Portion::Of(backend.subset.clone()),
             weight: backend.weight,
@@ -191,7 +190,14 @@ impl RoutePolicy {
     /// # Errors
     /// [`PolicyError`], with the name of the document, the rule and the place in it.
     pub(crate) fn compile(document: &Document, route: &Route) -> Result<Self, PolicyError> {
-        let plans = route.rules.iter().enumerate().map(|(place, rule)| Plan::of_document(place, rule));
+        let application = document.metadata.application.as_str();
+        let mut mirror_count: u16 = 0;
+        let plans = route.rules.iter().enumerate().map(|(place, rule)| {
+            let actions = Actions::of_rule(rule, application, mirror_count);
+            // Rules and their filters are bounded where they are read.
+            mirror_count = mirror_count.saturating_add(actions.mirrors.len() as u16);
+            Plan::of_document(place, rule, actions)
+        });
         Self::build(document.metadata.name.as_str(), plans)
     }
 
@@ -336,7 +342,9 @@ impl RoutePolicy {
     /// Whether properties or zones of instances have to be known.
     #[must_use]
     pub fn is_particular(&self) -> bool {
+        let mut mirrored = self.actions.iter().flat_map(|actions| &actions.mirrors);
         self.portions.iter().any(Portion::is_particular)
+            || mirrored.any(|mirror| mirror.subset.is_particular())
     }
 }
 

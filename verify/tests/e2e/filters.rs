@@ -10,6 +10,9 @@ use mesher_verify::process::Process;
 use crate::echo::{Stage, WAITS, route, sent_values, values};
 use crate::rules::{BAD_CONFIGURATION, apply, assert_done, mesher};
 
+/// Calls of which a part is looked at.
+const CALLS: usize = 20;
+
 #[test]
 fn fields_of_requests_and_answers_are_set_added_and_removed() {
     let stage = Stage::start();
@@ -193,6 +196,11 @@ fn a_rule_answers_itself_with_a_redirect_or_a_whole_answer() {
     assert_eq!((answer.status(), answer.field("connection")), (503, "close"));
     assert_eq!(wire.remainder().unwrap(), b"");
 
+    let told = Process::run(&mut mesher(
+        &stage.control,
+        &["explain", "--from", "webapp", "--to", "shop", "GET /moved"],
+    ));
+    assert!(told.output.contains("the proxy itself would answer 308, as its rule says"), "{told:?}");
     for instance in &stage.instances {
         assert_eq!(instance.count("/moved") + instance.count("/closed") + instance.count("/empty"), 0);
     }
@@ -375,4 +383,14 @@ fn the_documented_filters_hold() {
     assert!(sides.iter().all(|side| *side == sides[0]), "{sides:?}");
     let slow = stage.get("/reports/1", &[(WAITS, "1")]);
     assert_eq!(slow.status(), 504, "{slow:?}");
+    assert_done(&Process::run(&mut mesher(&stage.control, &["delete", "Route", "shop-sticky"])));
+    assert_done(&apply(&stage.control, documented("shop-mirror"), &["--wait"]));
+    for _ in 0..CALLS {
+        assert_eq!(stage.get("/copied", &[]).json()["version"], "1.0");
+    }
+    until("a part of the calls is copied", || (stage.instances[1].count("/copied") > 0).then_some(()));
+    assert!(stage.instances[1].count("/copied") < CALLS);
+    let told =
+        Process::run(&mut mesher(&stage.control, &["explain", "--from", "webapp", "--to", "shop", "GET /"]));
+    assert!(told.output.contains("its rule sends copies to others: 1"), "{told:?}");
 }

@@ -25,6 +25,7 @@ mod kept;
 mod keys;
 mod loops;
 mod metrics;
+mod mirrors;
 mod names;
 mod outages;
 mod programs;

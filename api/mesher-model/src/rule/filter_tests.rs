@@ -25,7 +25,10 @@ fn filters_are_written_as_they_were_read() {
     ]);
     let rewrite = |path: Value| json!([{"type": "URLRewrite", "urlRewrite": path}]);
     let redirect = |redirect: Value| json!([{"type": "RequestRedirect", "requestRedirect": redirect}]);
+    let mirror = |mirror: Value| json!({"type": "RequestMirror", "requestMirror": mirror});
     for whole in [
+        json!({"filters": [mirror(json!({"subset": {"version": "2"}})), mirror(json!({"service": "b", "percent": 20}))],
+               "backends": [{"weight": 1}]}),
         json!({"filters": filters, "backends": [{"weight": 1, "filters": filters}]}),
         json!({"filters": rewrite(json!({"hostname": "a.example", "path": {"type": "ReplaceFullPath", "replaceFullPath": "/a"}})),
                "backends": [{"weight": 1}]}),
@@ -100,6 +103,23 @@ fn targets_that_cannot_be_are_refused_by_name() {
     }
 }
 
+#[test]
+fn mirrors_that_get_nothing_are_refused_by_name() {
+    for (mirror, words) in [
+        (json!({}), "a mirror names nobody"),
+        (json!({"subset": {}}), "a mirror names nobody"),
+        (json!({"service": null}), "invalid type: null"),
+        (json!({"service": "*"}), "is no name"),
+        (json!({"service": "b", "subset": {"zone": "a"}}), "can name a version only"),
+        (json!({"service": "b", "percent": 101}), "101 is no percentage"),
+        (json!({"service": "b", "percent": -1}), "-1 is no percentage"),
+    ] {
+        let filters = json!([{"type": "RequestMirror", "requestMirror": mirror}]);
+        let refusal = filtered(&filters).unwrap_err();
+        assert!(refusal.contains(words), "{mirror}: {refusal}");
+    }
+}
+
 /// What would be passed over is refused: somebody believes in it.
 #[test]
 fn parts_of_a_rule_that_have_no_effect_beside_each_other_are_refused() {
@@ -107,6 +127,7 @@ fn parts_of_a_rule_that_have_no_effect_beside_each_other_are_refused() {
     let redirect = json!({"type": "RequestRedirect", "requestRedirect": {"port": 1}});
     let rewrite = json!({"type": "URLRewrite", "urlRewrite": {"hostname": "a"}});
     let request = json!({"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["x"]}});
+    let mirror = json!({"type": "RequestMirror", "requestMirror": {"service": "b"}});
     let prefix = json!({"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}});
     for (part, words) in [
         (json!({}), "missing field `backends`"),
@@ -124,6 +145,8 @@ fn parts_of_a_rule_that_have_no_effect_beside_each_other_are_refused() {
         (json!({"filters": [redirect, rewrite]}), "URLRewrite has no effect beside RequestRedirect"),
         (json!({"filters": [direct, redirect]}), "RequestRedirect has no effect beside DirectResponse"),
         (json!({"filters": [direct, request]}), "RequestHeaderModifier has no effect beside DirectResponse"),
+        (json!({"filters": [direct, mirror]}), "RequestMirror has no effect beside DirectResponse"),
+        (json!({"backends": [{"filters": [mirror]}]}), "RequestMirror stands in a rule"),
         (json!({"backends": [{"filters": [rewrite]}]}), "URLRewrite stands in a rule"),
         (
             json!({"matches": [{"path": {"value": "/a"}}, {"method": "GET"}], "filters": [prefix], "backends": [{}]}),

@@ -34,8 +34,8 @@ pub use change::{
 pub use document::{API_VERSION, Document, Kind, Metadata, Rule, RuleKey, Target};
 pub use egress::{Egress, EgressRule, Host, Otherwise, Way};
 pub use filters::{
-    DirectResponse, Filter, FilterKind, HeaderLine, HeaderModifier, PathModifier, RequestRedirect, Scheme,
-    UrlRewrite,
+    DirectResponse, Filter, FilterKind, HeaderLine, HeaderModifier, PathModifier, RequestMirror,
+    RequestRedirect, Scheme, UrlRewrite,
 };
 pub use matches::{CallMatch, FieldMatch, PathKind, PathMatch, SourceMatch, ValueKind};
 pub use route::{Backend, Fallback, Route, RouteRule, Subset};

@@ -10,7 +10,8 @@ use super::filters::url::PATH_BYTES_MAX;
 use super::matches::FIELD_NAME_BYTES_MAX;
 use super::{
     Cidr, DirectResponse, Document, Egress, Filter, FilterKind, HeaderModifier, Host, Kind, Metadata, Name,
-    PathModifier, RequestRedirect, Route, ServiceName, Span, Sticky, Timeout, UrlRewrite, ValueKind,
+    PathModifier, RequestMirror, RequestRedirect, Route, ServiceName, Span, Sticky, Timeout, UrlRewrite,
+    ValueKind,
 };
 
 /// A name, as a pattern.
@@ -115,6 +116,7 @@ impl JsonSchema for Filter {
                 FilterKind::UrlRewrite => generator.subschema_for::<UrlRewrite>(),
                 FilterKind::RequestRedirect => generator.subschema_for::<RequestRedirect>(),
                 FilterKind::DirectResponse => generator.subschema_for::<DirectResponse>(),
+                FilterKind::RequestMirror => generator.subschema_for::<RequestMirror>(),
             };
             json_schema!({
                 "title": kind.as_str(),
@@ -124,7 +126,13 @@ impl JsonSchema for Filter {
                 "additionalProperties": false,
             })
         });
-        json_schema!({"description": "What is done with a call.", "oneOf": types})
+        json_schema!({
+            "description": "What is done with a call.",
+            "oneOf": types,
+            "examples": [{"type": FilterKind::RequestHeaderModifier.as_str(), FilterKind::RequestHeaderModifier.member(): {
+                "set": [{"name": "x-canary", "value": "yes"}], "add": [{"name": "x-seen-by", "value": "mesher"}], "remove": ["x-debug"],
+            }}],
+        })
     }
 }
 
@@ -168,6 +176,7 @@ impl JsonSchema for Sticky {
             "minProperties": 1,
             "maxProperties": 1,
             "additionalProperties": false,
+            "examples": [{"cookie": "session"}],
         })
     }
 }

@@ -110,6 +110,7 @@ async fn the_schema_and_the_control_plane_take_and_refuse_the_same_filters() {
     let rewrite = |rewrite: Value| json!([{"type": "URLRewrite", "urlRewrite": rewrite}]);
     let path = |kind: &str, member: &str, path: &str| rewrite(json!({"path": {"type": kind, member: path}}));
     let direct = |response: Value| json!([{"type": "DirectResponse", "directResponse": response}]);
+    let mirror = |mirror: Value| json!([{"type": "RequestMirror", "requestMirror": mirror}]);
     let redirect = |redirect: Value| json!([{"type": "RequestRedirect", "requestRedirect": redirect}]);
     let table = [
         (route(json!({"backends": [{"filters": [fields("Request", json!({"remove": ["x"]}))]}]})), true),
@@ -137,6 +138,9 @@ async fn the_schema_and_the_control_plane_take_and_refuse_the_same_filters() {
         (route(json!({"backends": [{}], "sticky": {"cookie": "a"}})), true),
         (route(json!({"backends": [{}], "sticky": {"cookie": "a", "header": "b"}})), false),
         (route(json!({"filters": direct(json!({"statusCode": 200})), "timeouts": {"request": "5s"}})), false),
+        (filtered(mirror(json!({"service": "b", "percent": 20}))), true),
+        (filtered(mirror(json!({"percent": 20}))), false),
+        (filtered(mirror(json!({"service": "b", "percent": 101}))), false),
         (answering(redirect(json!({"port": 8080}))), true),
         (answering(redirect(json!({"port": 0}))), false),
         (answering(redirect(json!({"statusCode": 301}))), false),

@@ -225,7 +225,11 @@ struct Sending {
 
 /// The fields that the proxy writes itself: its signature, and the context, beside which nothing else says who calls.
 /// Calls are signed on the way out; the signature ends at the callee's proxy, whose application has no use for it.
-fn own_fields<'a>(worker: &'a Worker, direction: Direction, context: &'a str) -> [SetField<'a>; 3] {
+pub(crate) fn own_fields<'a>(
+    worker: &'a Worker,
+    direction: Direction,
+    context: &'a str,
+) -> [SetField<'a>; 3] {
     let via = match direction {
         Direction::Outbound => (FieldKind::Other, worker.shared.via.as_bytes()),
         Direction::Inbound => (FieldKind::MesherVia, &b""[..]),

@@ -1,12 +1,16 @@
 //! Heads as they leave: as they came, or as a rule changes them.
 //! It must copy nothing of a rule: what it changes stays in the policy that says it.
 
+use mesher_codec::field::FieldKind;
 use mesher_codec::request::SetField;
 use mesher_codec::response::Downstream;
 use mesher_codec::{FieldEdits, RequestEdit, RequestHead, ResponseHead};
 use mesher_traffic::{Actions, Asked};
 
 use crate::request::invocation::Invocation;
+
+/// The field by which whoever gets a copy knows it.
+const MIRROR_MARK: &str = "x-mesher-mirror";
 
 /// Appends the request of a call for its callee, with the fields that the proxy sets itself.
 pub(crate) fn write_request(
@@ -18,6 +22,23 @@ pub(crate) fn write_request(
     match call.actions() {
         None => request.write(set, output),
         Some(actions) => write_edited(call, actions, request, set, output),
+    }
+}
+
+/// Appends the request of a call for a mirror: as the callee gets it, but for a field that says so, and the end of the
+/// connection behind it.
+pub(crate) fn write_mirrored(
+    call: &Invocation,
+    request: &RequestHead,
+    [via, context, source]: [SetField<'_>; 3],
+    has_context: bool,
+    output: &mut Vec<u8>,
+) {
+    let last = |name, value| SetField { kind: FieldKind::Other, name, value };
+    let (mark, close) = (last(MIRROR_MARK, b"1"), last("Connection", b"close"));
+    match has_context {
+        true => write_request(call, request, &[via, context, source, mark, close], output),
+        false => write_request(call, request, &[via, mark, close], output),
     }
 }
 

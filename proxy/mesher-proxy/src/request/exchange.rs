@@ -18,7 +18,7 @@ use crate::request::pump::Pump;
 use crate::request::tunnel::{self, Half};
 use crate::request::upstream::Upstream;
 use crate::request::vigil::Vigil;
-use crate::request::{edits, faults, own_answer, respond};
+use crate::request::{edits, faults, mirror, own_answer, respond};
 use crate::telemetry::counters::{Counters, DropReason};
 use crate::worker::Worker;
 
@@ -228,6 +228,9 @@ impl<'c> HttpExchange<'c> {
 
 impl Exchange for HttpExchange<'_> {
     async fn send(&mut self, call: &Invocation) -> Result<Code, Failure> {
+        if call.tries == 1 {
+            mirror::copy(self, call);
+        }
         // A connection that has asked for another protocol is nobody else's before or after.
         let mut must_be_new = self.buffers.request.upgrade().is_some();
         loop {

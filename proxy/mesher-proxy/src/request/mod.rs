@@ -20,6 +20,7 @@
 //! | `exchange` | HTTP/1.1's side of a call: send it, bring the answer back, or say why there is none |
 //! | `converse` | the two halves of that on the connections: up to the answer's head, and the answer's body |
 //! | `edits` | heads as they leave: as they came, or as a rule changes them |
+//! | `mirror` | copies of calls for those whom a rule names beside the callee |
 //! | `reply` | reading the head of an answer, watching the caller who waits |
 //! | `pump` | one direction of a body or a flow, with back-pressure |
 //! | `tunnel` | both directions of an opaque flow, or of what follows an upgrade |
@@ -42,6 +43,7 @@ pub(crate) mod forward;
 pub(crate) mod invocation;
 pub(crate) mod invoke;
 pub(crate) mod limits;
+pub(crate) mod mirror;
 pub(crate) mod own_answer;
 pub(crate) mod pump;
 pub(crate) mod reply;

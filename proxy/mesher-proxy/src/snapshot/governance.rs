@@ -79,7 +79,8 @@ impl Governance {
     }
 }
 
-fn member(endpoint: &Endpoint) -> Member<'_> {
+/// An endpoint, as far as subsets ask for it.
+pub(crate) fn member(endpoint: &Endpoint) -> Member<'_> {
     let labels = endpoint.labels.as_deref();
     Member {
         version: &endpoint.version,

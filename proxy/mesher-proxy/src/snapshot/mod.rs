@@ -1,7 +1,7 @@
 //! Everything a worker believes: which services there are, and where. Immutable, swapped whole.
 //! A snapshot must never change after it is published; an invocation keeps the one it began with.
 
-mod governance;
+pub(crate) mod governance;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -10,6 +10,7 @@ use mesher_net::ConnectError;
 
 use crate::request::failure::{FailureKind, Message, Side};
 use crate::request::invocation::{Code, Direction, Outcome, Protocol};
+use crate::request::mirror::Mirrored;
 use crate::snapshot::{Cluster, ClusterId, ClusterKind};
 use crate::telemetry::names::{BOUNDARY_COUNT, CODES_MAX, PEER_OTHER, PEER_OUTSIDE, PEER_UNKNOWN, PEERS_MAX};
 
@@ -92,6 +93,9 @@ impl DropReason {
     }
 }
 
+/// Copies of calls, by whom they were for and what became of them.
+pub(crate) type Copies = BTreeMap<(Arc<str>, Mirrored), u64>;
+
 /// Fields that were left out, by why.
 pub(crate) type DroppedFields = BTreeMap<(Direction, DropReason), u64>;
 
@@ -105,6 +109,7 @@ pub(crate) struct Counters {
     connects: BTreeMap<(Arc<str>, ConnectResult), u64>,
     refusals: Refusals,
     dropped_fields: DroppedFields,
+    copies: Copies,
     pub(crate) downstream: [i64; 2],
     pub(crate) panics: u64,
     overflow: u64,
@@ -117,6 +122,7 @@ pub(crate) struct Report {
     pub(crate) connects: BTreeMap<(Arc<str>, ConnectResult), u64>,
     pub(crate) refusals: Refusals,
     pub(crate) dropped_fields: DroppedFields,
+    pub(crate) copies: Copies,
     pub(crate) downstream: [i64; 2],
     /// Idle upstream connections, by peer.
     pub(crate) idle: BTreeMap<Arc<str>, i64>,
@@ -279,6 +285,14 @@ impl Counters {
         *self.connects.entry((peer, result)).or_default() += 1;
     }
 
+    /// What became of a copy of a call.
+    pub(crate) fn mirrored(&mut self, peer: Arc<str>, result: Mirrored) {
+        let is_bounded =
+            self.copies.len() < PEERS_MAX * 3 || self.copies.contains_key(&(Arc::clone(&peer), result));
+        let peer = if is_bounded { peer } else { PEER_OTHER.into() };
+        *self.copies.entry((peer, result)).or_default() += 1;
+    }
+
     /// A copy for the scrape.
     pub(crate) fn report(&self, idle: BTreeMap<Arc<str>, i64>) -> Report {
         Report {
@@ -286,6 +300,7 @@ impl Counters {
             connects: self.connects.clone(),
             refusals: self.refusals.clone(),
             dropped_fields: self.dropped_fields.clone(),
+            copies: self.copies.clone(),
             downstream: self.downstream,
             idle,
             waiting: 0,
@@ -345,6 +360,9 @@ impl Report {
         }
         for (key, count) in &other.dropped_fields {
             *self.dropped_fields.entry(*key).or_default() += count;
+        }
+        for (key, count) in &other.copies {
+            *self.copies.entry(key.clone()).or_default() += count;
         }
         for (mine, theirs) in self.downstream.iter_mut().zip(other.downstream) {
             *mine += theirs;

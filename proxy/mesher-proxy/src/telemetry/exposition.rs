@@ -206,6 +206,16 @@ impl Scrape {
         Ok(())
     }
 
+    fn copies(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let name = ("mesher_mirrored", "Copies of calls, by whom they were for and what became of them");
+        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        for ((peer, result), count) in &self.report.copies {
+            let pairs = vec![("service", self.service.as_str()), ("peer", peer), ("result", result.as_str())];
+            family.counter(&pairs, *count)?;
+        }
+        Ok(())
+    }
+
     /// Kept upstream connections that were found closed, and what became of the calls that met them.
     fn stale(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name =
@@ -367,6 +377,7 @@ impl Collector for Scrape {
         let name = ("mesher_response_bytes", "Bytes of bodies to callers");
         self.by_peer(encoder, name, MetricType::Counter, |counts| signed(counts.response_bytes))?;
         self.retries(encoder)?;
+        self.copies(encoder)?;
         let name = ("mesher_upgrades", "Connections that went over to another protocol");
         self.by_peer(encoder, name, MetricType::Counter, |counts| signed(counts.upgrades))?;
         let name = ("mesher_active_upgrades", "Connections that speak another protocol");

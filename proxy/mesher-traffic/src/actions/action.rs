@@ -7,6 +7,7 @@ use mesher_model::rule::{Filter, RouteRule, Span};
 
 use super::answer::{Direct, OwnAnswer};
 use super::fields::FieldEdits;
+use super::mirror::Mirror;
 use super::target::{Redirect, Rewrite};
 
 /// What is done with a call.
@@ -24,11 +25,15 @@ pub struct Actions {
     pub request_limit: Option<Duration>,
     /// How long each of its tries may take; zero: as it likes.
     pub try_limit: Option<Duration>,
+    /// Who gets a copy of it.
+    pub mirrors: Vec<Mirror>,
 }
 
 impl Actions {
     /// What a rule says of all its calls.
-    pub(crate) fn of_rule(rule: &RouteRule) -> Self {
+    ///
+    /// `application` is that of the service, `number` that of the rule's first mirror.
+    pub(crate) fn of_rule(rule: &RouteRule, application: &str, number: u16) -> Self {
         let timeouts = rule.timeouts.as_ref();
         let mut actions = Self {
             request_limit: timeouts.and_then(|limits| limits.request).map(Span::duration),
@@ -46,6 +51,11 @@ impl Actions {
                 }
                 Filter::DirectResponse(response) => {
                     actions.answer = Some(OwnAnswer::Direct(Direct::compile(response)));
+                }
+                Filter::RequestMirror(mirror) => {
+                    let number =
+                        number.saturating_add(u16::try_from(actions.mirrors.len()).unwrap_or(u16::MAX));
+                    actions.mirrors.push(Mirror::compile(mirror, application, number));
                 }
                 _ => actions.change_fields(filter),
             }
@@ -78,6 +88,9 @@ impl Actions {
         }
         if self.rewrite.is_some() {
             words.push("changes what the callee is asked: host or path".to_owned());
+        }
+        if !self.mirrors.is_empty() {
+            words.push(format!("sends copies to others: {}", self.mirrors.len()));
         }
         if let Some(answer) = &self.answer {
             words.push(format!("answers {} itself", answer.status()));

@@ -10,6 +10,10 @@ fn rule(rule: Value) -> RouteRule {
     serde_json::from_value(rule).unwrap()
 }
 
+fn of(rule: &RouteRule) -> Actions {
+    Actions::of_rule(rule, "default", 0)
+}
+
 fn edits(left_out: &[&str], added: &[(&str, &str)]) -> FieldEdits {
     FieldEdits {
         left_out: left_out.iter().map(|name| (*name).into()).collect(),
@@ -33,7 +37,7 @@ fn fields_are_set_added_and_removed_in_the_order_of_rule_and_backend() {
             "remove": ["x-gone"],
         }))]}],
     }));
-    let of_rule = Actions::of_rule(&rule);
+    let of_rule = of(&rule);
     let expected = edits(&["x-set", "x-gone"], &[("X-Set", "1"), ("X-Add", "2"), ("x-stays", "3")]);
     assert_eq!(of_rule.request, expected);
     assert_eq!(of_rule.response, FieldEdits::default());
@@ -49,7 +53,7 @@ fn fields_are_set_added_and_removed_in_the_order_of_rule_and_backend() {
 
 #[test]
 fn a_rule_without_filters_does_nothing() {
-    assert!(Actions::of_rule(&rule(json!({"backends": [{}]}))).is_nothing());
+    assert!(of(&rule(json!({"backends": [{}]}))).is_nothing());
 }
 
 fn asked(path_and_query: &str, matched: u16) -> Asked<'_> {
@@ -82,7 +86,7 @@ fn a_prefix_is_replaced_as_the_gateway_api_has_it() {
             "filters": [{"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": replacement}}}],
             "backends": [{}],
         }));
-        let rewrite = Actions::of_rule(&rule).rewrite.unwrap();
+        let rewrite = of(&rule).rewrite.unwrap();
         let found = rewrite.path_and_query(asked(path, 1));
         assert_eq!(found.as_deref(), Some(expected), "{path} {prefix} {replacement:?}");
     }
@@ -92,7 +96,7 @@ fn a_prefix_is_replaced_as_the_gateway_api_has_it() {
 fn a_whole_path_is_replaced_and_the_query_stays() {
     let rewrite = |path: Value| {
         let filters = json!([{"type": "URLRewrite", "urlRewrite": {"path": path}}]);
-        Actions::of_rule(&rule(json!({"filters": filters, "backends": [{}]}))).rewrite.unwrap()
+        of(&rule(json!({"filters": filters, "backends": [{}]}))).rewrite.unwrap()
     };
     let full = rewrite(json!({"type": "ReplaceFullPath", "replaceFullPath": "/x/"}));
     for (path, expected) in
@@ -110,7 +114,7 @@ fn a_redirect_keeps_what_it_does_not_name() {
     let location = |redirect: Value, host: &str, port: Option<u16>, path_and_query: &str| {
         let filters = json!([{"type": "RequestRedirect", "requestRedirect": redirect}]);
         let matches = json!([{"path": {"type": "PathPrefix", "value": "/old"}}]);
-        let actions = Actions::of_rule(&rule(json!({"matches": matches, "filters": filters})));
+        let actions = of(&rule(json!({"matches": matches, "filters": filters})));
         let Some(OwnAnswer::Redirect(redirect)) = actions.answer else { panic!("no redirect") };
         redirect.location(Asked { host, port, path_and_query, matched: 0 })
     };
@@ -138,4 +142,24 @@ fn a_redirect_keeps_what_it_does_not_name() {
     assert_eq!(location(to_https.clone(), "::1", Some(8080), "/old"), "https://[::1]/old");
     assert_eq!(location(to_https.clone(), "shop", None, "?a"), "https://shop/?a");
     assert_eq!(location(to_https, "shop", None, "*"), "https://shop");
+}
+
+#[test]
+fn a_mirror_takes_its_part_of_the_calls_and_counts_them_for_itself() {
+    let mirror = |percent: u8| json!({"type": "RequestMirror", "requestMirror": {"service": "audit", "percent": percent}});
+    let rule = rule(json!({"filters": [mirror(20), mirror(0), mirror(100)], "backends": [{}]}));
+    let actions = Actions::of_rule(&rule, "shops", 7);
+    let numbers: Vec<_> = actions.mirrors.iter().map(|mirror| mirror.number).collect();
+    assert_eq!(numbers, [7, 8, 9]);
+    assert_eq!(actions.mirrors[0].service, Some(("audit".into(), "shops".into())));
+    for (mirror, expected) in actions.mirrors.iter().zip([180..=220, 0..=0, 1000..=1000]) {
+        let taken = (0..1000).filter(|count| {
+            mirror.takes(|number| {
+                assert_eq!(number, mirror.number);
+                *count
+            })
+        });
+        let taken = taken.count();
+        assert!(expected.contains(&taken), "{taken}");
+    }
 }

@@ -21,6 +21,7 @@
 //! |---|---|
 //! | `mesh` | who is about whom, weights, names, timeouts, other protocols |
 //! | `matching` | which calls a rule is about |
+//! | `mirrors` | copies of requests |
 //! | `modifiers` | header fields, paths and hosts on their way |
 //! | `redirects` | answers of the proxy's own |
 //! | `expectations` | what the cases of several files expect |
@@ -28,5 +29,6 @@
 mod expectations;
 mod matching;
 mod mesh;
+mod mirrors;
 mod modifiers;
 mod redirects;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::super::bounds::bounded;
 use super::answer::{DirectResponse, response};
 use super::fields::{HeaderModifier, modifier};
+use super::mirror::{RequestMirror, mirror};
 use super::url::{PathModifier, RequestRedirect, UrlRewrite, redirect, rewrite};
 
 /// Filters of one rule. Source: Gateway API, `HTTPRouteRule.filters`.
@@ -29,6 +30,8 @@ pub enum Filter {
     RequestRedirect(RequestRedirect),
     /// Answers the caller.
     DirectResponse(DirectResponse),
+    /// Sends somebody else a copy.
+    RequestMirror(RequestMirror),
 }
 
 /// The type of a filter.
@@ -46,16 +49,19 @@ pub enum FilterKind {
     RequestRedirect,
     /// Answers the caller.
     DirectResponse,
+    /// Sends somebody else a copy.
+    RequestMirror,
 }
 
 impl FilterKind {
     /// Every type.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::RequestHeaderModifier,
         Self::ResponseHeaderModifier,
         Self::UrlRewrite,
         Self::RequestRedirect,
         Self::DirectResponse,
+        Self::RequestMirror,
     ];
 
     /// As documents write it.
@@ -67,6 +73,7 @@ impl FilterKind {
             Self::UrlRewrite => "URLRewrite",
             Self::RequestRedirect => "RequestRedirect",
             Self::DirectResponse => "DirectResponse",
+            Self::RequestMirror => "RequestMirror",
         }
     }
 
@@ -79,6 +86,7 @@ impl FilterKind {
             Self::UrlRewrite => "urlRewrite",
             Self::RequestRedirect => "requestRedirect",
             Self::DirectResponse => "directResponse",
+            Self::RequestMirror => "requestMirror",
         }
     }
 
@@ -111,6 +119,7 @@ impl Filter {
             Self::UrlRewrite(_) => FilterKind::UrlRewrite,
             Self::RequestRedirect(_) => FilterKind::RequestRedirect,
             Self::DirectResponse(_) => FilterKind::DirectResponse,
+            Self::RequestMirror(_) => FilterKind::RequestMirror,
         }
     }
 
@@ -141,6 +150,8 @@ struct Form {
     request_redirect: Option<RequestRedirect>,
     #[serde(default, deserialize_with = "response")]
     direct_response: Option<DirectResponse>,
+    #[serde(default, deserialize_with = "mirror")]
+    request_mirror: Option<RequestMirror>,
 }
 
 impl Form {
@@ -152,6 +163,7 @@ impl Form {
             self.url_rewrite.map(Filter::UrlRewrite),
             self.request_redirect.map(Filter::RequestRedirect),
             self.direct_response.map(Filter::DirectResponse),
+            self.request_mirror.map(Filter::RequestMirror),
         ];
         let mut given = given.into_iter().flatten();
         match (given.next(), given.next()) {
@@ -179,6 +191,7 @@ impl Serialize for Filter {
             Self::UrlRewrite(rewrite) => map.serialize_entry(member, rewrite)?,
             Self::RequestRedirect(redirect) => map.serialize_entry(member, redirect)?,
             Self::DirectResponse(response) => map.serialize_entry(member, response)?,
+            Self::RequestMirror(mirror) => map.serialize_entry(member, mirror)?,
         }
         map.end()
     }
@@ -189,7 +202,8 @@ pub(in super::super) fn filters<'de, D: Deserializer<'de>>(deserializer: D) -> R
     let filters: Vec<Filter> = bounded(Vec::deserialize(deserializer)?, FILTERS_MAX, "filters")?;
     for (place, filter) in filters.iter().enumerate() {
         let kind = filter.kind();
-        if filters.iter().take(place).any(|other| other.kind() == kind) {
+        let may_repeat = kind == FilterKind::RequestMirror;
+        if !may_repeat && filters.iter().take(place).any(|other| other.kind() == kind) {
             return Err(D::Error::custom(format_args!("a filter of type {kind} stands there twice")));
         }
     }

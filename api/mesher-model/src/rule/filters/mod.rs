@@ -6,16 +6,19 @@
 //! | `filter` | the frame that all types share, and which of them may stand together |
 //! | `answer` | an answer of the rule's own |
 //! | `fields` | header fields that are set, added, removed |
+//! | `mirror` | copies for somebody else |
 //! | `url` | another host or path, for the callee or for the caller |
 
 mod answer;
 mod fields;
 pub(super) mod filter;
+mod mirror;
 pub(super) mod url;
 
 pub use answer::DirectResponse;
 pub use fields::{HeaderLine, HeaderModifier};
 pub use filter::{Filter, FilterKind};
+pub use mirror::RequestMirror;
 pub use url::{PathModifier, RequestRedirect, Scheme, UrlRewrite};
 
 pub(super) use filter::{filters, filters_of_backend};

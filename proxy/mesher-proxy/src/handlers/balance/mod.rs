@@ -113,7 +113,8 @@ fn choose(
     in_portion.or_else(|| if governance.takes_any(choice) { pick_of(&|_| true) } else { None })
 }
 
-fn is_eligible(endpoint: &Endpoint, target: Target) -> bool {
+/// Whether an endpoint is one that a target asks for.
+pub(crate) fn is_eligible(endpoint: &Endpoint, target: Target) -> bool {
     let is_chosen = match target.port {
         Some(port) => endpoint.ports.contains(&port),
         None => endpoint.rank == 0,
