@@ -81,11 +81,14 @@ fn beside(said: Said, documents: &[Said]) -> Said {
 }
 
 impl State {
-    /// What all keys say together: what comes later is written over what came before.
+    /// What all keys say together.
     fn read_keys(&self) -> KeyRules {
-        let all: BTreeMap<&str, &str> =
-            self.keys.values().flatten().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        KeyRules::read(all, &self.application, &self.key_rules)
+        KeyRules::read(self.all_keys(), &self.application, &self.key_rules)
+    }
+
+    /// What comes later is written over what came before.
+    fn all_keys(&self) -> BTreeMap<&str, &str> {
+        self.keys.values().flatten().map(|(key, value)| (key.as_str(), value.as_str())).collect()
     }
 
     /// Services to ask for now: as many as one message may name.
@@ -217,7 +220,10 @@ impl Desk {
     /// What holds, for another process.
     pub(crate) fn tell(&self) -> HeldRules {
         let state = self.shared.state.borrow();
-        HeldRules { keys: state.keys.clone(), ..state.rules.tell() }
+        let all = state.all_keys();
+        let last_good = state.key_rules.holding().filter(|(key, value)| all.get(key) != Some(value));
+        let good_keys = last_good.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        HeldRules { keys: state.keys.clone(), good_keys, ..state.rules.tell() }
     }
 
     /// Begins with what another process held.
@@ -225,6 +231,9 @@ impl Desk {
         let state = &mut *self.shared.state.borrow_mut();
         state.rules.adopt(held);
         state.keys = held.keys.clone();
+        let good = held.good_keys.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let all = state.all_keys().into_iter().chain(good).collect::<BTreeMap<_, _>>();
+        state.key_rules = KeyRules::read(all, &state.application, &state.key_rules);
         state.key_rules = state.read_keys();
     }
 
