@@ -2,6 +2,7 @@
 //! It must own no socket, no clock and no randomness: counts, times and seeds come in, choices go out.
 
 pub mod balance;
+pub mod egress;
 pub mod keys;
 pub mod matching;
 pub mod policy;
@@ -11,6 +12,7 @@ pub mod route;
 pub mod suspects;
 
 pub use balance::RoundRobin;
+pub use egress::EgressPolicy;
 pub use keys::KeyRules;
 pub use matching::call::{CallView, Caller, HeadView, Message};
 pub use policy::{Policy, PolicyError};

@@ -12,6 +12,7 @@ mod demo;
 mod desync;
 mod dialects;
 mod disk;
+mod egress;
 mod explain;
 mod faults;
 mod fields;

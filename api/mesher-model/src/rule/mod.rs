@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `document` | the frame that all kinds share |
 //! | `words` | names, places, spans of time: text with a grammar |
-//! | `route`, `timeout` | one kind each |
+//! | `route`, `timeout`, `egress` | one kind each |
 //! | `matches` | what a rule of a route asks of a call |
 //! | `bounds` | checks of what was just read |
 //! | `schema` | what editors are told of them |
@@ -15,6 +15,7 @@
 mod bounds;
 mod change;
 mod document;
+mod egress;
 pub mod link;
 mod matches;
 mod route;
@@ -27,6 +28,7 @@ pub use change::{
     Action, Base, Behind, Change, Checked, Convergence, Diagnostic, Documents, PlannedStep, RuleRow, Severity,
 };
 pub use document::{API_VERSION, Document, Kind, Metadata, Rule, RuleKey, Target};
+pub use egress::{Egress, EgressRule, Host, Otherwise, Way};
 pub use matches::{CallMatch, FieldMatch, PathKind, PathMatch, SourceMatch, ValueKind};
 pub use route::{Backend, Fallback, Route, RouteRule, Subset};
 pub use timeout::Timeout;

@@ -6,7 +6,9 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::document::API_VERSION;
-use super::{Cidr, Document, Kind, Metadata, Name, Route, ServiceName, Span, Timeout, ValueKind};
+use super::{
+    Cidr, Document, Egress, Host, Kind, Metadata, Name, Route, ServiceName, Span, Timeout, ValueKind,
+};
 
 /// A name, as a pattern.
 const NAME: &str = "^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$";
@@ -48,6 +50,10 @@ text!(
     Cidr,
     json_schema!({"type": "string", "pattern": "^[0-9A-Fa-f:.]{2,45}/[0-9]{1,3}$", "examples": ["10.0.0.0/8", "fd00::/8"]})
 );
+text!(
+    Host,
+    json_schema!({"type": "string", "maxLength": 255, "anyOf": [{"const": Host::EVERY}, {"pattern": "^([*][.])?[A-Za-z0-9_-]{1,63}([.][A-Za-z0-9_-]{1,63})*$"}, {"pattern": "^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$"}], "examples": ["api.example.org", "*.example.org"]})
+);
 text!(Kind, json_schema!({"type": "string", "enum": Kind::ALL.map(Kind::as_str)}));
 
 impl JsonSchema for Document {
@@ -60,6 +66,7 @@ impl JsonSchema for Document {
             let spec = match kind {
                 Kind::Route => generator.subschema_for::<Route>(),
                 Kind::Timeout => generator.subschema_for::<Timeout>(),
+                Kind::Egress => generator.subschema_for::<Egress>(),
             };
             json_schema!({
                 "title": kind.as_str(),

@@ -8,10 +8,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mesher_model::DEFAULT;
 use mesher_model::explain::Said;
 use mesher_model::rule::Target;
 use mesher_model::rule::link::{TARGETS_AT_ONCE_MAX, Update};
-use mesher_traffic::{KeyRules, Policy};
+use mesher_traffic::{EgressPolicy, KeyRules, Policy};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::held::{HeldRules, Rulebook, Taken};
@@ -35,6 +36,8 @@ pub(crate) struct Desk {
 
 #[derive(Debug)]
 struct Shared {
+    /// The service that the proxy stands beside.
+    own: Option<Target>,
     state: RefCell<State>,
     /// Services were added that the link has not asked for.
     has_wish: Notify,
@@ -110,13 +113,16 @@ impl State {
 }
 
 impl Desk {
-    /// A desk for a proxy of this application, and the orders that the fleet has to fill.
-    pub(crate) fn new(application: &str) -> (Self, mpsc::UnboundedReceiver<Order>) {
+    /// A desk for the proxy beside a service, and the orders that the fleet has to fill.
+    pub(crate) fn new(own: Option<Target>) -> (Self, mpsc::UnboundedReceiver<Order>) {
         // Bounded by the link, which waits for the answer to each.
         let (orders, receiver) = mpsc::unbounded_channel();
-        let state = State { application: application.to_owned(), source: KIE, ..State::default() };
-        let shared = Shared { state: RefCell::new(state), has_wish: Notify::new(), orders };
-        (Self { shared: Rc::new(shared) }, receiver)
+        let application = own.as_ref().map_or(DEFAULT, |own| &own.application).to_owned();
+        let state = RefCell::new(State { application, source: KIE, ..State::default() });
+        let shared = Shared { own: own.clone(), state, has_wish: Notify::new(), orders };
+        let desk = Self { shared: Rc::new(shared) };
+        own.into_iter().for_each(|own| desk.want(own));
+        (desk, receiver)
     }
 
     /// What holds for a service: documents, and what keys say of which no document speaks.
@@ -189,6 +195,19 @@ impl Desk {
         if self.shared.orders.send(done).is_ok() {
             // The fleet ends with the proxy alone.
             let _ = published.await;
+        }
+    }
+
+    /// Which outside hosts the application beside this proxy may call; all where absent.
+    pub(crate) fn egress(&self) -> Option<Arc<EgressPolicy>> {
+        let own = self.shared.own.as_ref()?;
+        self.shared.state.borrow().rules.policy(own)?.egress.clone()
+    }
+
+    /// As [`Self::know`], for what is about the application beside this proxy.
+    pub(crate) async fn know_own(&self) {
+        if let Some(own) = &self.shared.own {
+            self.know(own.clone()).await;
         }
     }
 
