@@ -257,6 +257,47 @@ fn who_refuses_is_passed_over_for_longer_and_longer_and_found_out_by_one_call() 
     assert_eq!([1, 2].map(|key| suspects.may_take(key, Duration::ZERO, true)), [true, false]);
 }
 
+fn egress(rules: serde_json::Value, otherwise: &str) -> Policy {
+    let document = serde_json::json!({"apiVersion": "mesher/v1", "kind": "Egress", "metadata": {"name": "out"},
+        "spec": {"service": "a", "rules": rules, "otherwise": otherwise}});
+    Policy::compile([&serde_json::from_value::<Document>(document).unwrap()]).unwrap()
+}
+
+#[test]
+fn the_first_rule_that_is_about_a_host_and_port_decides() {
+    let policy = egress(
+        serde_json::json!([
+            {"name": "never", "hosts": ["bad.example.org"], "action": "Refuse"},
+            {"hosts": ["*.Example.org", "10.0.0.1", "::1"], "ports": [80, 8080], "action": "Allow"},
+            {"hosts": ["*.internal.example.org"], "action": "Route", "to": "gateway"},
+            {"hosts": ["*"], "ports": [9], "action": "Allow"},
+        ]),
+        "Refuse",
+    );
+    let egress = policy.egress.unwrap();
+    let told = |host: &str, port| egress.describe(egress.decide(host, port));
+    for (host, port, expected) in [
+        ("bad.example.org", 80, "rule never of Egress out refuses it"),
+        ("very.bad.example.org", 80, "rule 2 of Egress out allows it"),
+        ("a.example.org", 8080, "rule 2 of Egress out allows it"),
+        ("a.example.org.", 8080, "rule 2 of Egress out allows it"),
+        ("a.b.example.org", 80, "rule 2 of Egress out allows it"),
+        ("a.example.org", 443, "Egress out, of which no rule is about it, refuses it"),
+        ("example.org", 80, "Egress out, of which no rule is about it, refuses it"),
+        ("xexample.org", 80, "Egress out, of which no rule is about it, refuses it"),
+        ("a.internal.example.org", 80, "rule 2 of Egress out allows it"),
+        ("a.internal.example.org", 443, "rule 3 of Egress out sends it to gateway"),
+        ("10.0.0.1", 80, "rule 2 of Egress out allows it"),
+        ("::1", 80, "rule 2 of Egress out allows it"),
+        ("10.0.0.2", 80, "Egress out, of which no rule is about it, refuses it"),
+        ("10.0.0.2", 9, "rule 4 of Egress out allows it"),
+    ] {
+        assert_eq!(told(host, port), expected, "{host}:{port}");
+    }
+    let open = self::egress(serde_json::json!([]), "Allow").egress.unwrap();
+    assert_eq!(open.decide("anything.example", 1).way, Way::Allow);
+}
+
 mod portions {
     use std::collections::BTreeMap;
 
@@ -303,45 +344,4 @@ mod portions {
             assert!(portion.members(&[]).is_empty());
         }
     }
-}
-
-fn egress(rules: serde_json::Value, otherwise: &str) -> Policy {
-    let document = serde_json::json!({"apiVersion": "mesher/v1", "kind": "Egress", "metadata": {"name": "out"},
-        "spec": {"service": "a", "rules": rules, "otherwise": otherwise}});
-    Policy::compile([&serde_json::from_value::<Document>(document).unwrap()]).unwrap()
-}
-
-#[test]
-fn the_first_rule_that_is_about_a_host_and_port_decides() {
-    let policy = egress(
-        serde_json::json!([
-            {"name": "never", "hosts": ["bad.example.org"], "action": "Refuse"},
-            {"hosts": ["*.Example.org", "10.0.0.1", "::1"], "ports": [80, 8080], "action": "Allow"},
-            {"hosts": ["*.internal.example.org"], "action": "Route", "to": "gateway"},
-            {"hosts": ["*"], "ports": [9], "action": "Allow"},
-        ]),
-        "Refuse",
-    );
-    let egress = policy.egress.unwrap();
-    let told = |host: &str, port| egress.describe(egress.decide(host, port));
-    for (host, port, expected) in [
-        ("bad.example.org", 80, "rule never of Egress out refuses it"),
-        ("very.bad.example.org", 80, "rule 2 of Egress out allows it"),
-        ("a.example.org", 8080, "rule 2 of Egress out allows it"),
-        ("a.example.org.", 8080, "rule 2 of Egress out allows it"),
-        ("a.b.example.org", 80, "rule 2 of Egress out allows it"),
-        ("a.example.org", 443, "Egress out, of which no rule is about it, refuses it"),
-        ("example.org", 80, "Egress out, of which no rule is about it, refuses it"),
-        ("xexample.org", 80, "Egress out, of which no rule is about it, refuses it"),
-        ("a.internal.example.org", 80, "rule 2 of Egress out allows it"),
-        ("a.internal.example.org", 443, "rule 3 of Egress out sends it to gateway"),
-        ("10.0.0.1", 80, "rule 2 of Egress out allows it"),
-        ("::1", 80, "rule 2 of Egress out allows it"),
-        ("10.0.0.2", 80, "Egress out, of which no rule is about it, refuses it"),
-        ("10.0.0.2", 9, "rule 4 of Egress out allows it"),
-    ] {
-        assert_eq!(told(host, port), expected, "{host}:{port}");
-    }
-    let open = self::egress(serde_json::json!([]), "Allow").egress.unwrap();
-    assert_eq!(open.decide("anything.example", 1).way, Way::Allow);
 }

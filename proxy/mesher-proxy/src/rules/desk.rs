@@ -8,7 +8,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mesher_model::DEFAULT;
 use mesher_model::explain::Said;
 use mesher_model::rule::Target;
 use mesher_model::rule::link::{TARGETS_AT_ONCE_MAX, Update};
@@ -37,7 +36,7 @@ pub(crate) struct Desk {
 #[derive(Debug)]
 struct Shared {
     /// The service that the proxy stands beside.
-    own: Option<Target>,
+    own: Target,
     state: RefCell<State>,
     /// Services were added that the link has not asked for.
     has_wish: Notify,
@@ -114,15 +113,12 @@ impl State {
 
 impl Desk {
     /// A desk for the proxy beside a service, and the orders that the fleet has to fill.
-    pub(crate) fn new(own: Option<Target>) -> (Self, mpsc::UnboundedReceiver<Order>) {
+    pub(crate) fn new(own: Target) -> (Self, mpsc::UnboundedReceiver<Order>) {
         // Bounded by the link, which waits for the answer to each.
         let (orders, receiver) = mpsc::unbounded_channel();
-        let application = own.as_ref().map_or(DEFAULT, |own| &own.application).to_owned();
-        let state = RefCell::new(State { application, source: KIE, ..State::default() });
-        let shared = Shared { own: own.clone(), state, has_wish: Notify::new(), orders };
-        let desk = Self { shared: Rc::new(shared) };
-        own.into_iter().for_each(|own| desk.want(own));
-        (desk, receiver)
+        let state = State { application: own.application.clone(), source: KIE, ..State::default() };
+        let shared = Shared { own, state: RefCell::new(state), has_wish: Notify::new(), orders };
+        (Self { shared: Rc::new(shared) }, receiver)
     }
 
     /// What holds for a service: documents, and what keys say of which no document speaks.
@@ -200,15 +196,17 @@ impl Desk {
 
     /// Which outside hosts the application beside this proxy may call; all where absent.
     pub(crate) fn egress(&self) -> Option<Arc<EgressPolicy>> {
-        let own = self.shared.own.as_ref()?;
-        self.shared.state.borrow().rules.policy(own)?.egress.clone()
+        self.shared.state.borrow().rules.policy(&self.shared.own)?.egress.clone()
     }
 
-    /// As [`Self::know`], for what is about the application beside this proxy.
+    /// As [`Self::want`], for what is about the application beside this proxy.
+    pub(crate) fn want_own(&self) {
+        self.want(self.shared.own.clone());
+    }
+
+    /// As [`Self::know`], for the same.
     pub(crate) async fn know_own(&self) {
-        if let Some(own) = &self.shared.own {
-            self.know(own.clone()).await;
-        }
+        self.know(self.shared.own.clone()).await;
     }
 
     /// Asks for the rules of a service from now on.
