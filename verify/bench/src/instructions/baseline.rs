@@ -14,9 +14,12 @@ const GROWTH_MAX: f64 = 1.05;
 pub(crate) struct Counts {
     /// With few known services.
     pub(crate) few_services: f64,
+    /// With many rules of the service that is called; 0 where it was not counted yet.
+    #[serde(default)]
+    pub(crate) with_rules: f64,
     /// How many known services are many.
     pub(crate) services: usize,
-    /// With so many.
+    /// With so many, each under rules of its own.
     pub(crate) many_services: f64,
 }
 
@@ -80,8 +83,10 @@ impl Baseline {
         };
         let pairs = [
             ("few known services", entry.counts.few_services, found.few_services),
+            ("rules of its service", entry.counts.with_rules, found.with_rules),
             ("many known services", entry.counts.many_services, found.many_services),
         ];
+        let pairs = pairs.into_iter().filter(|(_, kept, _)| *kept > 0.0);
         let grown = pairs.into_iter().find(|(_, kept, found)| *found > kept * GROWTH_MAX);
         grown.map_or(Verdict::Holds, |(of, kept, found)| Verdict::Grown { of, kept, found })
     }

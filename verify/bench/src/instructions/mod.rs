@@ -4,6 +4,7 @@
 mod baseline;
 mod callgrind;
 mod gate;
+mod rules;
 
 pub(crate) use baseline::Counts;
 pub(crate) use gate::{COUNTED_SERVICES, run};

@@ -14,7 +14,8 @@ fn environment(compiler: &str) -> Environment {
     }
 }
 
-const KEPT: Counts = Counts { few_services: 10_000.0, services: 1000, many_services: 10_100.0 };
+const KEPT: Counts =
+    Counts { few_services: 10_000.0, with_rules: 0.0, services: 1000, many_services: 10_100.0 };
 
 #[test]
 fn a_total_is_found_in_a_dump() {
@@ -42,6 +43,25 @@ fn five_per_cent_more_is_too_much() {
     assert!(matches!(compare(9000.0, 12_000.0), Verdict::Grown { of: "many known services", .. }));
     assert_eq!(kept.compare(&environment("other"), KEPT), Verdict::Unknown);
     assert_eq!(kept.compare(&environment("one"), Counts { services: 9000, ..KEPT }), Verdict::Unknown);
+}
+
+#[test]
+fn rules_are_compared_once_they_were_counted() {
+    let mut kept = Baseline::default();
+    let counts = |with_rules| Counts { with_rules, ..KEPT };
+    kept.record(environment("one"), KEPT);
+    assert_eq!(kept.compare(&environment("one"), counts(99_999.0)), Verdict::Holds);
+    kept.record(environment("one"), counts(10_000.0));
+    let grown = kept.compare(&environment("one"), counts(10_501.0));
+    assert!(matches!(grown, Verdict::Grown { of: "rules of its service", .. }));
+}
+
+#[test]
+fn only_the_last_rule_of_a_route_is_about_every_call() {
+    let text = super::rules::document("a", 20);
+    assert_eq!(text.lines().filter(|line| line.starts_with("    - {matches")).count(), 20);
+    assert_eq!(text.matches("value: /}").count(), 1);
+    assert!(text.trim_end().ends_with("value: /}}], backends: [{}]}"));
 }
 
 #[test]
