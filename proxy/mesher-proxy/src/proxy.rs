@@ -11,6 +11,7 @@ use mesher_client::{Address, ControlClient, Credentials, Tenancy};
 use mesher_codec::field::MESHER_VIA;
 use mesher_model::explain::proxy_tag;
 use mesher_model::mesh::ProxyRow;
+use mesher_model::rule::Target;
 use mesher_net::{Doorway, worker};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -204,7 +205,13 @@ impl Proxy {
 
         tokio::task::spawn_local(shared.relief.clone().serve());
         let known = (Arc::clone(&shared.snapshot), shared.relief.clone());
-        let (desk, orders) = Desk::new();
+        let own = &self.bootstrap.identity;
+        let (desk, orders) = Desk::new(Target {
+            environment: own.environment.clone(),
+            application: own.app.clone(),
+            service: own.service.clone(),
+        });
+        desk.want_own();
         let sources = self.sources(&client, &status);
         let mut fleet = Fleet::new(sources, Arc::clone(&status), known, (desk.clone(), orders));
         let mut digest = None;

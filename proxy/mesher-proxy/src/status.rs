@@ -112,6 +112,8 @@ pub(crate) struct Rules {
     pub(crate) revision: u64,
     /// Why newer ones are not.
     pub(crate) refused: Option<String>,
+    /// What keys of the configuration say that cannot be used.
+    pub(crate) key_problems: Vec<String>,
 }
 
 /// How far what is known can be believed.
@@ -270,6 +272,11 @@ impl Status {
     pub(crate) fn rules_are(&self, revision: u64, refused: Option<String>) {
         let mut rules = lock(&self.rules);
         (rules.revision, rules.refused) = (revision, refused);
+    }
+
+    /// What keys of the configuration say that cannot be used.
+    pub(crate) fn keys_are(&self, problems: Vec<String>) {
+        lock(&self.rules).key_problems = problems;
     }
 
     /// How the proxy stands to the rules.

@@ -3,9 +3,11 @@
 
 pub mod actions;
 pub mod balance;
+pub mod egress;
 pub mod keys;
 pub mod matching;
 pub mod policy;
+pub mod portion;
 pub mod retry;
 pub mod route;
 mod sticky;
@@ -13,6 +15,7 @@ pub mod suspects;
 
 pub use actions::{Actions, Asked, FieldEdits, OwnAnswer};
 pub use balance::RoundRobin;
+pub use egress::EgressPolicy;
 pub use keys::KeyRules;
 pub use matching::call::{CallView, Caller, HeadView, Message};
 pub use policy::{Policy, PolicyError};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use mesher_model::explain::Said;
 use mesher_model::rule::{Document, Kind, Rule};
 
+use crate::egress::EgressPolicy;
 use crate::route::RoutePolicy;
 
 /// Why documents cannot be compiled.
@@ -61,6 +62,8 @@ pub struct Policy {
     /// How long a call may take to the head of its answer. Zero: the proxy's own limits alone hold, whatever keys say;
     /// absent: what keys say holds.
     pub request_timeout: Option<Duration>,
+    /// Which hosts outside the mesh the service may call; all where absent.
+    pub egress: Option<Arc<EgressPolicy>>,
     /// Who says so, and what is shadowed. Left empty by [`Self::compile`]: revisions are known to whoever keeps documents.
     pub said: Arc<[Said]>,
 }
@@ -87,6 +90,9 @@ impl Policy {
                 Rule::Route(route) => policy.route = Some(Arc::new(RoutePolicy::compile(document, route)?)),
                 Rule::Timeout(timeout) => {
                     policy.request_timeout = Some(timeout.request.duration());
+                }
+                Rule::Egress(egress) => {
+                    policy.egress = Some(Arc::new(EgressPolicy::compile(document, egress)))
                 }
                 _ => {}
             }

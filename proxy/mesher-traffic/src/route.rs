@@ -1,18 +1,19 @@
 //! Routes, compiled: the first rule that is about a call decides, and shares its calls out without chance.
 //! It must decide alike for like calls and counts: nothing here remembers.
 
-use std::collections::BTreeMap;
-
-use mesher_model::rule::{Backend, Document, Fallback, Route, RouteRule, Subset};
+use mesher_model::rule::{CallMatch, Document, Fallback, Route, RouteRule};
 
 use crate::actions::Actions;
 use crate::matching::call::CallView;
-use crate::matching::condition::{Condition, Request, has_all};
+use crate::matching::condition::{Condition, FurtherPath, Request};
 use crate::policy::PolicyError;
+pub use crate::portion::{Member, Portion};
 use crate::sticky::StickyValue;
 
 /// Turns a count into draws that are spread evenly: 2³² divided by the golden ratio (Knuth, TAOCP 3, 6.4).
 const SPREAD: u32 = 0x9E37_79B9;
+/// The same for the draws of a reserve, which must not follow from those before: 2³² times the broken part of the root of 2.
+const SPREAD_OF_RESERVE: u32 = 0x6A09_E667;
 /// All automata of one route together, in bytes.
 const PATTERNS_BYTES_MAX: usize = 1024 * 1024;
 
@@ -22,10 +23,69 @@ pub struct RoutePolicy {
     /// Name of the document.
     pub name: String,
     rules: Box<[Rule]>,
-    /// The parts of the service that rules name, each once.
-    subsets: Vec<Subset>,
+    /// The portions of the service that rules name, each once.
+    portions: Vec<Portion>,
     /// What is done with calls, for those rules and backends that do anything.
     actions: Vec<Actions>,
+}
+
+/// A rule before it is compiled: what a document says, or what keys of ServiceComb say, which may be more.
+pub(crate) struct Plan<'r> {
+    /// Its name, or its number.
+    pub(crate) name: String,
+    /// It is about a call for which one of these holds; about every call where there is none.
+    pub(crate) matches: Vec<(&'r CallMatch, &'r [FurtherPath])>,
+    /// Who takes the calls.
+    pub(crate) shares: Vec<PlannedShare>,
+    /// Who takes those for which the chosen portion has no instance, with their weights.
+    pub(crate) reserve: Vec<(Portion, u32)>,
+    /// Who takes those for which that has none either.
+    pub(crate) rest: Option<Portion>,
+    /// Whether every instance takes those that are left.
+    pub(crate) fallback: Fallback,
+    /// How it answers in place of all of these.
+    pub(crate) answer: Option<Actions>,
+    /// What decides in place of a count who takes a call.
+    pub(crate) sticky: Option<StickyValue>,
+}
+
+/// A part of the calls of a rule.
+pub(crate) struct PlannedShare {
+    /// Who takes them.
+    pub(crate) portion: Portion,
+    /// How many, in proportion to the others.
+    pub(crate) weight: u32,
+    /// What is done with them.
+    pub(crate) actions: Actions,
+}
+
+impl PlannedShare {
+    /// Calls with which nothing is done.
+    pub(crate) fn plain((portion, weight): (Portion, u32)) -> Self {
+        Self { portion, weight, actions: Actions::default() }
+    }
+}
+
+impl<'r> Plan<'r> {
+    /// `first_mirror` is the number of its first mirror, beyond those of the rules before.
+    fn of_document(place: usize, rule: &'r RouteRule, application: &str, first_mirror: u16) -> Self {
+        let of_rule = Actions::of_rule(rule, application, first_mirror);
+        let shares = rule.backends.iter().map(|backend| PlannedShare {
+            portion: Portion::Of(backend.subset.clone()),
+            weight: backend.weight,
+            actions: of_rule.clone().followed_by(&backend.filters),
+        });
+        Self {
+            name: rule.name.as_ref().map_or_else(|| (place + 1).to_string(), ToString::to_string),
+            matches: rule.matches.iter().map(|part| (part, [].as_slice())).collect(),
+            shares: shares.collect(),
+            reserve: Vec::new(),
+            rest: None,
+            fallback: rule.fallback,
+            answer: Some(of_rule).filter(|actions| actions.answer.is_some()),
+            sticky: rule.sticky.as_ref().map(StickyValue::compile),
+        }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -34,13 +94,21 @@ struct Rule {
     name: String,
     /// It is about a call for which one of these holds; about every call where there is none.
     conditions: Box<[Condition]>,
-    shares: Box<[Share]>,
-    total: u32,
+    shares: Shares,
+    /// Of the calls for which the chosen portion has no instance; there may be none.
+    reserve: Shares,
+    rest: Option<u16>,
     fallback: Fallback,
     /// Where the rule answers itself: how, as a place among the route's actions. It has no shares then.
     answer: Option<u16>,
     /// What decides in place of a count which share takes a call.
     sticky: Option<StickyValue>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Shares {
+    each: Box<[Share]>,
+    total: u32,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -57,13 +125,22 @@ struct Share {
 pub struct Choice {
     /// The rule that decided, as a place among those of the route.
     pub rule: u16,
-    /// Which of the rule's matches holds, as a place among them.
-    pub matched: u16,
-    /// The instances that take the call, as a place among [`RoutePolicy::subsets`]; of no meaning where the rule answers
+    /// The instances that take the call, as a place among [`RoutePolicy::portions`]; of no meaning where the rule answers
     /// itself.
     pub subset: u16,
+    /// Those that take it where that portion has none, one after the other.
+    pub then: [Option<u16>; 2],
+    /// Which of the rule's matches holds, as a place among them.
+    pub matched: u16,
     /// What is done with the call, as a place among the route's actions; `None` where it goes on as it came.
     pub actions: Option<u16>,
+}
+
+impl Choice {
+    /// The portions that take the call: each where those before it have no instance.
+    pub fn portions(self) -> impl Iterator<Item = u16> {
+        [Some(self.subset)].into_iter().chain(self.then).flatten()
+    }
 }
 
 /// What a rule says of a call.
@@ -109,56 +186,47 @@ impl Rule {
     }
 }
 
-/// An instance as far as a subset asks for it.
-#[derive(Debug, Clone, Copy)]
-pub struct Member<'a> {
-    /// Its version.
-    pub version: &'a str,
-    /// Its zone; empty where it is not known.
-    pub zone: &'a str,
-    /// Its properties, where they are known.
-    pub properties: Option<&'a BTreeMap<String, String>>,
-}
-
 impl RoutePolicy {
     /// Compiles a document of this kind.
     ///
     /// # Errors
     /// [`PolicyError`], with the name of the document, the rule and the place in it.
     pub(crate) fn compile(document: &Document, route: &Route) -> Result<Self, PolicyError> {
-        let name = document.metadata.name.to_string();
-        let application = document.metadata.application.to_string();
-        let mut parts = Parts { application, ..Parts::default() };
-        let mut rules = Vec::with_capacity(route.rules.len());
-        let mut bytes = 0;
-        for (place, rule) in route.rules.iter().enumerate() {
-            let label = rule.name.as_ref().map_or_else(|| (place + 1).to_string(), ToString::to_string);
-            let (shares, total, answer) = parts
-                .shares(rule)
-                .ok_or_else(|| PolicyError::NoShare { name: name.clone(), rule: label.clone() })?;
-            let conditions = conditions(rule).map_err(|(place, reason)| PolicyError::Condition {
-                name: name.clone(),
-                rule: label.clone(),
-                place,
-                reason,
-            })?;
-            bytes += conditions.iter().map(Condition::pattern_bytes).sum::<usize>();
+        let application = document.metadata.application.as_str();
+        let mut next_mirror = 0_u16;
+        let plans = route.rules.iter().enumerate().map(|(place, rule)| {
+            let first_mirror = next_mirror;
+            // Rules and their filters are bounded where documents are read.
+            next_mirror = next_mirror.saturating_add(u16::try_from(rule.filters.len()).unwrap_or(u16::MAX));
+            Plan::of_document(place, rule, application, first_mirror)
+        });
+        Self::build(document.metadata.name.as_str(), plans)
+    }
+
+    /// Compiles rules, in the order in which they are tried.
+    ///
+    /// # Errors
+    /// As [`Self::compile`].
+    pub(crate) fn build<'r>(
+        name: &str,
+        plans: impl IntoIterator<Item = Plan<'r>>,
+    ) -> Result<Self, PolicyError> {
+        let (mut rules, mut parts, mut bytes) = (Vec::new(), Parts::default(), 0);
+        for plan in plans {
+            let rule = Rule::build(name, plan, &mut parts)?;
+            bytes += rule.pattern_bytes();
             if bytes > PATTERNS_BYTES_MAX {
-                return Err(PolicyError::Patterns { name, most: PATTERNS_BYTES_MAX });
+                return Err(PolicyError::Patterns { name: name.to_owned(), most: PATTERNS_BYTES_MAX });
             }
-            let sticky = rule.sticky.as_ref().map(StickyValue::compile);
-            rules.push(Rule {
-                name: label,
-                conditions,
-                shares,
-                total,
-                fallback: rule.fallback,
-                answer,
-                sticky,
-            });
+            rules.push(rule);
         }
-        let Parts { subsets, actions, .. } = parts;
-        Ok(Self { name, rules: rules.into(), subsets, actions })
+        let Parts { portions, actions } = parts;
+        Ok(Self { name: name.to_owned(), rules: rules.into(), portions, actions })
+    }
+
+    /// How much room its automata take, in bytes.
+    pub(crate) fn pattern_bytes(&self) -> usize {
+        self.rules.iter().map(Rule::pattern_bytes).sum()
     }
 
     /// What becomes of a call; `None` where no rule is about it, so that any instance takes it.
@@ -169,16 +237,24 @@ impl RoutePolicy {
     pub fn choose(&self, call: &CallView<'_>, count: impl FnOnce(u16) -> u32) -> Option<Choice> {
         let (place, rule, matched) = self.deciding(call)?;
         let (place, matched) = (u16::try_from(place).ok()?, u16::try_from(matched).ok()?);
-        let share = match rule.shares.as_ref() {
-            [] => return Some(Choice { rule: place, matched, subset: 0, actions: rule.answer }),
-            [only] => only,
-            shares => {
-                let sticky = rule.sticky.as_ref().and_then(|sticky| sticky.place(call, rule.total));
-                let draw = sticky.unwrap_or_else(|| spread(count(place), rule.total));
-                shares.iter().find(|share| draw < u64::from(share.end)).or_else(|| shares.first())?
-            }
+        if rule.answer.is_some() {
+            return Some(Choice { rule: place, matched, subset: 0, then: [None; 2], actions: rule.answer });
+        }
+        let Rule { shares, reserve, rest, .. } = rule;
+        let is_shared = shares.each.len() > 1;
+        let sticky = rule.sticky.as_ref().filter(|_| is_shared);
+        let sticky = sticky.and_then(|sticky| sticky.place(call, shares.total));
+        let is_counted = (is_shared && sticky.is_none()) || reserve.each.len() > 1;
+        let count = if is_counted { count(place) } else { 0 };
+        let share = shares.at(sticky.unwrap_or_else(|| spread(count, shares.total)))?;
+        let reserve =
+            reserve.at(spread_by(SPREAD_OF_RESERVE, count, reserve.total)).map(|share| share.subset);
+        let (subset, then) = match reserve {
+            // Whoever is left over takes a call after the reserve, also where he was chosen before it.
+            Some(reserve) if Some(share.subset) == *rest => (reserve, [*rest, None]),
+            _ => (share.subset, [reserve, rest.filter(|rest| *rest != share.subset)]),
         };
-        Some(Choice { rule: place, matched, subset: share.subset, actions: share.actions })
+        Some(Choice { rule: place, matched, subset, then, actions: share.actions })
     }
 
     /// The first rule that is about a call, and which of its matches holds.
@@ -215,27 +291,37 @@ impl RoutePolicy {
     #[must_use]
     pub fn share(&self, choice: Choice) -> (u32, u32) {
         let Some(rule) = self.rules.get(usize::from(choice.rule)) else { return (0, 0) };
-        let mut begin = 0;
-        let mut weight = 0;
-        for share in &rule.shares {
-            if share.subset == choice.subset {
-                weight += share.end - begin;
+        let weight = |portion| {
+            let mut begin = 0;
+            let mut weight = 0;
+            for share in &rule.shares.each {
+                if share.subset == portion {
+                    weight += share.end - begin;
+                }
+                begin = share.end;
             }
-            begin = share.end;
-        }
-        (weight, rule.total)
+            weight
+        };
+        // A reserve stands in for the portion whose share it is.
+        let weight = choice.portions().map(weight).find(|weight| *weight > 0);
+        (weight.unwrap_or_default(), rule.shares.total)
     }
 
-    /// A subset in words.
+    /// The chosen portion in words.
     #[must_use]
     pub fn subset_words(&self, choice: Choice) -> String {
-        let subset = self.subsets.get(usize::from(choice.subset));
-        subset.map(|subset| Wording(subset).to_string()).unwrap_or_default()
+        self.portion_words(choice.subset)
     }
 
-    /// The parts of the service that rules name.
-    pub fn subsets(&self) -> impl ExactSizeIterator<Item = &Subset> {
-        self.subsets.iter()
+    /// A portion in words.
+    #[must_use]
+    pub fn portion_words(&self, place: u16) -> String {
+        self.portions.get(usize::from(place)).map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// The portions of the service that rules name.
+    pub fn portions(&self) -> impl ExactSizeIterator<Item = &Portion> {
+        self.portions.iter()
     }
 
     /// The name of a rule, or its number.
@@ -258,96 +344,97 @@ impl RoutePolicy {
     /// Whether properties or zones of instances have to be known.
     #[must_use]
     pub fn is_particular(&self) -> bool {
-        let mirrored = self.actions.iter().flat_map(|actions| &actions.mirrors).map(|mirror| &mirror.subset);
-        self.subsets.iter().chain(mirrored).any(Subset::is_particular)
+        let mut mirrors = self.actions.iter().flat_map(|actions| &actions.mirrors);
+        self.portions.iter().any(Portion::is_particular)
+            || mirrors.any(|mirror| mirror.subset.is_particular())
+    }
+}
+
+impl Rule {
+    fn build(policy: &str, plan: Plan<'_>, parts: &mut Parts) -> Result<Self, PolicyError> {
+        let no_share = || PolicyError::NoShare { name: policy.to_owned(), rule: plan.name.clone() };
+        let answer =
+            plan.answer.map(|answer| parts.actions(answer).ok_or_else(no_share)).transpose()?.flatten();
+        let planned = if answer.is_some() { Vec::new() } else { plan.shares };
+        let shares = Shares::build(planned, parts).filter(|shares| shares.total > 0 || answer.is_some());
+        let reserve = Shares::build(plan.reserve.into_iter().map(PlannedShare::plain).collect(), parts);
+        let (Some(shares), Some(reserve)) = (shares, reserve) else { return Err(no_share()) };
+        let conditions = conditions(&plan.matches).map_err(|(place, reason)| PolicyError::Condition {
+            name: policy.to_owned(),
+            rule: plan.name.clone(),
+            place,
+            reason,
+        })?;
+        let rest = plan.rest.and_then(|rest| parts.portion(rest));
+        let Plan { name, fallback, sticky, .. } = plan;
+        Ok(Self { name, conditions, shares, reserve, rest, fallback, answer, sticky })
+    }
+
+    fn pattern_bytes(&self) -> usize {
+        self.conditions.iter().map(Condition::pattern_bytes).sum()
     }
 }
 
 /// What rules share, as it is put together.
 #[derive(Default)]
 struct Parts {
-    /// Of the services.
-    application: String,
-    subsets: Vec<Subset>,
+    portions: Vec<Portion>,
     actions: Vec<Actions>,
-    mirror_count: u16,
 }
 
 impl Parts {
-    /// The shares of a rule with the sum of their weights, or the actions of one that answers itself; `None` where it does
-    /// neither.
-    fn shares(&mut self, rule: &RouteRule) -> Option<(Box<[Share]>, u32, Option<u16>)> {
-        let (mut shares, mut total) = (Vec::new(), 0_u32);
-        let of_rule = Actions::of_rule(rule, &self.application, self.mirror_count);
-        self.mirror_count += u16::try_from(of_rule.mirrors.len()).ok()?;
-        if of_rule.answer.is_some() {
-            return Some((Box::default(), 0, self.actions(of_rule)?));
-        }
-        for Backend { subset, weight, filters } in rule.backends.iter().filter(|backend| backend.weight > 0) {
-            // Weights and their number are bounded where documents are read; a sum beyond that is none we can keep.
-            total = total.checked_add(*weight)?;
-            let known = self.subsets.iter().position(|known| known == subset);
-            let place = known.unwrap_or_else(|| {
-                self.subsets.push(subset.clone());
-                self.subsets.len() - 1
-            });
-            let actions = self.actions(of_rule.clone().followed_by(filters))?;
-            shares.push(Share { subset: u16::try_from(place).ok()?, end: total, actions });
-        }
-        (!shares.is_empty()).then(|| (shares.into(), total, None))
+    /// The place of a portion; `None` where there are too many.
+    fn portion(&mut self, portion: Portion) -> Option<u16> {
+        place_of(portion, &mut self.portions)
     }
 
     /// The place of these among the actions, if they do anything; `None` where there are too many.
     fn actions(&mut self, actions: Actions) -> Option<Option<u16>> {
-        if actions.is_nothing() {
-            return Some(None);
-        }
-        let known = self.actions.iter().position(|known| *known == actions);
-        let place = known.unwrap_or_else(|| {
-            self.actions.push(actions);
-            self.actions.len() - 1
-        });
-        u16::try_from(place).ok().map(Some)
+        if actions.is_nothing() { Some(None) } else { place_of(actions, &mut self.actions).map(Some) }
     }
 }
 
 /// The place of a count among `total`: over any run of counts each place comes up as often as any other, but for a few.
 pub(crate) fn spread(count: u32, total: u32) -> u64 {
-    (u64::from(count.wrapping_mul(SPREAD)) * u64::from(total)) >> u32::BITS
+    spread_by(SPREAD, count, total)
 }
 
-fn conditions(rule: &RouteRule) -> Result<Box<[Condition]>, (String, String)> {
-    let compile = |(place, part)| {
-        Condition::compile(part)
-            .map_err(|fault| (format!("match {}, {}", place + 1, fault.place), fault.reason))
-    };
-    rule.matches.iter().enumerate().map(compile).collect()
+fn spread_by(factor: u32, count: u32, total: u32) -> u64 {
+    (u64::from(count.wrapping_mul(factor)) * u64::from(total)) >> u32::BITS
 }
 
-/// Whether an instance belongs to a subset.
-#[must_use]
-pub fn is_member(subset: &Subset, member: Member<'_>) -> bool {
-    subset.version.as_deref().is_none_or(|wanted| wanted == member.version)
-        && subset.zone.as_ref().is_none_or(|wanted| wanted.as_str() == member.zone)
-        && (subset.properties.is_empty()
-            || member.properties.is_some_and(|given| has_all(given, &subset.properties)))
-}
-
-impl std::fmt::Display for Wording<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self(subset) = self;
-        let version = subset.version.iter().map(|version| format!("version {version}"));
-        let zone = subset.zone.iter().map(|zone| format!("zone {zone}"));
-        let properties = subset.properties.iter().map(|(name, value)| format!("property {name}={value}"));
-        let parts: Vec<_> = version.chain(zone).chain(properties).collect();
-        if parts.is_empty() {
-            formatter.write_str("any version")
-        } else {
-            formatter.write_str(&parts.join(", "))
+impl Shares {
+    /// `None` where weights are more than can be counted.
+    fn build(planned: Vec<PlannedShare>, parts: &mut Parts) -> Option<Self> {
+        let (mut each, mut total) = (Vec::new(), 0_u32);
+        for PlannedShare { portion, weight, actions } in planned.into_iter().filter(|share| share.weight > 0)
+        {
+            // Weights and their number are bounded where they are read; a sum beyond that is none we can keep.
+            total = total.checked_add(weight)?;
+            let (subset, actions) = (parts.portion(portion)?, parts.actions(actions)?);
+            each.push(Share { subset, end: total, actions });
         }
+        Some(Self { each: each.into(), total })
+    }
+
+    /// The share at a place below the total; `None` where there is no share.
+    fn at(&self, place: u64) -> Option<&Share> {
+        self.each.iter().find(|share| place < u64::from(share.end)).or_else(|| self.each.first())
     }
 }
 
-/// A subset in words, as in "no instance is of version 0.0.2, zone az-1".
-#[derive(Debug, Clone, Copy)]
-pub struct Wording<'a>(pub &'a Subset);
+fn place_of<T: PartialEq>(item: T, all: &mut Vec<T>) -> Option<u16> {
+    let place = all.iter().position(|known| *known == item).unwrap_or_else(|| {
+        all.push(item);
+        all.len() - 1
+    });
+    u16::try_from(place).ok()
+}
+
+fn conditions(matches: &[(&CallMatch, &[FurtherPath])]) -> Result<Box<[Condition]>, (String, String)> {
+    let compile = |(place, (part, further)): (usize, &(&CallMatch, &[FurtherPath]))| {
+        Condition::compile(part, further)
+            .map_err(|fault| (format!("match {}, {}", place + 1, fault.place), fault.reason))
+    };
+    matches.iter().enumerate().map(compile).collect()
+}

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use mesher_model::rule::{Document, Way};
 use proptest::prelude::*;
 
 use crate::retry::is_idempotent;
-use crate::{RetryPolicy, RoundRobin, Safety, Suspects};
+use crate::{Policy, RetryPolicy, RoundRobin, Safety, Suspects};
 
 #[test]
 fn nothing_is_picked_from_nothing() {
@@ -70,7 +71,7 @@ mod policies {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use crate::route::{Member, Wording, is_member};
+    use crate::portion::{Member, Portion, is_member};
     use crate::{CallView, Caller, HeadView, KeyRules, Message, Policy, RoutePolicy};
 
     /// A call that no rule asks anything of.
@@ -142,7 +143,7 @@ mod policies {
             ("application.request.timeout", "1"),
         ];
         for keys in [keys.to_vec(), keys.into_iter().rev().collect()] {
-            let rules = KeyRules::read(keys);
+            let rules = KeyRules::read(keys, "default", &KeyRules::default());
             let limit =
                 |service: &str, qualified: &str| rules.request_timeout(service, qualified).unwrap().as_secs();
             assert_eq!((limit("a", "a"), limit("b", "other:b"), limit("c", "c")), (1, 4, 3));
@@ -150,7 +151,8 @@ mod policies {
             assert!(rules.problems[0].starts_with("servicecomb.request.c.timeout: \"soon\" is no timeout"));
         }
         for value in ["", "0", "-1", "1.5", "NaN", "86400001", "99999999999999999999"] {
-            let rules = KeyRules::read([("servicecomb.request.timeout", value)]);
+            let rules =
+                KeyRules::read([("servicecomb.request.timeout", value)], "default", &KeyRules::default());
             assert!(rules.is_empty() && rules.problems.len() == 1, "{value:?}");
         }
     }
@@ -158,14 +160,11 @@ mod policies {
     #[test]
     fn a_subset_is_a_version_or_all() {
         let policy = Policy::compile([&route(&[0, 3])]).unwrap();
-        let subsets: Vec<_> = policy.route.as_ref().unwrap().subsets().collect();
-        assert_eq!(subsets.len(), 1, "what has no weight takes no call");
+        let portions: Vec<_> = policy.route.as_ref().unwrap().portions().collect();
+        assert_eq!(portions.len(), 1, "what has no weight takes no call");
+        let Portion::Of(subset) = portions[0] else { panic!("{portions:?}") };
         let of = |version| Member { version, zone: "", properties: None };
-        assert!(
-            is_member(subsets[0], of("1.0"))
-                && !is_member(subsets[0], of("0.0"))
-                && !is_member(subsets[0], of(""))
-        );
+        assert!(is_member(subset, of("1.0")) && !is_member(subset, of("0.0")) && !is_member(subset, of("")));
         assert!(is_member(&mesher_model::rule::Subset::default(), of("anything")));
         assert!(!policy.route.as_ref().unwrap().is_particular());
     }
@@ -177,9 +176,10 @@ mod policies {
         let policy =
             Policy::compile([&document("Route", "canary", json!({"service": "a", "rules": rules}))]).unwrap();
         let route = policy.route.as_ref().unwrap();
-        let subset = route.subsets().next().unwrap();
+        let portion = route.portions().next().unwrap();
+        let Portion::Of(subset) = portion else { panic!("{portion:?}") };
         assert!(route.is_particular());
-        assert_eq!(Wording(subset).to_string(), "version 1.0, zone az-1, property canary=true");
+        assert_eq!(portion.to_string(), "version 1.0, zone az-1, property canary=true");
         let property = |value: &str| BTreeMap::from([("canary".to_owned(), value.to_owned())]);
         let (right, wrong) = (property("true"), property("false"));
         let member = Member { version: "1.0", zone: "az-1", properties: Some(&right) };
@@ -213,7 +213,7 @@ mod policies {
             prop_assume!(weights.iter().any(|weight| *weight > 0));
             let policy = Policy::compile([&route(&weights)]).unwrap().route.unwrap();
             let calls = 2_000_u32;
-            let mut counts = vec![0_i64; policy.subsets().len()];
+            let mut counts = vec![0_i64; policy.portions().len()];
             for call in 0..calls {
                 counts[share(&policy, first.wrapping_add(call))] += 1;
             }
@@ -255,4 +255,93 @@ fn who_refuses_is_passed_over_for_longer_and_longer_and_found_out_by_one_call() 
     suspects.refused(2, Duration::ZERO);
     suspects.retain(|key| key == 2);
     assert_eq!([1, 2].map(|key| suspects.may_take(key, Duration::ZERO, true)), [true, false]);
+}
+
+fn egress(rules: serde_json::Value, otherwise: &str) -> Policy {
+    let document = serde_json::json!({"apiVersion": "mesher/v1", "kind": "Egress", "metadata": {"name": "out"},
+        "spec": {"service": "a", "rules": rules, "otherwise": otherwise}});
+    Policy::compile([&serde_json::from_value::<Document>(document).unwrap()]).unwrap()
+}
+
+#[test]
+fn the_first_rule_that_is_about_a_host_and_port_decides() {
+    let policy = egress(
+        serde_json::json!([
+            {"name": "never", "hosts": ["bad.example.org"], "action": "Refuse"},
+            {"hosts": ["*.Example.org", "10.0.0.1", "::1"], "ports": [80, 8080], "action": "Allow"},
+            {"hosts": ["*.internal.example.org"], "action": "Route", "to": "gateway"},
+            {"hosts": ["*"], "ports": [9], "action": "Allow"},
+        ]),
+        "Refuse",
+    );
+    let egress = policy.egress.unwrap();
+    let told = |host: &str, port| egress.describe(egress.decide(host, port));
+    for (host, port, expected) in [
+        ("bad.example.org", 80, "rule never of Egress out refuses it"),
+        ("very.bad.example.org", 80, "rule 2 of Egress out allows it"),
+        ("a.example.org", 8080, "rule 2 of Egress out allows it"),
+        ("a.example.org.", 8080, "rule 2 of Egress out allows it"),
+        ("a.b.example.org", 80, "rule 2 of Egress out allows it"),
+        ("a.example.org", 443, "Egress out, of which no rule is about it, refuses it"),
+        ("example.org", 80, "Egress out, of which no rule is about it, refuses it"),
+        ("xexample.org", 80, "Egress out, of which no rule is about it, refuses it"),
+        ("a.internal.example.org", 80, "rule 2 of Egress out allows it"),
+        ("a.internal.example.org", 443, "rule 3 of Egress out sends it to gateway"),
+        ("10.0.0.1", 80, "rule 2 of Egress out allows it"),
+        ("::1", 80, "rule 2 of Egress out allows it"),
+        ("10.0.0.2", 80, "Egress out, of which no rule is about it, refuses it"),
+        ("10.0.0.2", 9, "rule 4 of Egress out allows it"),
+    ] {
+        assert_eq!(told(host, port), expected, "{host}:{port}");
+    }
+    let open = self::egress(serde_json::json!([]), "Allow").egress.unwrap();
+    assert_eq!(open.decide("anything.example", 1).way, Way::Allow);
+}
+
+mod portions {
+    use std::collections::BTreeMap;
+
+    use mesher_model::rule::Subset;
+
+    use crate::portion::{Member, Portion};
+
+    fn version(version: &str) -> Subset {
+        Subset { version: Some(version.to_owned()), ..Subset::default() }
+    }
+
+    #[test]
+    fn a_portion_is_found_among_all_instances() {
+        let blue = BTreeMap::from([("team".to_owned(), "blue".to_owned())]);
+        let of = |version, properties| Member { version, zone: "", properties };
+        let all = [
+            of("1.2", None),
+            of("1.10.0", Some(&blue)),
+            of("1.10", None),
+            of("next", Some(&blue)),
+            of("0.0.0", None),
+        ];
+        let blues = Subset { properties: blue.clone(), ..Subset::default() };
+        let any_of = Portion::AnyOf([version("1.2"), version("next")].into());
+        for (portion, expected, words) in [
+            (Portion::Of(version("1.2")), [true, false, false, false, false], "version 1.2"),
+            (any_of.clone(), [true, false, false, true, false], "version 1.2 or version next"),
+            (Portion::Newest(Subset::default()), [false, true, true, false, false], "the newest version"),
+            (
+                Portion::Newest(blues.clone()),
+                [false, true, false, false, false],
+                "the newest version of property team=blue",
+            ),
+            (Portion::Newest(version("0.0.0")), [false; 5], "the newest version"),
+            (
+                Portion::NoneOf([any_of, Portion::Of(blues)].into()),
+                [false, false, true, false, true],
+                "neither version 1.2 or version next nor property team=blue",
+            ),
+            (Portion::NoneOf([].into()), [true; 5], "any version"),
+        ] {
+            assert_eq!(*portion.members(&all), expected, "{portion}");
+            assert_eq!(portion.to_string(), words);
+            assert!(portion.members(&[]).is_empty());
+        }
+    }
 }

@@ -16,7 +16,7 @@ use crate::rules::{BAD_CONFIGURATION, apply, assert_done, mesher};
 const CALLS: usize = 12;
 
 /// An instance that answers with its own name.
-struct Instance {
+pub(crate) struct Instance {
     _proxy: Proxy,
     _application: Application,
 }
@@ -34,19 +34,19 @@ impl Instance {
 }
 
 /// Two versions of a shop, and a caller that knows both.
-struct Stage {
-    control: Control,
-    caller: Proxy,
-    _instances: [Instance; 2],
+pub(crate) struct Stage {
+    pub(crate) control: Control,
+    pub(crate) caller: Proxy,
+    pub(crate) _instances: [Instance; 2],
 }
 
 impl Stage {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::of([&[], &[]])
     }
 
     /// The instances have settings of their own.
-    fn of(settings: [&[(&str, &str)]; 2]) -> Self {
+    pub(crate) fn of(settings: [&[(&str, &str)]; 2]) -> Self {
         let control = Control::start();
         let [first, second] = settings;
         let instances = [("1.0", first), ("2.0", second)]
@@ -56,13 +56,13 @@ impl Stage {
         Self { control, caller, _instances: instances }
     }
 
-    fn outbound(&self) -> SocketAddr {
+    pub(crate) fn outbound(&self) -> SocketAddr {
         self.caller.addresses.outbound
     }
 
     /// Puts the shop under a route, whose rules are YAML below `rules:`.
     #[track_caller]
-    fn route(&self, rules: &str) {
+    pub(crate) fn route(&self, rules: &str) {
         assert_done(&apply(&self.control, &route(rules), &["--wait"]));
     }
 }
@@ -81,7 +81,7 @@ fn route(rules: &str) -> String {
 }
 
 /// Rules that lead calls to the second version where one of these matches holds, and others to the first.
-fn second_where(matches: &str) -> String {
+pub(crate) fn second_where(matches: &str) -> String {
     format!(
         "    - matches: [{matches}]\n      backends: [{{subset: {{version: '2.0'}}}}]\n    - backends: [{{subset: {{version: '1.0'}}}}]"
     )
@@ -94,7 +94,7 @@ fn are_of_both(answers: &[String]) -> bool {
 
 /// A call to the shop.
 #[track_caller]
-fn ask(outbound: SocketAddr, method: &str, target: &str, fields: &[(&str, &str)]) -> Message {
+pub(crate) fn ask(outbound: SocketAddr, method: &str, target: &str, fields: &[(&str, &str)]) -> Message {
     let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let request = format!(
         "{method} {target} HTTP/1.1\r\nHost: shop\r\n{fields}Content-Length: 0\r\nConnection: close\r\n\r\n"
@@ -104,7 +104,7 @@ fn ask(outbound: SocketAddr, method: &str, target: &str, fields: &[(&str, &str)]
 
 /// Calls of this kind are all answered by this version.
 #[track_caller]
-fn assert_version(outbound: SocketAddr, call: (&str, &str, &[(&str, &str)]), version: &str) {
+pub(crate) fn assert_version(outbound: SocketAddr, call: (&str, &str, &[(&str, &str)]), version: &str) {
     let (method, target, fields) = call;
     for _ in 0..CALLS {
         let answer = ask(outbound, method, target, fields);
@@ -114,7 +114,7 @@ fn assert_version(outbound: SocketAddr, call: (&str, &str, &[(&str, &str)]), ver
 
 /// Calls are answered by both versions.
 #[track_caller]
-fn assert_both(outbound: SocketAddr) {
+pub(crate) fn assert_both(outbound: SocketAddr) {
     let answers: Vec<_> = (0..CALLS).map(|_| ask(outbound, "GET", "/", &[]).text()).collect();
     assert!(are_of_both(&answers), "{answers:?}");
 }
@@ -357,8 +357,8 @@ fn cf_08_an_expression_that_cannot_be_kept_is_refused_by_rule_and_place() {
 #[test]
 fn the_documented_routes_hold() {
     let manual = include_str!("../../../docs/rules.md");
-    let examples: Vec<_> =
-        manual.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let blocks = manual.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let examples: Vec<_> = blocks.filter(|block| block.starts_with("apiVersion")).collect();
     let [canary, dark, ..] = examples.as_slice() else { panic!("{} examples", examples.len()) };
     let stage = Stage::start();
     let outbound = stage.outbound();

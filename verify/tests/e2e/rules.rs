@@ -243,7 +243,7 @@ impl Slow {
 
 /// Writes a key under kie's labels. Answers its id.
 #[track_caller]
-fn write_key(control: &Control, key: &str, value: &str, labels: &Value) -> String {
+pub(crate) fn write_key(control: &Control, key: &str, value: &str, labels: &Value) -> String {
     let body = json!({"key": key, "value": value, "status": "enabled", "labels": labels});
     let answer = send_json(control.address, "POST", "/v1/default/kie/kv", &body.to_string()).unwrap();
     assert_eq!(answer.status(), 200, "{}", answer.text());

@@ -7,6 +7,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::egress::Egress;
 use super::route::Route;
 use super::timeout::Timeout;
 use super::words::{Name, ServiceName};
@@ -25,11 +26,13 @@ pub enum Kind {
     Route,
     /// How long a call may take.
     Timeout,
+    /// Which hosts outside the mesh are called.
+    Egress,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Route, Self::Timeout];
+    pub const ALL: [Self; 3] = [Self::Route, Self::Timeout, Self::Egress];
 
     /// As documents and paths write it.
     #[must_use]
@@ -37,6 +40,7 @@ impl Kind {
         match self {
             Self::Route => "Route",
             Self::Timeout => "Timeout",
+            Self::Egress => "Egress",
         }
     }
 
@@ -108,6 +112,8 @@ pub enum Rule {
     Route(Route),
     /// How long a call may take.
     Timeout(Timeout),
+    /// Which hosts outside the mesh are called.
+    Egress(Egress),
 }
 
 /// One document.
@@ -170,6 +176,7 @@ impl Document {
         match self.rule {
             Rule::Route(_) => Kind::Route,
             Rule::Timeout(_) => Kind::Timeout,
+            Rule::Egress(_) => Kind::Egress,
         }
     }
 
@@ -190,6 +197,7 @@ impl Document {
         match &self.rule {
             Rule::Route(route) => &route.service,
             Rule::Timeout(timeout) => &timeout.service,
+            Rule::Egress(egress) => &egress.service,
         }
     }
 
@@ -271,5 +279,6 @@ fn next_rule<'de, A: MapAccess<'de>>(kind: Kind, map: &mut A) -> Result<Rule, A:
     Ok(match kind {
         Kind::Route => Rule::Route(map.next_value()?),
         Kind::Timeout => Rule::Timeout(map.next_value()?),
+        Kind::Egress => Rule::Egress(map.next_value()?),
     })
 }

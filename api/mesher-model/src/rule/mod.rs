@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `document` | the frame that all kinds share |
 //! | `words` | names, places, spans of time: text with a grammar |
-//! | `route`, `timeout` | one kind each |
+//! | `route`, `timeout`, `egress` | one kind each |
 //! | `matches` | what a rule of a route asks of a call |
 //! | `sticky` | what calls of one user have in common |
 //! | `filters` | what it does with that call |
@@ -17,6 +17,7 @@
 mod bounds;
 mod change;
 mod document;
+mod egress;
 mod filters;
 pub mod link;
 mod matches;
@@ -31,6 +32,7 @@ pub use change::{
     Action, Base, Behind, Change, Checked, Convergence, Diagnostic, Documents, PlannedStep, RuleRow, Severity,
 };
 pub use document::{API_VERSION, Document, Kind, Metadata, Rule, RuleKey, Target};
+pub use egress::{Egress, EgressRule, Host, Otherwise, Way};
 pub use filters::{
     DirectResponse, Filter, FilterKind, HeaderLine, HeaderModifier, PathModifier, RequestMirror,
     RequestRedirect, Scheme, UrlRewrite,

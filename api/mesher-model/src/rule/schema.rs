@@ -9,8 +9,9 @@ use super::document::API_VERSION;
 use super::filters::url::PATH_BYTES_MAX;
 use super::matches::FIELD_NAME_BYTES_MAX;
 use super::{
-    Cidr, DirectResponse, Document, Filter, FilterKind, HeaderModifier, Kind, Metadata, Name, PathModifier,
-    RequestMirror, RequestRedirect, Route, ServiceName, Span, Sticky, Timeout, UrlRewrite, ValueKind,
+    Cidr, DirectResponse, Document, Egress, Filter, FilterKind, HeaderModifier, Host, Kind, Metadata, Name,
+    PathModifier, RequestMirror, RequestRedirect, Route, ServiceName, Span, Sticky, Timeout, UrlRewrite,
+    ValueKind,
 };
 
 /// A name, as a pattern.
@@ -66,6 +67,10 @@ text!(
     Cidr,
     json_schema!({"type": "string", "pattern": "^[0-9A-Fa-f:.]{2,45}/[0-9]{1,3}$", "examples": ["10.0.0.0/8", "fd00::/8"]})
 );
+text!(
+    Host,
+    json_schema!({"type": "string", "maxLength": 255, "anyOf": [{"const": Host::EVERY}, {"pattern": "^([*][.])?[A-Za-z0-9_-]{1,63}([.][A-Za-z0-9_-]{1,63})*$"}, {"pattern": "^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$"}], "examples": ["api.example.org", "*.example.org"]})
+);
 text!(Kind, json_schema!({"type": "string", "enum": Kind::ALL.map(Kind::as_str)}));
 
 impl JsonSchema for Document {
@@ -78,6 +83,7 @@ impl JsonSchema for Document {
             let spec = match kind {
                 Kind::Route => generator.subschema_for::<Route>(),
                 Kind::Timeout => generator.subschema_for::<Timeout>(),
+                Kind::Egress => generator.subschema_for::<Egress>(),
             };
             json_schema!({
                 "title": kind.as_str(),

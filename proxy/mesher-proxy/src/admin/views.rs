@@ -56,7 +56,7 @@ pub(super) fn rules(rules: &Rules) -> Value {
         LinkState::Connected => "connected".to_owned(),
         LinkState::Away(reason) => format!("away: {reason}"),
     };
-    json!({"link": link, "revision": rules.revision, "refused": rules.refused})
+    json!({"link": link, "revision": rules.revision, "refused": rules.refused, "key_problems": rules.key_problems})
 }
 
 pub(super) async fn clusters(State(status): State<Arc<Status>>) -> Json<Value> {

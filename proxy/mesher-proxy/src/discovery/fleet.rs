@@ -254,7 +254,7 @@ impl Fleet {
         let (status, news) = (Arc::clone(&self.status), self.news.0.clone());
         let rules = self.rules.clone();
         tokio::task::spawn_local(async move {
-            let result = look_up::look_up(&sources, &status, &keys, &name).await;
+            let result = look_up::look_up(&sources, &status, (&keys, &rules), &name).await;
             if let Found::Service { key, .. } = &result {
                 rules.know(target(key)).await;
             }
@@ -358,6 +358,11 @@ impl Fleet {
         self.govern();
         let mut next = Snapshot::numbered(self.snapshot.load().number + 1);
         next.revision = self.rules.revision();
+        next.egress = self.rules.egress();
+        if self.snapshot.load().egress != next.egress {
+            // What was refused may be allowed now.
+            self.misses.retain(|_, (_, failure)| !matches!(failure, LookupFailure::EgressRefused { .. }));
+        }
         if let Some(local) = &self.local {
             next.add_local(Arc::clone(local));
         }

@@ -84,7 +84,7 @@ impl Known {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.services.is_empty() && self.outside.is_empty() && self.rules.documents.is_empty()
+        self.services.is_empty() && self.outside.is_empty() && self.rules.is_empty()
     }
 
     /// How many services are known.

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use mesher_model::Instance;
 use mesher_model::query::ServiceKey;
+use mesher_model::rule::Way;
 use tokio::sync::oneshot;
 
 use crate::discovery::names;
 use crate::discovery::outside::{self, Resolved};
 use crate::discovery::source::{Answer, Occasion, Source, Wanted};
+use crate::rules::Desk;
 use crate::snapshot::Origin;
 use crate::status::Status;
 
@@ -40,6 +42,8 @@ pub(crate) enum LookupFailure {
     Dns { reason: String },
     /// The outside host's address was not found in time.
     DnsTimeout,
+    /// A rule refuses calls to the outside host.
+    EgressRefused { detail: String },
     /// As many names as allowed are known.
     TooMany { limit: usize },
 }
@@ -64,7 +68,7 @@ pub(super) enum Found {
 pub(super) async fn look_up(
     sources: &[Rc<dyn Source>],
     status: &Status,
-    keys: &[ServiceKey],
+    (keys, rules): (&[ServiceKey], &Desk),
     (host, port): &(Box<str>, u16),
 ) -> Found {
     let mut search = Search { keys, key: None, sets: Vec::new(), away: None };
@@ -76,6 +80,18 @@ pub(super) async fn look_up(
         return Found::Service { key, sets };
     }
     if names::may_be_outside(host) {
+        rules.know_own().await;
+        let egress = rules.egress();
+        match egress.as_ref().map(|egress| (egress, egress.decide(host, *port))) {
+            Some((egress, exit)) if exit.way == Way::Refuse => {
+                return Found::Missing(LookupFailure::EgressRefused { detail: egress.describe(exit) });
+            }
+            // Where it is, whoever takes its calls finds out.
+            Some((_, exit)) if exit.way == Way::Route => {
+                return Found::Outside { resolved: Resolved::default(), is_certain: away.is_none() };
+            }
+            _ => {}
+        }
         return match outside::resolve(host, *port).await {
             Ok(resolved) => Found::Outside { resolved, is_certain: away.is_none() },
             Err(failure) => Found::Missing(failure),

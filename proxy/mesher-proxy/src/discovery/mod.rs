@@ -35,6 +35,7 @@ mod watch;
 pub(crate) use fleet::{Fleet, HOLD_TIME_MAX};
 pub(crate) use known::Known;
 pub(crate) use look_up::{Lookup, LookupFailure};
+pub(crate) use names::may_be_outside;
 pub(crate) use registration::Registration;
 pub(crate) use registry::RegistrySource;
 pub(crate) use services::{DnsSource, FileSource};

@@ -15,7 +15,7 @@ const RESOLVE_TIME_MAX: Duration = Duration::from_secs(3);
 const ADDRESSES_MAX: usize = 16;
 
 /// The addresses of an outside host.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Resolved {
     addresses: Vec<SocketAddr>,
 }

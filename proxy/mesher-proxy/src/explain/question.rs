@@ -10,9 +10,9 @@ use mesher_traffic::{HeadView, Message, OwnAnswer};
 use super::story;
 use crate::bootstrap::PortProtocol;
 use crate::handlers::chains;
-use crate::request::exchange::{any_field, host_of, message_of};
+use crate::request::exchange::{any_field, message_of, operation_of};
 use crate::request::failure::{Failure, FailureKind};
-use crate::request::invocation::{Direction, Invocation, Operation, Protocol, Target};
+use crate::request::invocation::{Direction, Invocation, Protocol, Target};
 use crate::request::{respond, serve};
 use crate::worker::Worker;
 
@@ -62,9 +62,7 @@ pub(super) async fn explain(worker: &Worker, question: &Question) -> Explanation
     let row = worker.counters.borrow_mut().row_of_unknown(Direction::Outbound, Protocol::Http1);
     let mut call = Invocation::new(worker, snapshot, (Direction::Outbound, Protocol::Http1), target, row);
     call.refusal = failure;
-    let operation =
-        Operation { method: request.method(), path: request.path_and_query(), host: host_of(request) };
-    let mut told = story::begin(&call, operation);
+    let mut told = story::begin(&call, operation_of(request));
     let chain = chains::of(Direction::Outbound);
     let led = story::lead(chain, worker, (&mut call, &head), &mut told);
     told.conclusion = match (led, call.current_endpoint()) {

@@ -6,11 +6,13 @@ use std::time::Duration;
 use mesher_model::explain::{CallFacts, Destination, Explanation, FailureFacts, RequestFacts, Try};
 use mesher_traffic::HeadView;
 
+use crate::discovery;
 use crate::handlers::{Handler, chains};
 use crate::request::failure::{Failure, FailureKind, Side};
 use crate::request::invocation::{
     Code, Direction, Exchange, Invocation, InvocationId, Operation, Outcome, Protocol,
 };
+use crate::request::target::HTTP_PORT;
 use crate::snapshot::{Cluster, ClusterKind};
 use crate::worker::Worker;
 
@@ -86,6 +88,7 @@ pub(super) fn lead(
 pub(super) fn begin(call: &Invocation, operation: Operation<'_>) -> Explanation {
     let path = operation.path.split('?').next().unwrap_or_default();
     Explanation {
+        notes: exit(call, operation).into_iter().collect(),
         direction: call.direction.as_str().to_owned(),
         request: RequestFacts {
             protocol: call.protocol.as_str().to_owned(),
@@ -98,6 +101,17 @@ pub(super) fn begin(call: &Invocation, operation: Operation<'_>) -> Explanation 
         destination: destination(call.cluster()),
         ..Explanation::default()
     }
+}
+
+/// What a rule about outside hosts says of a call that leaves the mesh, or would.
+fn exit(call: &Invocation, operation: Operation<'_>) -> Option<String> {
+    let egress = call.snapshot.egress.as_ref()?;
+    let host = operation.host.to_ascii_lowercase();
+    let is_inside = call.cluster().kind == ClusterKind::Local
+        || call.snapshot.service(&host).is_some()
+        || !discovery::may_be_outside(&host);
+    let port = operation.port.unwrap_or(HTTP_PORT);
+    (!is_inside).then(|| egress.describe(egress.decide(&host, port)))
 }
 
 fn destination(cluster: &Cluster) -> Destination {

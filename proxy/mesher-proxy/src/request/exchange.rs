@@ -366,8 +366,7 @@ impl Exchange for HttpExchange<'_> {
     }
 
     fn operation(&self) -> Operation<'_> {
-        let request = &self.buffers.request;
-        Operation { method: request.method(), path: request.path_and_query(), host: host_of(request) }
+        operation_of(&self.buffers.request)
     }
 }
 
@@ -399,7 +398,13 @@ pub(crate) fn any_field(request: &RequestHead, name: &str, holds: &mut dyn FnMut
     }
 }
 
+/// What a request asks for.
+pub(crate) fn operation_of(request: &RequestHead) -> Operation<'_> {
+    let port = request.authority().and_then(|authority| authority.port);
+    Operation { method: request.method(), path: request.path_and_query(), host: host_of(request), port }
+}
+
 /// The host that a request names; empty where it names none.
-pub(crate) fn host_of(request: &RequestHead) -> &str {
+fn host_of(request: &RequestHead) -> &str {
     request.authority().map_or("", |authority| authority.host)
 }

@@ -42,6 +42,8 @@ pub(crate) enum FailureKind {
     UnknownService,
     /// The service does not declare the port that the caller named.
     UnknownPort,
+    /// A rule refuses calls to the outside host.
+    EgressRefused,
     /// The name of an outside host cannot be resolved.
     DnsError,
     /// The name of an outside host was not resolved in time.
@@ -89,6 +91,7 @@ impl FailureKind {
             Self::Stalled => "stalled",
             Self::UnknownService => "unknown_service",
             Self::UnknownPort => "unknown_port",
+            Self::EgressRefused => "egress_refused",
             Self::DnsError => "dns_error",
             Self::DnsTimeout => "dns_timeout",
             Self::Loop => "loop",

@@ -128,6 +128,6 @@ impl Exchange for FlowExchange<'_> {
     }
 
     fn operation(&self) -> Operation<'_> {
-        Operation { method: "", path: "", host: self.service }
+        Operation { method: "", path: "", host: self.service, port: None }
     }
 }

@@ -227,6 +227,8 @@ pub(crate) struct Operation<'a> {
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
     pub(crate) host: &'a str,
+    /// Where the host is named with one.
+    pub(crate) port: Option<u16>,
 }
 
 /// One call as its protocol sees it. `invoke` and the chain drive every protocol through these steps.

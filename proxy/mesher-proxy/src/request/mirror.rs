@@ -11,7 +11,7 @@ use mesher_codec::{Authority, Transfer};
 use mesher_net::Socket;
 use mesher_traffic::Choice;
 use mesher_traffic::actions::Mirror;
-use mesher_traffic::route::is_member;
+use mesher_traffic::portion::is_member;
 
 use crate::bootstrap::PortProtocol;
 use crate::handlers::balance::is_eligible;

@@ -36,7 +36,9 @@ pub(crate) const fn verdict(kind: FailureKind) -> Verdict {
         FailureKind::BadRequest(refusal) => (refusal_status(refusal), "http_request_error", true),
         FailureKind::MethodNotAllowed => (405, "http_request_denied", true),
         FailureKind::HeadTimeout | FailureKind::Stalled => (408, "http_request_error", true),
-        FailureKind::UnknownService | FailureKind::UnknownPort => (502, "destination_not_found", false),
+        FailureKind::UnknownService | FailureKind::UnknownPort | FailureKind::EgressRefused => {
+            (502, "destination_not_found", false)
+        }
         FailureKind::DnsError => (502, "dns_error", false),
         FailureKind::DnsTimeout => (504, "dns_timeout", false),
         FailureKind::Loop => (502, "proxy_loop_detected", false),

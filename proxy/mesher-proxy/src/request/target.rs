@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use mesher_codec::Authority;
+use mesher_model::rule::Way;
 use tokio::sync::oneshot;
 
 use crate::bootstrap::PortProtocol;
@@ -17,7 +18,10 @@ use crate::worker::Worker;
 /// How long the first call to a name waits for its look-up.
 pub(crate) const LOOKUP_TIME_MAX: Duration = Duration::from_secs(5);
 /// The port that an HTTP URL names by naming none.
-const HTTP_PORT: u16 = 80;
+pub(crate) const HTTP_PORT: u16 = 80;
+/// Look-ups for one call: of the host, of the service that takes its calls, and of the host again where it was forgotten
+/// meanwhile.
+const LOOKUPS_MAX: usize = 3;
 
 /// The cluster that `authority` names, with the snapshot that holds it.
 pub(crate) async fn resolve(
@@ -36,17 +40,39 @@ pub(crate) async fn resolve(
         authority.host
     };
     let snapshot = worker.snapshot();
-    if let Some(target) = find(worker, &snapshot, host, authority.port, protocol)? {
-        return Ok((snapshot, target));
-    }
-    Box::pin(ask(worker, host, authority)).await?;
-    let snapshot = worker.snapshot();
     match find(worker, &snapshot, host, authority.port, protocol)? {
-        Some(target) => Ok((snapshot, target)),
-        None => {
-            Err(Failure::local(FailureKind::Internal, format!("the look-up of {host} left nothing behind")))
+        Found::Target(target) => Ok((snapshot, target)),
+        Found::Unknown(name) => Box::pin(learn(worker, name, host, authority, protocol)).await,
+    }
+}
+
+/// Where a host leads, or the name that has to be looked up for that.
+enum Found {
+    Target(Target),
+    /// The host itself, where there is no other name.
+    Unknown(Option<Box<str>>),
+}
+
+/// Looks up what is not known: the host, then perhaps the service that takes its calls.
+async fn learn(
+    worker: &Worker,
+    mut unknown: Option<Box<str>>,
+    host: &str,
+    authority: Authority<'_>,
+    protocol: PortProtocol,
+) -> Result<(View, Target), Failure> {
+    for _ in 0..LOOKUPS_MAX {
+        match &unknown {
+            None => ask(worker, host, authority).await?,
+            Some(name) => ask(worker, name, Authority { host: name, port: None }).await?,
+        }
+        let snapshot = worker.snapshot();
+        match find(worker, &snapshot, host, authority.port, protocol)? {
+            Found::Target(target) => return Ok((snapshot, target)),
+            Found::Unknown(name) => unknown = name,
         }
     }
+    Err(Failure::local(FailureKind::Internal, format!("the look-up of {host} left nothing behind")))
 }
 
 fn find(
@@ -55,16 +81,30 @@ fn find(
     host: &str,
     port: Option<u16>,
     protocol: PortProtocol,
-) -> Result<Option<Target>, Failure> {
+) -> Result<Found, Failure> {
     if let Some(cluster) = snapshot.service(host) {
         let declares =
             |port| snapshot.cluster(cluster).endpoints.iter().any(|endpoint| endpoint.ports.contains(&port));
         // A client that names port 80 means the scheme's default, unless the provider declares it.
         let port = port.filter(|&port| port != HTTP_PORT || declares(port));
-        return Ok(Some(Target { cluster, protocol, port }));
+        return Ok(Found::Target(Target { cluster, protocol, port }));
     }
     let port = port.unwrap_or(HTTP_PORT);
-    let Some(index) = snapshot.outside(host, port) else { return Ok(None) };
+    let Some(index) = snapshot.outside(host, port) else { return Ok(Found::Unknown(None)) };
+    if let Some(egress) = &snapshot.egress {
+        let exit = egress.decide(host, port);
+        match exit.way {
+            Way::Allow => {}
+            Way::Refuse => return Err(egress_refused(host, &egress.describe(exit))),
+            Way::Route => {
+                let name = exit.to.to_ascii_lowercase();
+                return Ok(match snapshot.service(&name) {
+                    Some(cluster) => Found::Target(Target { cluster, protocol, port: None }),
+                    None => Found::Unknown(Some(name.into())),
+                });
+            }
+        }
+    }
     let cluster = snapshot.cluster(index);
     debug_assert_eq!(cluster.kind, ClusterKind::Outside);
     let is_own = |address: SocketAddr| worker.shared.own_addresses.iter().any(|own| reaches(*own, address));
@@ -73,7 +113,11 @@ fn find(
             format!("{host}:{port} is this proxy itself; call a service by its name, as in http://NAME/");
         return Err(Failure::local(FailureKind::Loop, detail));
     }
-    Ok(Some(Target { cluster: index, protocol, port: None }))
+    Ok(Found::Target(Target { cluster: index, protocol, port: None }))
+}
+
+fn egress_refused(host: &str, said: &str) -> Failure {
+    Failure::local(FailureKind::EgressRefused, format!("{host} is outside the mesh, and {said}"))
 }
 
 /// Whether a connection to `address` would arrive at the listener `own`.
@@ -128,6 +172,7 @@ fn lookup_failure(host: &str, failure: LookupFailure) -> Failure {
             FailureKind::DnsTimeout,
             format!("{host:?} is no service, and its address was not found in time"),
         ),
+        LookupFailure::EgressRefused { detail } => egress_refused(host, &detail),
         LookupFailure::TooMany { limit } => Failure::local(
             FailureKind::LookupLimit,
             format!("this proxy knows {limit} names already and takes no more for now"),

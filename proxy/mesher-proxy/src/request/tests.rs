@@ -21,6 +21,7 @@ fn every_failure_has_the_status_and_the_word_of_the_interface() {
         (FailureKind::HeadTimeout, 408, "http_request_error", true),
         (FailureKind::UnknownService, 502, "destination_not_found", false),
         (FailureKind::UnknownPort, 502, "destination_not_found", false),
+        (FailureKind::EgressRefused, 502, "destination_not_found", false),
         (FailureKind::DnsError, 502, "dns_error", false),
         (FailureKind::DnsTimeout, 504, "dns_timeout", false),
         (FailureKind::Loop, 502, "proxy_loop_detected", false),

@@ -8,15 +8,21 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mesher_model::explain::Said;
 use mesher_model::rule::Target;
 use mesher_model::rule::link::{TARGETS_AT_ONCE_MAX, Update};
-use mesher_traffic::{KeyRules, Policy};
+use mesher_traffic::{EgressPolicy, KeyRules, Policy};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::held::{HeldRules, Rulebook, Taken};
 
 /// How long the first call of a service waits for its rules.
 const FIRST_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// Servers of keys, by what they speak: the control plane's link brings those of kie.
+pub(super) const KIE: &str = "kie";
+/// The other one.
+pub(super) const CONFIG_CENTER: &str = "config-center";
 
 /// A wish for a new snapshot, answered with its number once it is published.
 pub(crate) type Order = oneshot::Sender<u64>;
@@ -29,6 +35,8 @@ pub(crate) struct Desk {
 
 #[derive(Debug)]
 struct Shared {
+    /// The service that the proxy stands beside.
+    own: Target,
     state: RefCell<State>,
     /// Services were added that the link has not asked for.
     has_wish: Notify,
@@ -38,8 +46,13 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     rules: Rulebook,
-    /// What keys of a configuration server say beside them, by the part of the configuration that they are of.
+    /// Of this proxy.
+    application: String,
+    /// What keys of a configuration server say beside them, by the part of the configuration that they are of. Those that
+    /// are not about calls are an application's own, and may be secrets.
     keys: BTreeMap<usize, BTreeMap<String, String>>,
+    /// What the server of these keys speaks.
+    source: &'static str,
     key_rules: KeyRules,
     /// What both say together, as it was made.
     merged: BTreeMap<Target, Arc<Policy>>,
@@ -63,7 +76,20 @@ enum Wish {
     Known,
 }
 
+/// What a key says beside documents, which hold before it.
+fn beside(said: Said, documents: &[Said]) -> Said {
+    let holding = documents.iter().find(|other| other.kind == said.kind && other.shadowed_by.is_none());
+    Said { shadowed_by: holding.map(|other| format!("{} {}, a document", other.kind, other.name)), ..said }
+}
+
 impl State {
+    /// What all keys say together: what comes later is written over what came before.
+    fn read_keys(&self) -> KeyRules {
+        let all: BTreeMap<&str, &str> =
+            self.keys.values().flatten().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        KeyRules::read(all, &self.application, &self.key_rules)
+    }
+
     /// Services to ask for now: as many as one message may name.
     fn next_wishes(&mut self) -> Vec<Target> {
         if !std::mem::take(&mut self.has_unsaid) {
@@ -83,11 +109,12 @@ impl State {
 }
 
 impl Desk {
-    /// A desk, and the orders that the fleet has to fill.
-    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Order>) {
+    /// A desk for the proxy beside a service, and the orders that the fleet has to fill.
+    pub(crate) fn new(own: Target) -> (Self, mpsc::UnboundedReceiver<Order>) {
         // Bounded by the link, which waits for the answer to each.
         let (orders, receiver) = mpsc::unbounded_channel();
-        let shared = Shared { state: RefCell::default(), has_wish: Notify::new(), orders };
+        let state = State { application: own.application.clone(), source: KIE, ..State::default() };
+        let shared = Shared { own, state: RefCell::new(state), has_wish: Notify::new(), orders };
         (Self { shared: Rc::new(shared) }, receiver)
     }
 
@@ -95,15 +122,24 @@ impl Desk {
     pub(crate) fn policy(&self, target: &Target) -> Option<Arc<Policy>> {
         let state = &mut *self.shared.state.borrow_mut();
         let documents = state.rules.policy(target).cloned();
-        let speaks = documents.as_ref().is_some_and(|policy| policy.request_timeout.is_some());
-        let qualified = || format!("{}:{}", target.application, target.service);
-        let is_left_to_keys = !speaks && !state.key_rules.is_empty();
-        let limit = is_left_to_keys.then(|| state.key_rules.request_timeout(&target.service, &qualified()));
-        let Some(limit) = limit.flatten() else { return documents };
+        let keys = &state.key_rules;
+        if keys.is_empty() {
+            return documents;
+        }
+        let (service, qualified) = (&target.service, format!("{}:{}", target.application, target.service));
+        let (limit, route) = (keys.request_timeout(service, &qualified), keys.route(service, &qualified));
+        if limit.is_none() && route.is_none() {
+            return documents;
+        }
         // The same as long as nothing changed: clusters are made anew for another one.
         let merged = state.merged.entry(target.clone()).or_insert_with(|| {
-            let documents = documents.as_deref().cloned().unwrap_or_default();
-            Arc::new(Policy { request_timeout: Some(limit), ..documents })
+            let mut policy = documents.as_deref().cloned().unwrap_or_default();
+            policy.request_timeout = policy.request_timeout.or(limit);
+            policy.route = policy.route.or_else(|| route.cloned());
+            let of_keys = keys.said(service, &qualified, state.source);
+            let of_keys = of_keys.into_iter().map(|said| beside(said, &policy.said));
+            policy.said = policy.said.iter().cloned().chain(of_keys).collect();
+            Arc::new(policy)
         });
         Some(Arc::clone(merged))
     }
@@ -115,32 +151,35 @@ impl Desk {
     }
 
     /// Takes the keys of parts of the configuration, in place of those before; a higher part wins over a lower. Waits until
-    /// the snapshot with them is published.
-    pub(super) async fn take_keys(&self, parts: impl IntoIterator<Item = (usize, BTreeMap<String, String>)>) {
-        let has_changed = {
+    /// the snapshot with them is published. Answers what of them cannot be used.
+    pub(super) async fn take_keys(
+        &self,
+        source: &'static str,
+        parts: impl IntoIterator<Item = (usize, BTreeMap<String, String>)>,
+    ) -> Vec<String> {
+        let (has_changed, problems) = {
             let state = &mut *self.shared.state.borrow_mut();
-            state.keys.extend(parts);
-            // What comes later is written over what came before.
-            let all: BTreeMap<&str, &str> =
-                state.keys.values().flatten().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-            let next = KeyRules::read(all);
+            state.source = source;
+            state.keys.extend(parts.into_iter().map(|(part, mut keys)| {
+                keys.retain(|key, _| KeyRules::is_about_calls(key));
+                (part, keys)
+            }));
+            let next = state.read_keys();
             for problem in next.problems.iter().filter(|problem| !state.key_rules.problems.contains(problem))
             {
-                tracing::error!(
-                    problem,
-                    "a key of the configuration cannot be used; it is as if it were not there"
-                );
+                tracing::error!(problem, "a key of the configuration says something that cannot be used");
             }
             let has_changed = state.key_rules != next;
             state.key_rules = next;
             if has_changed {
                 state.merged.clear();
             }
-            has_changed
+            (has_changed, state.key_rules.problems.clone())
         };
         if has_changed {
             self.publish().await;
         }
+        problems
     }
 
     /// Has a snapshot made, and waits until it is published.
@@ -150,6 +189,21 @@ impl Desk {
             // The fleet ends with the proxy alone.
             let _ = published.await;
         }
+    }
+
+    /// Which outside hosts the application beside this proxy may call; all where absent.
+    pub(crate) fn egress(&self) -> Option<Arc<EgressPolicy>> {
+        self.shared.state.borrow().rules.policy(&self.shared.own)?.egress.clone()
+    }
+
+    /// As [`Self::want`], for what is about the application beside this proxy.
+    pub(crate) fn want_own(&self) {
+        self.want(self.shared.own.clone());
+    }
+
+    /// As [`Self::know`], for the same.
+    pub(crate) async fn know_own(&self) {
+        self.know(self.shared.own.clone()).await;
     }
 
     /// Asks for the rules of a service from now on.
@@ -179,12 +233,16 @@ impl Desk {
 
     /// What holds, for another process.
     pub(crate) fn tell(&self) -> HeldRules {
-        self.shared.state.borrow().rules.tell()
+        let state = self.shared.state.borrow();
+        HeldRules { keys: state.keys.clone(), ..state.rules.tell() }
     }
 
     /// Begins with what another process held.
     pub(crate) fn adopt(&self, held: &HeldRules) {
-        self.shared.state.borrow_mut().rules.adopt(held);
+        let state = &mut *self.shared.state.borrow_mut();
+        state.rules.adopt(held);
+        state.keys = held.keys.clone();
+        state.key_rules = state.read_keys();
     }
 
     /// A link begins: the first services that it has to ask for, and what is held.

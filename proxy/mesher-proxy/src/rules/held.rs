@@ -17,6 +17,15 @@ pub(crate) struct HeldRules {
     pub(crate) epoch: String,
     pub(crate) revision: u64,
     pub(crate) documents: Vec<Resource>,
+    /// Keys that are about calls, by the part of the configuration that they are of.
+    pub(crate) keys: BTreeMap<usize, BTreeMap<String, String>>,
+}
+
+impl HeldRules {
+    /// Whether nothing is held.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.documents.is_empty() && self.keys.values().all(BTreeMap::is_empty)
+    }
 }
 
 /// A document that holds.
@@ -115,7 +124,12 @@ impl Rulebook {
             // Documents are plain data, of which serde can write all.
             document: serde_json::to_value(held.document.as_ref()).unwrap_or_default(),
         });
-        HeldRules { epoch: self.epoch.clone(), revision: self.revision, documents: documents.collect() }
+        HeldRules {
+            epoch: self.epoch.clone(),
+            revision: self.revision,
+            documents: documents.collect(),
+            keys: BTreeMap::new(),
+        }
     }
 
     fn clear(&mut self, is_stale: impl Fn(&Target) -> bool, touched: &mut BTreeSet<Target>) {

@@ -9,7 +9,7 @@ use mesher_client::{ClientError, ControlClient};
 use mesher_model::key::KeyValue;
 use mesher_model::rule::link::{KeyNews, KeyWish};
 
-use super::desk::Desk;
+use super::desk::{CONFIG_CENTER, Desk, KIE};
 use crate::backoff::Backoff;
 use crate::bootstrap::{ConfigType, Identity};
 use crate::status::Status;
@@ -61,12 +61,11 @@ const PARTS: [Question; 4] = [
 /// Reads keys for the life of the proxy.
 pub(crate) async fn read(source: KeySource, status: Arc<Status>, desk: Desk) {
     if find_out(&source).await == ConfigType::ConfigCenter {
-        return read_center(&source.client, &status.bootstrap.identity, &desk).await;
+        return read_center(&source.client, &status, &desk).await;
     }
     for (rank, question) in PARTS.into_iter().enumerate() {
-        let own = status.bootstrap.identity.clone();
-        let (client, desk) = (source.client.clone(), desk.clone());
-        tokio::task::spawn_local(async move { question.ask_on(&client, &own, &desk, rank).await });
+        let (client, status, desk) = (source.client.clone(), Arc::clone(&status), desk.clone());
+        tokio::task::spawn_local(async move { question.ask_on(&client, &status, &desk, rank).await });
     }
 }
 
@@ -118,12 +117,13 @@ impl LinkedKeys {
         KeyWish { project: self.own.project.clone(), labels }
     }
 
-    /// Takes all keys as they stand now.
-    pub(super) async fn take(&mut self, news: &KeyNews, desk: &Desk) {
+    /// Takes all keys as they stand now. Answers what of them cannot be used, where they are taken.
+    pub(super) async fn take(&mut self, news: &KeyNews, desk: &Desk) -> Option<Vec<String>> {
         let parts = PARTS.map(|part| part.usable(&self.own, &news.keys));
         if self.memory.admits(parts.iter().all(BTreeMap::is_empty), news.revision) {
-            desk.take_keys(parts.into_iter().enumerate()).await;
+            return Some(desk.take_keys(KIE, parts.into_iter().enumerate()).await);
         }
+        None
     }
 }
 
@@ -164,7 +164,8 @@ struct Question {
 }
 
 impl Question {
-    async fn ask_on(self, client: &ControlClient, own: &Identity, desk: &Desk, rank: usize) {
+    async fn ask_on(self, client: &ControlClient, status: &Status, desk: &Desk, rank: usize) {
+        let own = &status.bootstrap.identity;
         let [app, service] = self.words;
         let labels = match self.part {
             Part::Application => vec![(app, own.app.as_str()), (ENVIRONMENT, own.environment.as_str())],
@@ -178,7 +179,7 @@ impl Question {
                     backoff.reset();
                     let keys = self.usable(own, &list.keys);
                     if memory.admits(keys.is_empty(), list.revision) {
-                        desk.take_keys([(rank, keys)]).await;
+                        status.keys_are(desk.take_keys(KIE, [(rank, keys)]).await);
                     }
                 }
                 Ok(None) => backoff.reset(),
@@ -228,8 +229,8 @@ impl Question {
 }
 
 /// Asks a config-center for what holds for this version.
-async fn read_center(client: &ControlClient, own: &Identity, desk: &Desk) {
-    let Identity { app, service, version, environment, .. } = own;
+async fn read_center(client: &ControlClient, status: &Status, desk: &Desk) {
+    let Identity { app, service, version, environment, .. } = &status.bootstrap.identity;
     let whole = format!("{service}@{app}#{version}");
     // From the general to the particular.
     let dimensions = ["application".to_owned(), format!("{service}@{app}"), whole.clone()];
@@ -239,7 +240,9 @@ async fn read_center(client: &ControlClient, own: &Identity, desk: &Desk) {
             Ok(Some(mut list)) => {
                 let parts =
                     dimensions.each_ref().map(|dimension| list.items.remove(dimension).unwrap_or_default());
-                desk.take_keys(parts.into_iter().enumerate()).await;
+                // What another server told a process before this one is gone with it.
+                let parts = parts.into_iter().chain([BTreeMap::new()]).enumerate();
+                status.keys_are(desk.take_keys(CONFIG_CENTER, parts).await);
                 seen = list.revision;
             }
             Ok(None) => {}

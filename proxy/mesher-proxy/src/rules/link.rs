@@ -92,8 +92,10 @@ async fn speak(
                     Heard::Says(ControlSays::Moved) => status.bell.ring(),
                     Heard::Says(ControlSays::Ask { number, ask }) => asked.begin(status, number, ask),
                     Heard::Says(ControlSays::Keys(news)) => {
-                        if let Some(keys) = &mut keys {
-                            keys.take(&news, desk).await;
+                        if let Some(keys) = &mut keys
+                            && let Some(problems) = keys.take(&news, desk).await
+                        {
+                            status.keys_are(problems);
                         }
                     }
                     Heard::Says(_) | Heard::Alive => {}

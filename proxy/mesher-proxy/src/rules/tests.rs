@@ -97,8 +97,8 @@ fn a_route_for_every_service_is_compiled_once_for_all() {
     assert!(Arc::ptr_eq(&a, &c), "one for those without a route of their own");
     assert_eq!((a.name.as_str(), b.name.as_str()), ("every", "own"));
     rules.take(&update(2, &[], vec![route("every", "*", "3.0")])).unwrap();
-    let subset = route_of(&rules, "a").unwrap().subsets().next().unwrap().version.clone();
-    assert_eq!(subset.as_deref(), Some("3.0"), "and changed for all");
+    let portion = route_of(&rules, "a").unwrap().portions().next().unwrap().to_string();
+    assert_eq!(portion, "version 3.0", "and changed for all");
     rules.take(&update(3, &["*"], Vec::new())).unwrap();
     assert!(route_of(&rules, "a").is_none() && route_of(&rules, "b").is_some());
 }
@@ -152,7 +152,7 @@ fn a_kind_of_a_later_release_is_passed_over() {
 fn another_process_goes_on_with_what_is_held() {
     let mut rules = Rulebook::default();
     rules.take(&update(7, &["a", "*"], vec![timeout("a", "a", "1s"), timeout("every", "*", "9s")])).unwrap();
-    let (desk, _orders) = Desk::new();
+    let (desk, _orders) = Desk::new(target("own"));
     desk.adopt(&rules.tell());
     assert_eq!(desk.tell(), rules.tell());
     let limit = |service| desk.policy(&target(service)).and_then(|policy| policy.request_timeout);
@@ -160,9 +160,31 @@ fn another_process_goes_on_with_what_is_held() {
     assert_eq!(limit("z").map(|limit| limit.as_secs()), Some(9));
 }
 
+#[tokio::test(flavor = "local")]
+async fn another_process_goes_on_with_keys_that_are_about_calls() {
+    let (before, mut linked) = (desk(), LinkedKeys::new(own("")));
+    let secret = route_key("shop.password", "1");
+    let keys = vec![
+        route_key("servicecomb.routeRule.any", "1"),
+        route_key("servicecomb.routeRule.bad", "'"),
+        secret,
+    ];
+    linked.take(&KeyNews { revision: 1, keys }, &before).await;
+    let told = serde_json::to_value(before.tell()).unwrap();
+    assert!(!told.to_string().contains("password"), "{told}");
+    let (after, _orders) = Desk::new(target("own"));
+    after.adopt(&serde_json::from_value(told).unwrap());
+    assert_eq!(after.policy(&target("any")), before.policy(&target("any")));
+    assert_eq!(
+        after.policy(&target("any")).unwrap().route.as_ref().unwrap().name,
+        "servicecomb.routeRule.any"
+    );
+    assert_eq!(after.tell(), before.tell());
+}
+
 #[tokio::test]
 async fn without_a_link_nobody_waits_for_rules() {
-    let (desk, _orders) = Desk::new();
+    let (desk, _orders) = Desk::new(target("own"));
     tokio::time::timeout(std::time::Duration::from_millis(100), desk.know(target("a"))).await.unwrap();
     assert_eq!(desk.begin_link(), (vec![target("a")], 0, String::new()));
     desk.want(target("b"));
@@ -173,7 +195,7 @@ async fn without_a_link_nobody_waits_for_rules() {
 #[tokio::test]
 async fn many_services_are_asked_for_in_pieces() {
     use mesher_model::rule::link::{FORMAT, PROXY_MESSAGE_BYTES_MAX, ProxySays, TARGETS_AT_ONCE_MAX};
-    let (desk, _orders) = Desk::new();
+    let (desk, _orders) = Desk::new(target("own"));
     for number in 0..2 * TARGETS_AT_ONCE_MAX + 1 {
         desk.want(Target { application: "x".repeat(253), ..target(&format!("{number:0253}")) });
     }
@@ -188,7 +210,7 @@ async fn many_services_are_asked_for_in_pieces() {
 
 #[tokio::test]
 async fn a_first_call_waits_until_the_rules_of_its_service_are_here() {
-    let (desk, mut orders) = Desk::new();
+    let (desk, mut orders) = Desk::new(target("own"));
     desk.begin_link();
     let fleet = async {
         let order = orders.recv().await.unwrap();
@@ -243,7 +265,7 @@ async fn timeout_of(
 
 /// A desk whose snapshots are published at once.
 fn desk() -> Desk {
-    let (desk, mut orders) = Desk::new();
+    let (desk, mut orders) = Desk::new(target("own"));
     tokio::task::spawn_local(async move {
         while let Some(order) = orders.recv().await {
             let _ = order.send(1);
@@ -274,6 +296,67 @@ async fn of_keys_the_particular_hold_and_those_of_others_do_not() {
     let disabled = KeyValue { status: Some("disabled".to_owned()), ..of_go };
     let keys = of_others.map(|labels| key("9", labels)).into_iter().chain([disabled]).collect();
     assert_eq!(timeout_of(&mut linked, &desk, 2, keys).await, None);
+}
+
+/// A key with a route for the service `any`.
+fn route_key(name: &str, version: &str) -> KeyValue {
+    let value = format!("- route: [{{weight: 100, tags: {{version: '{version}'}}}}]");
+    KeyValue { key: name.to_owned(), ..key(&value, &[("app", "shop"), ("service", "web")]) }
+}
+
+#[tokio::test(flavor = "local")]
+async fn a_document_with_a_route_holds_before_a_key_with_one_and_leaves_it_the_rest() {
+    let (desk, mut linked) = (desk(), LinkedKeys::new(own("")));
+    let keys = vec![
+        route_key("servicecomb.routeRule.any", "1"),
+        route_key("servicecomb.routeRule.other", "1"),
+        key("7", &[("app", "shop"), ("service", "web")]),
+    ];
+    let told = linked.take(&KeyNews { revision: 1, keys: keys.clone() }, &desk).await;
+    assert_eq!(told, Some(Vec::new()));
+    let words = |service: &str| {
+        let policy = desk.policy(&target(service)).unwrap();
+        let portion = policy.route.as_ref().unwrap().portions().next().unwrap().to_string();
+        (policy.route.as_ref().unwrap().name.clone(), portion, policy.request_timeout.unwrap().as_millis())
+    };
+    let of_key = ("servicecomb.routeRule.any".to_owned(), "version 1".to_owned(), 7);
+    assert_eq!(words("any"), of_key);
+    let before = desk.policy(&target("any")).unwrap();
+    desk.take(&update(1, &["any"], vec![route("mine", "any", "2")])).await.unwrap();
+    assert_eq!(words("any"), ("mine".to_owned(), "version 2".to_owned(), 7));
+    let said = desk.policy(&target("any")).unwrap().said.clone();
+    let said: Vec<_> = said
+        .iter()
+        .map(|said| {
+            let shadow = said.shadowed_by.as_deref();
+            (said.kind.as_str(), said.name.as_str(), said.source.as_str(), said.service.as_str(), shadow)
+        })
+        .collect();
+    let expected = [
+        ("Route", "mine", "document", "any", None),
+        ("Route", "servicecomb.routeRule.any", "kie", "any", Some("Route mine, a document")),
+        ("Timeout", "servicecomb.request.timeout", "kie", "*", None),
+    ];
+    assert_eq!(said, expected);
+    assert_eq!(words("other").0, "servicecomb.routeRule.other");
+    desk.take(&update(2, &["*"], vec![route("every", "*", "3")])).await.unwrap();
+    assert_eq!(words("other").0, "every", "also one about every service");
+    desk.take(&update(3, &["any", "*"], Vec::new())).await.unwrap();
+    assert_eq!(words("any"), of_key);
+    assert_eq!(before, desk.policy(&target("any")).unwrap());
+}
+
+#[tokio::test(flavor = "local")]
+async fn what_keys_say_that_cannot_be_used_is_answered_and_changes_nothing() {
+    let (desk, mut linked) = (desk(), LinkedKeys::new(own("")));
+    let good = route_key("servicecomb.routeRule.any", "1");
+    linked.take(&KeyNews { revision: 1, keys: vec![good.clone()] }, &desk).await;
+    let before = desk.policy(&target("any"));
+    assert!(before.is_some());
+    let bad = KeyValue { value: "- route: all".to_owned(), ..good };
+    let told = linked.take(&KeyNews { revision: 2, keys: vec![bad] }, &desk).await.unwrap();
+    assert!(told[0].starts_with("servicecomb.routeRule.any: line 1, column 10: "), "{told:?}");
+    assert_eq!(desk.policy(&target("any")), before);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mesher_model::explain::Said;
-use mesher_model::rule::{Fallback, Subset};
-use mesher_traffic::route::{self, Member, Wording};
+use mesher_model::rule::Fallback;
+use mesher_traffic::portion::Member;
 use mesher_traffic::{Actions, Choice, Policy, RoutePolicy};
 use serde_json::{Value, json};
 
@@ -16,17 +16,15 @@ use super::{Cluster, Endpoint};
 #[derive(Debug, Clone)]
 pub(crate) struct Governance {
     policy: Arc<Policy>,
-    /// For each subset of the route, which endpoints are part of it.
+    /// For each portion of the route, which endpoints are part of it.
     parts: Vec<Box<[bool]>>,
 }
 
 impl Governance {
     fn new(policy: Arc<Policy>, endpoints: &[Endpoint]) -> Self {
-        let part = |subset: &Subset| {
-            endpoints.iter().map(|endpoint| route::is_member(subset, member(endpoint))).collect()
-        };
-        let subsets = policy.route.iter().flat_map(|route| route.subsets());
-        Self { parts: subsets.map(part).collect(), policy }
+        let members: Vec<_> = endpoints.iter().map(member).collect();
+        let portions = policy.route.iter().flat_map(|route| route.portions());
+        Self { parts: portions.map(|portion| portion.members(&members)).collect(), policy }
     }
 
     pub(crate) fn route(&self) -> Option<&RoutePolicy> {
@@ -42,9 +40,9 @@ impl Governance {
         self.policy.request_timeout.filter(|limit| !limit.is_zero())
     }
 
-    /// Whether the endpoint at a place belongs to the part of the service that takes a call.
-    pub(crate) fn is_part(&self, choice: Choice, place: usize) -> bool {
-        let part = self.parts.get(usize::from(choice.subset));
+    /// Whether the endpoint at a place belongs to a portion of the service.
+    pub(crate) fn is_part(&self, portion: u16, place: usize) -> bool {
+        let part = self.parts.get(usize::from(portion));
         part.and_then(|part| part.get(place)).copied().unwrap_or(false)
     }
 
@@ -53,7 +51,7 @@ impl Governance {
         self.route()?.actions(choice)
     }
 
-    /// Whether every endpoint takes the calls for which that part has none.
+    /// Whether every endpoint takes the calls for which the chosen portions have none.
     pub(crate) fn takes_any(&self, choice: Choice) -> bool {
         self.route().is_some_and(|route| route.fallback(choice.rule) == Fallback::Any)
     }
@@ -70,8 +68,8 @@ impl Governance {
     /// The instances that take a call, in words.
     pub(crate) fn describe(&self, choice: Choice) -> String {
         let Some(route) = self.route() else { return String::new() };
-        let part = route.subsets().nth(choice.subset.into()).map(|subset| Wording(subset).to_string());
-        format!("{}, which {} chose", part.unwrap_or_default(), self.rule_words(choice))
+        let portions: Vec<_> = choice.portions().map(|portion| route.portion_words(portion)).collect();
+        format!("{}, which {} chose", portions.join(", or of "), self.rule_words(choice))
     }
 
     /// The rule that decided, in words.

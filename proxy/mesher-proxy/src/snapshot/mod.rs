@@ -13,7 +13,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use hashbrown::HashMap;
 use mesher_model::PORTS_PROPERTY;
-use mesher_traffic::Policy;
+use mesher_traffic::{EgressPolicy, Policy};
 use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::PortProtocol;
@@ -150,6 +150,8 @@ pub(crate) struct Snapshot {
     pub(crate) number: u64,
     /// Of the rules that it holds; 0 for none.
     pub(crate) revision: u64,
+    /// Which outside hosts the local application may call; all where absent.
+    pub(crate) egress: Option<Arc<EgressPolicy>>,
     clusters: Vec<Arc<Cluster>>,
     services: HashMap<Box<str>, usize, foldhash::fast::RandomState>,
     outside: HashMap<(Box<str>, u16), usize, foldhash::fast::RandomState>,
@@ -167,6 +169,7 @@ impl Snapshot {
         Self {
             number,
             revision: 0,
+            egress: None,
             clusters: vec![Arc::new(nowhere)],
             services: HashMap::default(),
             outside: HashMap::default(),

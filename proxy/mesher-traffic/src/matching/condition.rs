@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use mesher_model::rule::{CallMatch, Cidr, FieldMatch, SourceMatch};
+use mesher_model::rule::{CallMatch, Cidr, FieldMatch, PathMatch, SourceMatch};
 
 use super::call::{CallView, Message};
 use super::field::Field;
@@ -16,10 +16,20 @@ pub(crate) struct Fault {
     pub(crate) reason: String,
 }
 
+/// A further condition on the path. Documents have none; keys of ServiceComb may have several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FurtherPath {
+    pub(crate) path: PathMatch,
+    /// Turns the answer around.
+    pub(crate) not: bool,
+}
+
 /// A match.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Condition {
     path: Option<PathTest>,
+    /// Each with whether its answer is turned around.
+    further_paths: Box<[(PathTest, bool)]>,
     method: Option<Box<[u8]>>,
     headers: Box<[Field]>,
     parameters: Box<[Field]>,
@@ -57,13 +67,14 @@ impl<'a> Request<'a> {
 }
 
 impl Condition {
-    pub(crate) fn compile(part: &CallMatch) -> Result<Self, Fault> {
-        let path = part
-            .path
-            .as_ref()
-            .map(|path| PathTest::compile(path).map_err(|reason| Fault { place: "path".to_owned(), reason }));
+    pub(crate) fn compile(part: &CallMatch, further: &[FurtherPath]) -> Result<Self, Fault> {
+        let path = |path: &PathMatch| {
+            PathTest::compile(path).map_err(|reason| Fault { place: "path".to_owned(), reason })
+        };
+        let further = further.iter().map(|further| Ok((path(&further.path)?, further.not)));
         Ok(Self {
-            path: path.transpose()?,
+            path: part.path.as_ref().map(path).transpose()?,
+            further_paths: further.collect::<Result<_, Fault>>()?,
             method: part.method.as_ref().map(|method| method.as_bytes().into()),
             headers: fields("headers", &part.headers, |name| name.to_ascii_lowercase())?,
             parameters: fields("queryParams", &part.query_params, str::to_owned)?,
@@ -91,6 +102,10 @@ impl Condition {
         if let Some(path) = self.path.as_ref().filter(|path| !path.holds(request.path)) {
             return Err(Part::Path(path));
         }
+        let is_other = |(path, not): &&(PathTest, bool)| path.holds(request.path) == *not;
+        if let Some((path, not)) = self.further_paths.iter().find(is_other) {
+            return Err(if *not { Part::NotPath(path) } else { Part::Path(path) });
+        }
         let missed = |field: &&Field| !field.holds_for_headers(call.head);
         if let Some(field) = self.headers.iter().find(missed) {
             return Err(Part::Header(field));
@@ -104,6 +119,7 @@ impl Condition {
 
     fn asks_of_caller_only(&self) -> bool {
         self.path.is_none()
+            && self.further_paths.is_empty()
             && self.method.is_none()
             && [&self.headers, &self.parameters, &self.cookies].iter().all(|fields| fields.is_empty())
     }
@@ -111,8 +127,8 @@ impl Condition {
     /// How much room its automata take, in bytes.
     pub(crate) fn pattern_bytes(&self) -> usize {
         let fields = self.headers.iter().chain(&self.parameters).chain(&self.cookies);
-        fields.map(Field::pattern_bytes).sum::<usize>()
-            + self.path.as_ref().map_or(0, PathTest::pattern_bytes)
+        let paths = self.path.iter().chain(self.further_paths.iter().map(|(path, _)| path));
+        fields.map(Field::pattern_bytes).sum::<usize>() + paths.map(PathTest::pattern_bytes).sum::<usize>()
     }
 }
 

@@ -15,7 +15,7 @@
 pub mod call;
 pub(crate) mod condition;
 pub(crate) mod field;
-mod number;
+pub(crate) mod number;
 pub(crate) mod part;
 mod path;
 pub(crate) mod pattern;

@@ -18,6 +18,8 @@ pub(crate) enum Part<'c> {
     Source(SourcePart<'c>),
     Method(&'c [u8]),
     Path(&'c PathTest),
+    /// It is this path, and must not be.
+    NotPath(&'c PathTest),
     Header(&'c Field),
     Cookie(&'c Field),
     Parameter(&'c Field),
@@ -40,6 +42,7 @@ impl Part<'_> {
         match self {
             Self::Request => "it is a flow of bytes".to_owned(),
             Self::Source(source) => source.found(call),
+            Self::NotPath(_) => "it is this one".to_owned(),
             Self::Method(_) | Self::Path(_) => "it is another one".to_owned(),
             Self::Header(field) => presence(field.is_in_headers(call.head)),
             Self::Cookie(field) => presence(field.is_in_cookies(call.head)),
@@ -79,6 +82,7 @@ impl fmt::Display for Part<'_> {
             Self::Source(source) => write!(formatter, "source.{source}"),
             Self::Method(method) => write!(formatter, "method {}", method.escape_ascii()),
             Self::Path(path) => write!(formatter, "path {path}"),
+            Self::NotPath(path) => write!(formatter, "path not {path}"),
             Self::Header(field) => write!(formatter, "header {field}"),
             Self::Cookie(field) => write!(formatter, "cookie {field}"),
             Self::Parameter(field) => write!(formatter, "query parameter {field}"),

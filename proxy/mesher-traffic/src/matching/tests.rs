@@ -316,8 +316,7 @@ fn the_first_rule_that_is_about_a_call_decides() {
     assert_eq!(decided("-1"), None, "no rule is about it: any instance takes it");
     let last = choose(&policy, &Call::to("/").with("x-n", "0")).unwrap();
     let route = policy.route.as_ref().unwrap();
-    let subset = route.subsets().nth(last.subset.into()).unwrap();
-    assert_eq!((subset.version.as_deref(), route.rule_name(last.rule)), (Some("63.0"), "64"));
+    assert_eq!((route.subset_words(last).as_str(), route.rule_name(last.rule)), ("version 63.0", "64"));
 }
 
 #[test]
@@ -332,7 +331,7 @@ fn a_rule_without_matches_takes_what_is_left() {
         [Call::to("/").with("X-Beta", ""), Call::to("/")].map(|call| choose(&policy, &call).unwrap());
     assert_eq!((beta.rule, other.rule), (0, 1));
     let route = policy.route.as_ref().unwrap();
-    assert_eq!(route.subsets().len(), 3, "each once");
+    assert_eq!(route.portions().len(), 3, "each once");
     assert_eq!([0, 1].map(|rule| format!("{:?}", route.fallback(rule))), ["Any", "None"]);
     assert_eq!(route.rule_names().collect::<Vec<_>>(), ["beta", "2", "never"]);
 }

@@ -88,7 +88,6 @@ fn choose(
 ) -> Option<usize> {
     let cluster = call.cluster();
     let part = call.choice.zip(cluster.governance.as_ref());
-    let is_part = |place| part.is_none_or(|(choice, governance)| governance.is_part(choice, place));
     let is_first_try = call.tries == 0;
     let mut pick = |also: &dyn Fn(&Endpoint, usize) -> bool| {
         let endpoints = &cluster.endpoints;
@@ -108,8 +107,10 @@ fn choose(
         let untried = trusted.or_else(|| pick(&is_untried));
         untried.or_else(|| pick(&|_, place| belongs(place)))
     };
-    let takes_any = || part.is_some_and(|(choice, governance)| governance.takes_any(choice));
-    pick_of(&is_part).or_else(|| if takes_any() { pick_of(&|_| true) } else { None })
+    let Some((choice, governance)) = part else { return pick_of(&|_| true) };
+    let mut portions = choice.portions();
+    let in_portion = portions.find_map(|portion| pick_of(&|place| governance.is_part(portion, place)));
+    in_portion.or_else(|| if governance.takes_any(choice) { pick_of(&|_| true) } else { None })
 }
 
 /// Whether an endpoint is one that a target asks for.

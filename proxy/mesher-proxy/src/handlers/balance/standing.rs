@@ -22,9 +22,13 @@ pub(super) fn tell(worker: &Worker, call: &Invocation, told: &mut Explanation) {
         suspects.as_ref().is_some_and(|(suspects, now)| !suspects.may_take(endpoint.id, *now, is_first_try))
     };
     let most = if told.call.is_some() { ENDPOINTS_REMEMBERED_MAX } else { ENDPOINTS_MAX };
+    let taking = taking(call);
     let endpoints = call.cluster().endpoints.iter().enumerate();
     let mut places: Vec<_> = endpoints
-        .map(|(place, endpoint)| (standing(call, place, endpoint, is_suspect(endpoint)), place, endpoint))
+        .map(|(place, endpoint)| {
+            let of_portion = (taking, place);
+            (standing(call, of_portion, endpoint, is_suspect(endpoint)), place, endpoint)
+        })
         .collect();
     places.sort_by_key(|((standing, _), place, _)| (*standing, *place));
     told.endpoints_left_out = places.len().saturating_sub(most) as u64;
@@ -32,10 +36,27 @@ pub(super) fn tell(worker: &Worker, call: &Invocation, told: &mut Explanation) {
     told.endpoints = shown.map(|((standing, why), _, endpoint)| row(endpoint, standing, why)).collect();
 }
 
-fn standing(call: &Invocation, place: usize, endpoint: &Endpoint, is_suspect: bool) -> (Standing, String) {
+/// The portion that takes the call: the first that has an endpoint, or the one that was chosen where none has.
+fn taking(call: &Invocation) -> Option<u16> {
+    let (choice, governance) = call.choice.zip(call.cluster().governance.as_ref())?;
+    let has_any = |portion: &u16| {
+        let mut endpoints = call.cluster().endpoints.iter().enumerate();
+        endpoints.any(|(place, endpoint)| {
+            is_eligible(endpoint, call.target) && governance.is_part(*portion, place)
+        })
+    };
+    choice.portions().find(has_any).or(Some(choice.subset))
+}
+
+fn standing(
+    call: &Invocation,
+    (taking, place): (Option<u16>, usize),
+    endpoint: &Endpoint,
+    is_suspect: bool,
+) -> (Standing, String) {
     let target = call.target;
-    let part = call.choice.zip(call.cluster().governance.as_ref());
-    let is_outside = part.is_some_and(|(choice, governance)| !governance.is_part(choice, place));
+    let part = taking.zip(call.cluster().governance.as_ref());
+    let is_outside = part.is_some_and(|(portion, governance)| !governance.is_part(portion, place));
     let is_chosen = call.endpoint == Some(place);
     let why = if endpoint.protocol != target.protocol {
         format!("it speaks {}, not {}", protocol_word(endpoint.protocol), protocol_word(target.protocol))

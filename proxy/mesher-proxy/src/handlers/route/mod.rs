@@ -63,6 +63,18 @@ impl Handler for Route {
                 fallback: format!("{:?}", route.fallback(choice.rule)),
             }
         });
+        let then: Vec<_> = choice
+            .iter()
+            .flat_map(|choice| choice.then)
+            .flatten()
+            .map(|portion| route.portion_words(portion))
+            .collect();
+        if !then.is_empty() {
+            told.notes.push(format!(
+                "where no instance is of that subset, the call goes to {}",
+                then.join(", then to ")
+            ));
+        }
         if let Some(actions) = choice.and_then(|choice| route.actions(choice)) {
             tell_actions(actions, told);
         }
