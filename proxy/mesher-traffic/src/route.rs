@@ -67,9 +67,7 @@ impl PlannedShare {
 }
 
 impl<'r> Plan<'r> {
-    /// `first_mirror` is the number of its first mirror, beyond those of the rules before.
-    fn of_document(place: usize, rule: &'r RouteRule, application: &str, first_mirror: u16) -> Self {
-        let of_rule = Actions::of_rule(rule, application, first_mirror);
+    fn of_document(place: usize, rule: &'r RouteRule, of_rule: Actions) -> Self {
         let shares = rule.backends.iter().map(|backend| PlannedShare {
             portion: Portion::Of(backend.subset.clone()),
             weight: backend.weight,
@@ -193,12 +191,12 @@ impl RoutePolicy {
     /// [`PolicyError`], with the name of the document, the rule and the place in it.
     pub(crate) fn compile(document: &Document, route: &Route) -> Result<Self, PolicyError> {
         let application = document.metadata.application.as_str();
-        let mut next_mirror = 0_u16;
+        let mut mirror_count: u16 = 0;
         let plans = route.rules.iter().enumerate().map(|(place, rule)| {
-            let first_mirror = next_mirror;
-            // Rules and their filters are bounded where documents are read.
-            next_mirror = next_mirror.saturating_add(u16::try_from(rule.filters.len()).unwrap_or(u16::MAX));
-            Plan::of_document(place, rule, application, first_mirror)
+            let actions = Actions::of_rule(rule, application, mirror_count);
+            // Rules and their filters are bounded where they are read.
+            mirror_count = mirror_count.saturating_add(actions.mirrors.len() as u16);
+            Plan::of_document(place, rule, actions)
         });
         Self::build(document.metadata.name.as_str(), plans)
     }
@@ -344,9 +342,9 @@ impl RoutePolicy {
     /// Whether properties or zones of instances have to be known.
     #[must_use]
     pub fn is_particular(&self) -> bool {
-        let mut mirrors = self.actions.iter().flat_map(|actions| &actions.mirrors);
+        let mut mirrored = self.actions.iter().flat_map(|actions| &actions.mirrors);
         self.portions.iter().any(Portion::is_particular)
-            || mirrors.any(|mirror| mirror.subset.is_particular())
+            || mirrored.any(|mirror| mirror.subset.is_particular())
     }
 }
 

@@ -126,7 +126,13 @@ impl JsonSchema for Filter {
                 "additionalProperties": false,
             })
         });
-        json_schema!({"description": "What is done with a call.", "oneOf": types})
+        json_schema!({
+            "description": "What is done with a call.",
+            "oneOf": types,
+            "examples": [{"type": FilterKind::RequestHeaderModifier.as_str(), FilterKind::RequestHeaderModifier.member(): {
+                "set": [{"name": "x-canary", "value": "yes"}], "add": [{"name": "x-seen-by", "value": "mesher"}], "remove": ["x-debug"],
+            }}],
+        })
     }
 }
 
@@ -170,6 +176,7 @@ impl JsonSchema for Sticky {
             "minProperties": 1,
             "maxProperties": 1,
             "additionalProperties": false,
+            "examples": [{"cookie": "session"}],
         })
     }
 }

@@ -20,6 +20,11 @@ fn blank(number: usize) -> Option<Value> {
 
 /// A value of a schema in which every member is there. `1s` is a name, a version and a span of time.
 fn full(schema: &Value, definitions: &Value) -> Value {
+    if let Some(one) = schema["examples"].as_array().and_then(|all| all.first()).filter(|one| one.is_object())
+    {
+        // Of what excludes each other, one.
+        return one.clone();
+    }
     if let Some(path) = schema["$ref"].as_str() {
         return full(&definitions[path.rsplit('/').next().unwrap()], definitions);
     }
@@ -103,10 +108,11 @@ async fn cf_07_blank_members_are_handled_or_refused() {
         let mut variants = BTreeSet::new();
         for (place, one) in members.iter().enumerate() {
             for other in &members[place..] {
-                for pair in 0..BLANKS * BLANKS {
+                // Both the same blank, and each with the next one: of large kinds all pairs would take minutes.
+                for (first, step) in (0..BLANKS).flat_map(|first| [(first, 0), (first, 1)]) {
                     let mut variant = whole.clone();
-                    replace(&mut variant, other, blank(pair / BLANKS));
-                    replace(&mut variant, one, blank(pair % BLANKS));
+                    replace(&mut variant, other, blank(first));
+                    replace(&mut variant, one, blank((first + step) % BLANKS));
                     variants.insert(variant.to_string());
                 }
             }
