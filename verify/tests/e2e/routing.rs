@@ -358,7 +358,7 @@ fn cf_08_an_expression_that_cannot_be_kept_is_refused_by_rule_and_place() {
 fn the_documented_routes_hold() {
     let manual = include_str!("../../../docs/rules.md");
     let blocks = manual.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
-    let examples: Vec<_> = blocks.filter(|block| block.starts_with("apiVersion")).collect();
+    let examples: Vec<_> = blocks.filter(|block| block.contains("kind: Route\n")).collect();
     let [canary, dark, ..] = examples.as_slice() else { panic!("{} examples", examples.len()) };
     let stage = Stage::start();
     let outbound = stage.outbound();

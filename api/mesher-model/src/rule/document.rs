@@ -15,6 +15,8 @@ use crate::{DEFAULT, ENVIRONMENTS};
 
 /// The version of all documents.
 pub const API_VERSION: &str = "mesher/v1";
+/// In front of a service that is meant as one that calls; no name has a colon.
+const CALLER: &str = "caller:";
 /// The members of a document, in the order in which they are written.
 const MEMBERS: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
 
@@ -151,21 +153,44 @@ pub struct Target {
     /// Their application.
     #[serde(rename = "app")]
     pub application: String,
-    /// The service, or `*`.
+    /// The service, or `*`; behind `caller:` where it is meant as one that calls.
     pub service: String,
 }
 
 impl Target {
+    /// A service as one that calls. What is said of it concerns its own proxies, and not those of its callers.
+    #[must_use]
+    pub fn of_caller(environment: &str, application: &str, service: &str) -> Self {
+        Self {
+            environment: environment.to_owned(),
+            application: application.to_owned(),
+            service: format!("{CALLER}{service}"),
+        }
+    }
+
+    /// Whether the service is meant as one that calls.
+    #[must_use]
+    pub fn is_of_caller(&self) -> bool {
+        self.service.starts_with(CALLER)
+    }
+
+    /// The service, or `*`, however it is meant.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.service.strip_prefix(CALLER).unwrap_or(&self.service)
+    }
+
     /// Whether it stands for every service.
     #[must_use]
     pub fn is_every(&self) -> bool {
-        self.service == ServiceName::EVERY
+        self.name() == ServiceName::EVERY
     }
 
-    /// Every service of the same application and environment.
+    /// Every service of the same application and environment, meant in the same way.
     #[must_use]
     pub fn every(&self) -> Self {
-        Self { service: ServiceName::EVERY.to_owned(), ..self.clone() }
+        let prefix = if self.is_of_caller() { CALLER } else { "" };
+        Self { service: format!("{prefix}{}", ServiceName::EVERY), ..self.clone() }
     }
 }
 
@@ -204,10 +229,13 @@ impl Document {
     /// The services that it is about.
     #[must_use]
     pub fn target(&self) -> Target {
-        Target {
-            environment: self.metadata.environment.clone(),
-            application: self.metadata.application.to_string(),
-            service: self.service().to_string(),
+        let Metadata { environment, application, .. } = &self.metadata;
+        let service = self.service().to_string();
+        match self.kind() {
+            Kind::Egress => Target::of_caller(environment, application.as_str(), &service),
+            Kind::Route | Kind::Timeout => {
+                Target { environment: environment.clone(), application: application.to_string(), service }
+            }
         }
     }
 }

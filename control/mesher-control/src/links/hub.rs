@@ -22,7 +22,7 @@ use crate::Clock;
 /// The most proxies that are known at one time.
 const PEERS_MAX: usize = 20_000;
 /// Services whose rules one proxy may hold.
-const TARGETS_MAX: usize = 20_002;
+const TARGETS_MAX: usize = 20_004;
 /// How long a proxy that went away is remembered.
 const AWAY_TIME_MAX: Duration = Duration::from_secs(600);
 /// The longest id of a proxy, in bytes.

@@ -171,6 +171,11 @@ impl Peer {
         self.wake.notify_one();
     }
 
+    /// The services that it calls.
+    fn called(&self) -> impl Iterator<Item = &Target> {
+        self.targets.iter().filter(|target| !target.is_every() && !target.is_of_caller())
+    }
+
     pub(super) fn target_count(&self) -> usize {
         self.targets.len()
     }
@@ -259,7 +264,7 @@ impl Peer {
             link_since_at: rows::date(self.link_since.unix),
             serving: self.serving,
             serving_since_at: self.serving_since.and_then(|since| rows::date(since.unix)),
-            services: self.targets.iter().filter(|target| !target.is_every()).count() as u64,
+            services: self.called().count() as u64,
             waiting: (self.whole.len() + self.changed.len() + usize::from(self.in_flight.is_some())) as u64,
             refused: self.refused.as_ref().map(|(refused, _)| refused.clone()),
         }

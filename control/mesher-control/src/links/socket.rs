@@ -182,7 +182,7 @@ impl Guest {
         let Some(scope) = &self.reach else { return targets };
         let (admitted, refused): (Vec<_>, Vec<_>) = targets
             .into_iter()
-            .partition(|target| scope.admits(&target.environment, &target.application, &target.service));
+            .partition(|target| scope.admits(&target.environment, &target.application, target.name()));
         for target in refused {
             let Target { environment, application, service } = target;
             tracing::warn!(

@@ -43,6 +43,13 @@ struct Shared {
     orders: mpsc::UnboundedSender<Order>,
 }
 
+impl Shared {
+    fn own_as_caller(&self) -> Target {
+        let Target { environment, application, service } = &self.own;
+        Target::of_caller(environment, application, service)
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
     rules: Rulebook,
@@ -83,11 +90,14 @@ fn beside(said: Said, documents: &[Said]) -> Said {
 }
 
 impl State {
-    /// What all keys say together: what comes later is written over what came before.
+    /// What all keys say together.
     fn read_keys(&self) -> KeyRules {
-        let all: BTreeMap<&str, &str> =
-            self.keys.values().flatten().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        KeyRules::read(all, &self.application, &self.key_rules)
+        KeyRules::read(self.all_keys(), &self.application, &self.key_rules)
+    }
+
+    /// What comes later is written over what came before.
+    fn all_keys(&self) -> BTreeMap<&str, &str> {
+        self.keys.values().flatten().map(|(key, value)| (key.as_str(), value.as_str())).collect()
     }
 
     /// Services to ask for now: as many as one message may name.
@@ -193,17 +203,17 @@ impl Desk {
 
     /// Which outside hosts the application beside this proxy may call; all where absent.
     pub(crate) fn egress(&self) -> Option<Arc<EgressPolicy>> {
-        self.shared.state.borrow().rules.policy(&self.shared.own)?.egress.clone()
+        self.shared.state.borrow().rules.policy(&self.shared.own_as_caller())?.egress.clone()
     }
 
     /// As [`Self::want`], for what is about the application beside this proxy.
     pub(crate) fn want_own(&self) {
-        self.want(self.shared.own.clone());
+        self.want(self.shared.own_as_caller());
     }
 
     /// As [`Self::know`], for the same.
     pub(crate) async fn know_own(&self) {
-        self.know(self.shared.own.clone()).await;
+        self.know(self.shared.own_as_caller()).await;
     }
 
     /// Asks for the rules of a service from now on.
@@ -234,7 +244,10 @@ impl Desk {
     /// What holds, for another process.
     pub(crate) fn tell(&self) -> HeldRules {
         let state = self.shared.state.borrow();
-        HeldRules { keys: state.keys.clone(), ..state.rules.tell() }
+        let all = state.all_keys();
+        let last_good = state.key_rules.holding().filter(|(key, value)| all.get(key) != Some(value));
+        let good_keys = last_good.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        HeldRules { keys: state.keys.clone(), good_keys, ..state.rules.tell() }
     }
 
     /// Begins with what another process held.
@@ -242,6 +255,9 @@ impl Desk {
         let state = &mut *self.shared.state.borrow_mut();
         state.rules.adopt(held);
         state.keys = held.keys.clone();
+        let good = held.good_keys.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let all = state.all_keys().into_iter().chain(good).collect::<BTreeMap<_, _>>();
+        state.key_rules = KeyRules::read(all, &state.application, &state.key_rules);
         state.key_rules = state.read_keys();
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct HeldRules {
     pub(crate) documents: Vec<Resource>,
     /// Keys that are about calls, by the part of the configuration that they are of.
     pub(crate) keys: BTreeMap<usize, BTreeMap<String, String>>,
+    /// Last good values of those whose values cannot be used.
+    pub(crate) good_keys: BTreeMap<String, String>,
 }
 
 impl HeldRules {
@@ -128,7 +130,7 @@ impl Rulebook {
             epoch: self.epoch.clone(),
             revision: self.revision,
             documents: documents.collect(),
-            keys: BTreeMap::new(),
+            ..HeldRules::default()
         }
     }
 

@@ -180,6 +180,16 @@ async fn another_process_goes_on_with_keys_that_are_about_calls() {
         "servicecomb.routeRule.any"
     );
     assert_eq!(after.tell(), before.tell());
+    // Also with the last good value of a key that cannot be used now.
+    linked
+        .take(&KeyNews { revision: 2, keys: vec![route_key("servicecomb.routeRule.any", "'")] }, &before)
+        .await;
+    assert_eq!(before.tell().good_keys.keys().collect::<Vec<_>>(), ["servicecomb.routeRule.any"]);
+    let (third, _orders) = Desk::new(target("own"));
+    third.adopt(&before.tell());
+    assert_eq!(third.policy(&target("any")), before.policy(&target("any")));
+    assert!(third.policy(&target("any")).unwrap().route.is_some());
+    assert_eq!(third.tell(), before.tell());
 }
 
 #[tokio::test]

@@ -157,6 +157,11 @@ impl KeyRules {
         Some(route)
     }
 
+    /// The keys of routes with the values that hold, which are not those that they have where these cannot be used.
+    pub fn holding(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.held.iter().map(|(key, held)| (key.as_str(), held.value.as_str()))
+    }
+
     /// Whether a key is one of those that are read here. All others are an application's own.
     #[must_use]
     pub fn is_about_calls(key: &str) -> bool {
