@@ -4,7 +4,8 @@
 use mesher_codec::field::MESHER_VIA;
 use mesher_codec::request::SetField;
 use mesher_codec::{
-    Authority, FieldKind, Framing, HEAD_BYTES_MAX, Progress, Refusal, RequestHead, TargetForm, Version,
+    Authority, FieldEdits, FieldKind, Framing, HEAD_BYTES_MAX, Progress, Refusal, RequestEdit, RequestHead,
+    TargetForm, Version,
 };
 
 use crate::comparison::{compare, is_uncounted_field};
@@ -144,6 +145,7 @@ fn check_rewriting(head: &RequestHead, set: &[SetField<'_>]) {
     let mut out = Vec::new();
     head.write(set, &mut out);
     check_head_bytes(&out);
+    check_edit(head, set, &out);
     let seen = Seen::of(head);
     if seen.authority.is_none() {
         // The next hop gets the empty `Host` that says so (RFC 9112 §3.2); our own gate takes none.
@@ -205,4 +207,37 @@ pub(crate) fn is_known_refusal(message: &Message, words: &str) -> bool {
     let is_odd_target =
         words.contains("URI") && path.as_deref().is_none_or(|path| path.parse::<http::Uri>().is_err());
     is_odd_target || is_uncounted_field(message, words) || crate::chunked_body::is_known_refusal(words)
+}
+
+/// An edit changes what it names and nothing else; one of nothing changes nothing of what is `written`.
+fn check_edit(head: &RequestHead, set: &[SetField<'_>], written: &[u8]) {
+    let mut out = Vec::new();
+    head.write_edited(set, &RequestEdit::default(), &mut out);
+    assert_eq!(out, written, "an edit of nothing: {}", out.escape_ascii());
+    let (left_out, added) = (["x-a".into(), "accept".into()], [("x-edited".into(), "1".into())]);
+    let fields = FieldEdits { left_out: &left_out, added: &added };
+    let edit = RequestEdit { fields, path_and_query: Some("/edited?x"), host: Some("edited.example") };
+    out.clear();
+    head.write_edited(set, &edit, &mut out);
+    check_head_bytes(&out);
+    let mut again = RequestHead::default();
+    let verdict = again.parse(&out);
+    if matches!(verdict, Err(Refusal::HeadTooLarge | Refusal::TooManyFields)) {
+        // No room was left for what is added.
+        return;
+    }
+    assert_eq!(verdict, Ok(Progress::Complete(out.len())), "edited: {}", out.escape_ascii());
+    let port = head.authority().and_then(|authority| authority.port);
+    assert_eq!(again.authority(), Some(Authority { host: "edited.example", port }));
+    assert_eq!(
+        (again.method(), again.framing(), again.upgrade()),
+        (head.method(), head.framing(), head.upgrade())
+    );
+    assert_eq!(again.path_and_query(), "/edited?x");
+    let before = head.named("x-edited").count();
+    let hop = |head: &RequestHead| head.fields().any(|(name, _)| name.eq_ignore_ascii_case("connection"));
+    if !hop(head) {
+        assert_eq!(again.named("x-edited").count(), before + 1, "edited: {}", out.escape_ascii());
+    }
+    assert_eq!(again.named("x-a").chain(again.named("accept")).count(), 0, "edited: {}", out.escape_ascii());
 }

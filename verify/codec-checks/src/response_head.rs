@@ -2,7 +2,7 @@
 //! It must not look into the parser: bytes in, verdict and bytes out.
 
 use mesher_codec::response::Downstream;
-use mesher_codec::{FieldKind, Framing, Progress, Refusal, ResponseHead, Version};
+use mesher_codec::{FieldEdits, FieldKind, Framing, Progress, Refusal, ResponseHead, Version};
 
 use crate::comparison::{compare, is_uncounted_field};
 use crate::hyper_reading;
@@ -78,6 +78,7 @@ fn check_rewriting(head: &ResponseHead, answers_head: bool, downstream: Downstre
     let mut out = Vec::new();
     head.write(downstream, &mut out);
     check_head_bytes(&out);
+    check_edit(head, answers_head, downstream, &out);
     let text = || out.escape_ascii();
     let mut again = ResponseHead::default();
     let verdict = again.parse(&out, answers_head);
@@ -100,6 +101,29 @@ fn check_rewriting(head: &ResponseHead, answers_head: bool, downstream: Downstre
         !matches!(kind, FieldKind::Connection | FieldKind::ContentLength | FieldKind::TransferEncoding)
     });
     assert_eq!(found, expected, "written: {}", text());
+}
+
+/// An edit changes what it names and nothing else; one of nothing changes nothing of what is `written`.
+fn check_edit(head: &ResponseHead, answers_head: bool, downstream: Downstream, written: &[u8]) {
+    let mut out = Vec::new();
+    head.write_edited(downstream, FieldEdits::default(), &mut out);
+    assert_eq!(out, written, "an edit of nothing: {}", out.escape_ascii());
+    let (left_out, added) = (["server".into(), "x-a".into()], [("x-edited".into(), "1".into())]);
+    out.clear();
+    head.write_edited(downstream, FieldEdits { left_out: &left_out, added: &added }, &mut out);
+    check_head_bytes(&out);
+    let mut again = ResponseHead::default();
+    let verdict = again.parse(&out, answers_head);
+    if matches!(verdict, Err(Refusal::HeadTooLarge | Refusal::TooManyFields)) {
+        // No room was left for what is added.
+        return;
+    }
+    assert_eq!(verdict, Ok(Progress::Complete(out.len())), "edited: {}", out.escape_ascii());
+    let of = |head: &ResponseHead| (head.status(), head.switches());
+    assert_eq!(of(&again), of(head), "edited: {}", out.escape_ascii());
+    assert_eq!(again.framing(), head.framing_for(downstream.version), "edited: {}", out.escape_ascii());
+    let has = |name: &str| again.fields().any(|(other, _)| other.eq_ignore_ascii_case(name));
+    assert!(has("x-edited") && !has("server") && !has("x-a"), "edited: {}", out.escape_ascii());
 }
 
 /// The fields that are passed on as they came.

@@ -288,6 +288,7 @@ fn a_try_ends_with_its_limit_and_the_call_goes_on_where_it_may() {
     second.gate.open();
     stage.route(
         "    - name: impatient
+      filters: [{type: URLRewrite, urlRewrite: {hostname: patient.example, path: {type: ReplacePrefixMatch, replacePrefixMatch: /}}}]
       timeouts: {request: 20s, backendRequest: 300ms}
       backends: [{}]",
     );
@@ -296,6 +297,8 @@ fn a_try_ends_with_its_limit_and_the_call_goes_on_where_it_may() {
     for _ in 0..calls {
         let answer = stage.get("/get", &[(WAITS, "1")]);
         assert_eq!((answer.status(), answer.json()["version"].as_str()), (200, Some("2.0")), "{answer:?}");
+        // Each try is changed alike.
+        assert_eq!(sent_values(&answer, "host"), ["patient.example"]);
     }
     assert!(first.count("/get") > 0, "the first instance was never tried");
     assert_eq!(second.count("/get"), calls);

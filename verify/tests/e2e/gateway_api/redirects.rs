@@ -25,9 +25,6 @@ fn http_route_redirect_host_and_status() {
     let rules = [
         redirecting("/hostname-redirect", "{hostname: example.org}"),
         redirecting("/host-and-status", "{hostname: example.org, statusCode: 301}"),
-        redirecting("/see-other", "{hostname: example.org, statusCode: 303}"),
-        redirecting("/temporary", "{hostname: example.org, statusCode: 307}"),
-        redirecting("/permanent", "{hostname: example.org, statusCode: 308}"),
     ];
     stage.route(&rules.concat());
     assert_redirected(
@@ -35,12 +32,43 @@ fn http_route_redirect_host_and_status() {
         &[
             ("/hostname-redirect", 302, "http://example.org/hostname-redirect"),
             ("/host-and-status", 301, "http://example.org/host-and-status"),
-            // HTTPRoute303Redirect, HTTPRoute307Redirect, HTTPRoute308Redirect
-            ("/see-other", 303, "http://example.org/see-other"),
-            ("/temporary", 307, "http://example.org/temporary"),
-            ("/permanent", 308, "http://example.org/permanent"),
         ],
     );
+}
+
+/// A redirect of host, port and scheme with this status.
+fn assert_redirects_with(status: u16) {
+    let stage = Stage::start();
+    let redirect = |more: &str| format!("{{hostname: example.org, statusCode: {status}{more}}}");
+    let rules = [
+        redirecting("/host-and-status", &redirect("")),
+        redirecting("/host-port-and-status", &redirect(", port: 8083")),
+        redirecting("/scheme-host-and-status", &redirect(", scheme: https")),
+    ];
+    stage.route(&rules.concat());
+    assert_redirected(
+        &stage,
+        &[
+            ("/host-and-status", status, "http://example.org/host-and-status"),
+            ("/host-port-and-status", status, "http://example.org:8083/host-port-and-status"),
+            ("/scheme-host-and-status", status, "https://example.org/scheme-host-and-status"),
+        ],
+    );
+}
+
+#[test]
+fn http_route_303_redirect() {
+    assert_redirects_with(303);
+}
+
+#[test]
+fn http_route_307_redirect() {
+    assert_redirects_with(307);
+}
+
+#[test]
+fn http_route_308_redirect() {
+    assert_redirects_with(308);
 }
 
 #[test]
