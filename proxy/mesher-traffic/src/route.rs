@@ -6,6 +6,7 @@ use mesher_model::rule::{CallMatch, Document, Fallback, Route, RouteRule};
 use crate::actions::Actions;
 use crate::matching::call::CallView;
 use crate::matching::condition::{Condition, FurtherPath, Request};
+use crate::matching::gate::{Facts, Gate, Names};
 use crate::policy::PolicyError;
 pub use crate::portion::{Member, Portion};
 use crate::sticky::StickyValue;
@@ -23,6 +24,10 @@ pub struct RoutePolicy {
     /// Name of the document.
     pub name: String,
     rules: Box<[Rule]>,
+    /// Every match of every rule, in their order: most are told from a call in a few steps.
+    entries: Box<[Entry]>,
+    /// The header fields that matches ask for.
+    names: Names,
     /// The portions of the service that rules name, each once.
     portions: Vec<Portion>,
     /// What is done with calls, for those rules and backends that do anything.
@@ -170,17 +175,17 @@ impl Miss {
 
 impl Rule {
     fn is_about(&self, call: &CallView<'_>, request: Option<Request<'_>>) -> bool {
-        self.matched(call, request).is_some()
+        (0..self.conditions.len().max(1)).any(|place| self.fits(place, call, request))
     }
 
-    /// Which of its matches holds for a call; `None` where it is not about it.
-    fn matched(&self, call: &CallView<'_>, request: Option<Request<'_>>) -> Option<usize> {
-        match self.conditions.as_ref() {
-            // A flow of bytes has no words for an answer.
-            _ if self.answer.is_some() && request.is_none() => None,
-            [] => Some(0),
-            conditions => conditions.iter().position(|condition| condition.check(call, request).is_ok()),
-        }
+    /// Whether it is about a call for the match at a place; for none, where it has none.
+    fn fits(&self, place: usize, call: &CallView<'_>, request: Option<Request<'_>>) -> bool {
+        // A flow of bytes has no words for an answer.
+        let can_answer = self.answer.is_none() || request.is_some();
+        let condition = self.conditions.get(place);
+        can_answer
+            && condition
+                .map_or(self.conditions.is_empty(), |condition| condition.check(call, request).is_ok())
     }
 }
 
@@ -219,7 +224,8 @@ impl RoutePolicy {
             rules.push(rule);
         }
         let Parts { portions, actions } = parts;
-        Ok(Self { name: name.to_owned(), rules: rules.into(), portions, actions })
+        let (entries, names) = Entry::all(&rules);
+        Ok(Self { name: name.to_owned(), rules: rules.into(), entries, names, portions, actions })
     }
 
     /// How much room its automata take, in bytes.
@@ -263,8 +269,13 @@ impl RoutePolicy {
             return Some((0, first, 0));
         }
         let request = message.map(Request::of);
-        let mut rules = self.rules.iter().enumerate();
-        rules.find_map(|(place, rule)| Some((place, rule, rule.matched(call, request)?)))
+        let facts = Facts::of(&self.names, call.head, request);
+        let mut candidates = self.entries.iter().filter(|entry| entry.gate.may_pass(facts));
+        candidates.find_map(|entry| {
+            let (place, matched) = (usize::from(entry.rule), usize::from(entry.condition));
+            let rule = self.rules.get(place)?;
+            rule.fits(matched, call, request).then_some((place, rule, matched))
+        })
     }
 
     /// What is done with a call of this choice.
@@ -370,6 +381,31 @@ impl Rule {
 
     fn pattern_bytes(&self) -> usize {
         self.conditions.iter().map(Condition::pattern_bytes).sum()
+    }
+}
+
+/// A match of a rule, as a place among those of its rule; for a rule without any, the one that is not there.
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    gate: Gate,
+    rule: u16,
+    condition: u16,
+}
+
+impl Entry {
+    /// Those of all rules, with the names that they ask for. Rules and their matches are bounded where they are read.
+    fn all(rules: &[Rule]) -> (Box<[Self]>, Names) {
+        let (mut entries, mut names) = (Vec::new(), Names::default());
+        for (place, rule) in (0..).zip(rules) {
+            if rule.conditions.is_empty() {
+                entries.push(Self { gate: Gate::default(), rule: place, condition: 0 });
+            }
+            for (number, condition) in (0..).zip(&rule.conditions) {
+                let gate = Gate::of(condition, &mut names);
+                entries.push(Self { gate, rule: place, condition: number });
+            }
+        }
+        (entries.into(), names)
     }
 }
 

@@ -26,6 +26,10 @@ impl HeadView for Head<'_> {
         self.fields.iter().filter(|(known, _)| *known == name).any(|(_, value)| holds(value.as_bytes()))
     }
 
+    fn each_name(&self, see: &mut dyn FnMut(&[u8])) {
+        self.fields.iter().for_each(|(name, _)| see(name.as_bytes()));
+    }
+
     fn address(&self) -> Option<IpAddr> {
         None
     }

@@ -86,6 +86,8 @@ mod policies {
             false
         }
 
+        fn each_name(&self, _: &mut dyn FnMut(&[u8])) {}
+
         fn address(&self) -> Option<std::net::IpAddr> {
             None
         }

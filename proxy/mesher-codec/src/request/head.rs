@@ -342,6 +342,11 @@ impl RequestHead {
         self.fields.iter().filter(is_it).map(|field| field.value.bytes(&self.bytes))
     }
 
+    /// The name of every field, as it came.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.fields.iter().map(|field| field.name.bytes(&self.bytes))
+    }
+
     /// Every field as it came, in order: name and value.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.fields.iter().map(|field| (field.name.text(&self.bytes), field.value.bytes(&self.bytes)))

@@ -14,8 +14,12 @@ const FAILURE_BYTES_MAX: usize = 384 * 1024;
 const SAMPLE_BYTES_MAX: usize = 128 * 1024;
 /// Failures that are remembered in one tick of the clock. More tell nothing new.
 const FAILURES_PER_TICK: u32 = 50;
-/// Calls that went well, as many.
+/// Calls that went well, as many: those of a worker that has little to do.
 const SAMPLES_PER_TICK: u32 = 5;
+/// And those of a busy one.
+const SAMPLES_PER_BUSY_TICK: u32 = 1;
+/// Calls in one tick of a busy worker.
+const BUSY: u32 = 100;
 
 /// The calls of one worker.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub(crate) struct Memory {
     samples: Shelf,
     failures_left: Cell<u32>,
     samples_left: Cell<u32>,
+    /// Calls of this tick that went well.
+    seen: Cell<u32>,
 }
 
 /// Calls of one sort, oldest first.
@@ -51,12 +57,18 @@ impl Memory {
             samples: shelf(SAMPLE_BYTES_MAX),
             failures_left: Cell::new(FAILURES_PER_TICK),
             samples_left: Cell::new(SAMPLES_PER_TICK),
+            seen: Cell::new(0),
         }
     }
 
     /// Whether a call that ends now is to be remembered.
     pub(crate) fn wants(&self, has_failed: bool) -> bool {
-        let left = if has_failed { &self.failures_left } else { &self.samples_left };
+        let left = if has_failed {
+            &self.failures_left
+        } else {
+            self.seen.set(self.seen.get().saturating_add(1));
+            &self.samples_left
+        };
         let is_left = left.get() > 0;
         left.set(left.get().saturating_sub(1));
         is_left
@@ -65,7 +77,8 @@ impl Memory {
     /// A tick of the clock has passed.
     pub(crate) fn tick(&self) {
         self.failures_left.set(FAILURES_PER_TICK);
-        self.samples_left.set(SAMPLES_PER_TICK);
+        let is_busy = self.seen.replace(0) >= BUSY;
+        self.samples_left.set(if is_busy { SAMPLES_PER_BUSY_TICK } else { SAMPLES_PER_TICK });
     }
 
     /// Remembers a call.

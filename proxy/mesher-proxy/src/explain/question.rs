@@ -31,6 +31,10 @@ impl HeadView for Imagined {
         any_field(&self.request, name, holds)
     }
 
+    fn each_name(&self, see: &mut dyn FnMut(&[u8])) {
+        self.request.names().for_each(see);
+    }
+
     fn address(&self) -> Option<IpAddr> {
         Some(self.address)
     }

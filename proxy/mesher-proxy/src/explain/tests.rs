@@ -52,7 +52,10 @@ fn so_many_of_each_sort_are_wanted_in_a_tick() {
     assert_eq!((wanted(false), wanted(true)), (5, 50));
     assert_eq!((wanted(false), wanted(true)), (0, 0));
     memory.tick();
-    assert_eq!((wanted(true), wanted(false)), (50, 5));
+    assert_eq!((wanted(true), wanted(false)), (50, 1), "it is busy");
+    memory.tick();
+    memory.tick();
+    assert_eq!((wanted(true), wanted(false)), (50, 5), "it was not");
 }
 
 #[test]

@@ -379,6 +379,10 @@ impl HeadView for HttpExchange<'_> {
         any_field(&self.buffers.request, name, holds)
     }
 
+    fn each_name(&self, see: &mut dyn FnMut(&[u8])) {
+        self.buffers.request.names().for_each(see);
+    }
+
     fn address(&self) -> Option<IpAddr> {
         Some(self.socket.peer().ip())
     }

@@ -69,6 +69,8 @@ impl HeadView for FlowExchange<'_> {
         false
     }
 
+    fn each_name(&self, _: &mut dyn FnMut(&[u8])) {}
+
     fn address(&self) -> Option<IpAddr> {
         Some(self.socket.peer().ip())
     }

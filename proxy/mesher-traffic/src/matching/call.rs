@@ -50,6 +50,9 @@ pub trait HeadView {
     /// Whether `holds` says yes to the value of any header field of this name, which is in lower case.
     fn any_field(&self, name: &str, holds: &mut dyn FnMut(&[u8]) -> bool) -> bool;
 
+    /// Shows the name of each header field, in whatever case it came. Names may come several times.
+    fn each_name(&self, see: &mut dyn FnMut(&[u8]));
+
     /// The address that the connection comes from.
     fn address(&self) -> Option<IpAddr>;
 }

@@ -50,8 +50,8 @@ struct Source {
 /// The first line of a request, taken apart once for all matches.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {
-    method: &'a [u8],
-    path: &'a [u8],
+    pub(crate) method: &'a [u8],
+    pub(crate) path: &'a [u8],
     pub(crate) query: &'a [u8],
 }
 
@@ -117,7 +117,28 @@ impl Condition {
         parameter.map_or(Ok(()), |field| Err(Part::Parameter(field)))
     }
 
-    fn asks_of_caller_only(&self) -> bool {
+    /// Names of header fields without which no call fits. Of a host there is always one, whatever its field says.
+    pub(crate) fn needed_fields(&self) -> impl Iterator<Item = &str> {
+        let named = self.headers.iter().filter(|field| !field.holds_without()).map(Field::name);
+        let cookie = self.cookies.iter().any(|field| !field.holds_without()).then_some("cookie");
+        named.filter(|name| *name != "host").chain(cookie)
+    }
+
+    /// Whether no call fits that has no query.
+    pub(crate) fn needs_query(&self) -> bool {
+        self.parameters.iter().any(|field| !field.holds_without())
+    }
+
+    /// What the path of every call begins with that fits.
+    pub(crate) fn beginning_of_path(&self) -> &[u8] {
+        self.path.as_ref().map_or(&[], PathTest::beginning)
+    }
+
+    pub(crate) fn method(&self) -> Option<&[u8]> {
+        self.method.as_deref()
+    }
+
+    pub(crate) fn asks_of_caller_only(&self) -> bool {
         self.path.is_none()
             && self.further_paths.is_empty()
             && self.method.is_none()

@@ -36,6 +36,15 @@ impl Field {
         any_cookie(&self.name, head, |value| self.test.holds(value)) != self.is_negated
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it holds where there is nothing of its name.
+    pub(super) fn holds_without(&self) -> bool {
+        self.is_negated
+    }
+
     /// Whether a header field of its name is there.
     pub(super) fn is_in_headers(&self, head: &dyn HeadView) -> bool {
         head.any_field(&self.name, &mut |_| true)

@@ -6,6 +6,7 @@
 //! | `call` | a call as rules see it, lent by whoever has it |
 //! | `condition` | a match: all its conditions, compiled |
 //! | `field` | header fields, parameters of the query, cookies |
+//! | `gate` | what can be seen of a match in a few steps |
 //! | `part` | the part of a match that a call does not fit, in words |
 //! | `path` | paths, by segments where it is asked for |
 //! | `value` | how one value is compared |
@@ -15,6 +16,7 @@
 pub mod call;
 pub(crate) mod condition;
 pub(crate) mod field;
+pub(crate) mod gate;
 pub(crate) mod number;
 pub(crate) mod part;
 mod path;

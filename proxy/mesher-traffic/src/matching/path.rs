@@ -14,8 +14,8 @@ pub(crate) enum PathTest {
     /// Begins with these segments; without a slash at the end.
     Prefix(Box<str>),
     Pattern(Box<Pattern>),
-    /// Its segments; `None` stands for any one.
-    Template(Box<[Option<Box<str>>]>),
+    /// Its segments; `None` stands for any one. And what stands before the first of these.
+    Template(Box<[Option<Box<str>>]>, Box<str>),
 }
 
 impl PathTest {
@@ -27,7 +27,8 @@ impl PathTest {
             PathKind::RegularExpression => Self::Pattern(Box::new(Pattern::compile(value)?)),
             PathKind::Template => {
                 let segments = value.split('/').skip(1);
-                Self::Template(segments.map(|text| (!text.starts_with('{')).then(|| text.into())).collect())
+                let segments = segments.map(|text| (!text.starts_with('{')).then(|| text.into())).collect();
+                Self::Template(segments, value.split("/{").next().unwrap_or_default().into())
             }
         })
     }
@@ -40,7 +41,7 @@ impl PathTest {
                 rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
             }
             Self::Pattern(pattern) => pattern.fits(path),
-            Self::Template(segments) => {
+            Self::Template(segments, _) => {
                 let mut given = path.split(|byte| *byte == b'/').skip(1);
                 let all_fit = segments.iter().all(|wanted| {
                     given.next().is_some_and(|given| match wanted {
@@ -50,6 +51,14 @@ impl PathTest {
                 });
                 all_fit && given.next().is_none()
             }
+        }
+    }
+
+    /// What every path begins with that fits.
+    pub(super) fn beginning(&self) -> &[u8] {
+        match self {
+            Self::Exact(begin) | Self::Prefix(begin) | Self::Template(_, begin) => begin.as_bytes(),
+            Self::Pattern(_) => &[],
         }
     }
 
@@ -67,7 +76,7 @@ impl fmt::Display for PathTest {
             Self::Prefix(wanted) if wanted.is_empty() => formatter.write_str("PathPrefix \"/\""),
             Self::Prefix(wanted) => write!(formatter, "PathPrefix {wanted:?}"),
             Self::Pattern(pattern) => write!(formatter, "RegularExpression {:?}", pattern.source()),
-            Self::Template(segments) => {
+            Self::Template(segments, _) => {
                 let words = segments.iter().map(|segment| segment.as_deref().unwrap_or("{}"));
                 let words: Vec<_> = words.collect();
                 write!(formatter, "Template \"/{}\"", words.join("/"))

@@ -17,7 +17,7 @@ use crate::{Choice, Policy, PolicyError};
 const COMPILE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// A call of a test.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Call {
     pub(super) method: &'static str,
     pub(super) target: String,
@@ -51,6 +51,10 @@ impl HeadView for Call {
 
     fn any_field(&self, name: &str, holds: &mut dyn FnMut(&[u8]) -> bool) -> bool {
         self.fields.iter().any(|(given, value)| given.eq_ignore_ascii_case(name) && holds(value))
+    }
+
+    fn each_name(&self, see: &mut dyn FnMut(&[u8])) {
+        self.fields.iter().for_each(|(name, _)| see(name.as_bytes()));
     }
 
     fn address(&self) -> Option<IpAddr> {

@@ -96,7 +96,86 @@ fn each_match_of_each_rule_is_answered_for() {
     assert_eq!(told, [("first", false, 2), ("second", true, 0), ("3", true, 0)]);
 }
 
+/// A match of any sort, over few names and values, so that many fit.
+fn any_match() -> impl Strategy<Value = Value> {
+    let field = || {
+        (
+            "x-[ab]{1,2}",
+            "[ab]",
+            prop::sample::select(vec!["Exact", "Prefix", "Present", "Absent"]),
+            any::<bool>(),
+        )
+    };
+    let fields = move || {
+        proptest::collection::vec(field(), 0..3).prop_map(|fields| {
+            let fields = fields.into_iter().map(|(name, value, kind, not)| match kind {
+                "Present" | "Absent" => json!({"name": name, "type": kind, "not": not}),
+                _ => json!({"name": name, "type": kind, "value": value, "not": not}),
+            });
+            Value::Array(fields.collect())
+        })
+    };
+    let path = prop::option::of((
+        prop::sample::select(vec!["Exact", "PathPrefix", "Template", "RegularExpression"]),
+        prop::sample::select(vec!["/", "/a", "/a/", "/a/b", "/aaaaaaaaa", "/aaaaaaaab"]),
+    ));
+    let method = prop::option::of(prop::sample::select(vec!["GET", "POST", "PROPFIND", "PROPPATCH"]));
+    (path, method, fields(), fields(), fields()).prop_map(|(path, method, headers, parameters, cookies)| {
+        let mut part = json!({"source": {"service": "webapp"}});
+        let mut set = |name: &str, value: Value| {
+            drop(part.as_object_mut().map(|part| part.insert(name.to_owned(), value)))
+        };
+        if let Some((kind, value)) = path {
+            set("path", json!({"type": kind, "value": value}));
+        }
+        if let Some(method) = method {
+            set("method", json!(method));
+        }
+        for (name, fields) in [("headers", headers), ("queryParams", parameters), ("cookies", cookies)] {
+            if fields != json!([]) {
+                set(name, fields);
+            }
+        }
+        part
+    })
+}
+
+fn any_call() -> impl Strategy<Value = Call> {
+    let method = prop::sample::select(vec!["GET", "POST", "PROPFIND", "PROPPATCH"]);
+    let target =
+        prop::sample::select(vec!["/", "", "?x-a=a", "/a", "/a/b?x-a=a&x-b=b", "/aaaaaaaaa", "/aaaaaaaab?"]);
+    let names = vec!["x-a", "X-A", "x-b", "X-ab", "x-ba", "x-bb", "cookie", "Cookie"];
+    let fields = proptest::collection::vec(
+        (prop::sample::select(names), prop::sample::select(vec!["a", "b", "x-a=a; x-b=b"])),
+        0..4,
+    );
+    (method, target, fields, any::<bool>()).prop_map(|(method, target, fields, is_flow)| {
+        let call = Call { method, is_flow, ..Call::to(target) };
+        fields.into_iter().fold(call, |call, (name, value)| call.with(name, value))
+    })
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    /// What can be seen of a match in a few steps is never more than what is so.
+    #[test]
+    fn a_quick_look_passes_over_nothing_that_fits(
+        parts in proptest::collection::vec(proptest::collection::vec(any_match(), 1..3), 1..6), call in any_call()
+    ) {
+        let rules: Vec<_> = parts.iter().map(|matches| json!({"matches": matches, "backends": [{}]})).collect();
+        let route = route(Value::Array(rules)).unwrap().route.unwrap();
+        let chosen = seen(&call, |view| route.choose(view, |_| 0));
+        let verdicts = seen(&call, |view| route.verdicts(view));
+        let first = verdicts.iter().position(|one| one.is_about);
+        prop_assert_eq!(chosen.map(|choice| usize::from(choice.rule)), first);
+        if let Some(choice) = chosen {
+            let verdict = &verdicts[usize::from(choice.rule)];
+            // All before the one that holds are told to differ.
+            prop_assert!(verdict.misses.len() >= usize::from(choice.matched));
+        }
+    }
+
     /// What is told is what is decided.
     #[test]
     fn the_first_rule_that_is_about_a_call_decides(

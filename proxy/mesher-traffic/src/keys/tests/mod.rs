@@ -61,6 +61,10 @@ impl HeadView for Call {
         self.fields.iter().any(|(given, value)| given.eq_ignore_ascii_case(name) && holds(value.as_bytes()))
     }
 
+    fn each_name(&self, see: &mut dyn FnMut(&[u8])) {
+        self.fields.iter().for_each(|(name, _)| see(name.as_bytes()));
+    }
+
     fn address(&self) -> Option<IpAddr> {
         None
     }
