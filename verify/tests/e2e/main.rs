@@ -19,6 +19,7 @@ mod faults;
 mod fields;
 mod filters;
 mod gateway_api;
+mod guide;
 mod instances;
 mod ipv6;
 mod kept;
