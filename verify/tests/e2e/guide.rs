@@ -137,7 +137,9 @@ fn documents_of_the_guide_do_what_it_says() {
     stage.assert_all(&eve, SECOND);
     stage.assert_all(&uma, SECOND);
 
-    stage.apply(dark);
+    let applied = apply(&stage.control, dark, &["--wait"]);
+    assert_done(&applied);
+    assert!(applied.errors.contains("no instance of calculator is of version 0.0.3 now"), "{applied:?}");
     let tester = [("x-tester", "yes")];
     let answers = stage.ask(&tester);
     for version in ["0.0.1", SECOND] {

@@ -12,6 +12,7 @@ mod demo;
 mod desync;
 mod dialects;
 mod disk;
+mod doubts;
 mod echo;
 mod egress;
 mod explain;
