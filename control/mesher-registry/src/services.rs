@@ -116,6 +116,12 @@ impl Registry {
         self.space(tenant).map(|space| space.named(environment, app_id, service_name)).unwrap_or_default()
     }
 
+    /// Every version of the service of this name.
+    #[must_use]
+    pub fn named(&self, tenant: Tenant<'_>, environment: &str, app: &str, name: &str) -> Vec<&ServiceRecord> {
+        self.space(tenant).map(|space| space.named(environment, app, name)).unwrap_or_default()
+    }
+
     /// Every service of all projects of a tenant's domain, in no order.
     pub(crate) fn services_of_domain(
         &self,

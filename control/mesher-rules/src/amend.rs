@@ -90,6 +90,7 @@ impl Book {
                 changed_revision: None,
                 service,
                 affected: 0,
+                affected_services: Vec::new(),
                 before,
                 after: after.clone(),
             })

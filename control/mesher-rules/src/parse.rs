@@ -1,7 +1,7 @@
 //! Text → documents, or the place where it is wrong, with the line and a way to mend it.
 //! It must not grow with the text beyond a bound: aliases, depth and size are counted.
 
-use mesher_model::rule::{Diagnostic, Document, Rule, Severity};
+use mesher_model::rule::{Diagnostic, Document, Route, RouteRule, Rule, Severity};
 use serde_saphyr::Spanned;
 
 use crate::book::DOCUMENTS_AT_ONCE_MAX;
@@ -23,6 +23,8 @@ const MESSAGE_CHARACTERS_MAX: usize = 400;
 pub struct Parsed {
     /// Its documents.
     pub documents: Vec<Document>,
+    /// Where each of them begins: line and column, counted from one.
+    pub places: Vec<(u64, u64)>,
     /// What somebody should look at.
     pub warnings: Vec<Diagnostic>,
 }
@@ -52,8 +54,23 @@ pub fn parse(text: &str) -> Result<Parsed, Box<Diagnostic>> {
             return Err(Box::new(whole(message)));
         }
     }
-    let warnings = spanned.iter().filter_map(|spanned| warning(text, spanned)).collect();
-    Ok(Parsed { documents: spanned.into_iter().map(|spanned| spanned.value).collect(), warnings })
+    let warnings = spanned.iter().flat_map(|spanned| {
+        let messages = [unreached(&spanned.value), repeated(&spanned.value)].into_iter().flatten();
+        messages.map(|message| warning(text, place(spanned), message))
+    });
+    let warnings = warnings.collect();
+    let places = spanned.iter().map(place).collect();
+    Ok(Parsed { documents: spanned.into_iter().map(|spanned| spanned.value).collect(), places, warnings })
+}
+
+fn place(document: &Spanned<Document>) -> (u64, u64) {
+    (document.referenced.line(), document.referenced.column())
+}
+
+/// Something to look at, at a place of the text.
+#[must_use]
+pub fn warning(text: &str, place: (u64, u64), message: String) -> Diagnostic {
+    placed(text, Severity::Warning, message, place)
 }
 
 fn whole(message: String) -> Diagnostic {
@@ -92,18 +109,38 @@ fn placed(text: &str, severity: Severity, message: String, (line, column): (u64,
 }
 
 /// Rules that decide nothing, because one before them takes every call.
-fn warning(text: &str, document: &Spanned<Document>) -> Option<Diagnostic> {
-    let Rule::Route(route) = &document.value.rule else { return None };
+fn unreached(document: &Document) -> Option<String> {
+    let Rule::Route(route) = &document.rule else { return None };
     let taking_all = route.rules.iter().position(|rule| rule.matches.is_empty())?;
     let behind = route.rules.len() - taking_all - 1;
     (behind > 0).then(|| {
-        let rule = route.rules.get(taking_all).and_then(|rule| rule.name.as_ref());
-        let message = format!(
+        format!(
             "Route {}: rule {} has no matches and takes every call, so that no call reaches the {behind} after it",
-            document.value.metadata.name,
-            rule.map_or_else(|| (taking_all + 1).to_string(), ToString::to_string),
-        );
-        let place = document.referenced;
-        placed(text, Severity::Warning, message, (place.line(), place.column()))
+            document.metadata.name,
+            named(route, taking_all),
+        )
     })
+}
+
+/// The first rule that decides nothing, because one before it asks for the same.
+fn repeated(document: &Document) -> Option<String> {
+    let Rule::Route(route) = &document.rule else { return None };
+    let reached = route.rules.iter().position(|rule| rule.matches.is_empty()).unwrap_or(route.rules.len());
+    let rules = route.rules.get(..reached).unwrap_or_default();
+    rules.iter().enumerate().find_map(|(later, rule)| {
+        let takes_all = |earlier: &RouteRule| rule.matches.iter().all(|part| earlier.matches.contains(part));
+        let earlier = rules.iter().take(later).position(takes_all)?;
+        Some(format!(
+            "Route {}: rule {} never decides, because rule {} before it has the same matches; remove one of them, or change what it asks for",
+            document.metadata.name,
+            named(route, later),
+            named(route, earlier),
+        ))
+    })
+}
+
+/// The name of a rule, or its number.
+fn named(route: &Route, place: usize) -> String {
+    let name = route.rules.get(place).and_then(|rule| rule.name.as_ref());
+    name.map_or_else(|| (place + 1).to_string(), ToString::to_string)
 }

@@ -291,14 +291,17 @@ fn route(rules: &str) -> String {
 #[test]
 fn cf_04_a_rule_that_decides_nothing_is_warned_of() {
     let (every, some) = ("{name: all, backends: [{}]}", "{matches: [{method: GET}], backends: [{}]}");
+    let other = "{name: other, matches: [{method: PUT}, {method: GET}], backends: [{}]}";
     for (rules, words) in [
         (
             [every, every].as_slice(),
             Some("rule all has no matches and takes every call, so that no call reaches the 1 after it"),
         ),
         (&[some, every, some, every], Some("no call reaches the 2 after it")),
-        (&[some, some, every], None),
-        (&[some, some], None),
+        (&[some, other, every], None),
+        (&[some, some, every], Some("rule 2 never decides, because rule 1 before it has the same matches")),
+        (&[other, some], Some("rule 2 never decides, because rule other before it")),
+        (&[every, some, some], Some("no call reaches the 2 after it")),
         (&[every], None),
     ] {
         let parsed = parse(&route(&rules.join(", "))).unwrap();

@@ -24,6 +24,8 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const QUESTION_SECONDS_MAX: u64 = 5;
 /// Lines around a difference.
 const CONTEXT_LINES: usize = 2;
+/// Services whose proxies a change concerns that are named.
+const SERVICES_SHOWN_MAX: usize = 5;
 
 /// Writes documents.
 pub(crate) fn apply(arguments: &cli::Apply) -> anyhow::Result<ExitCode> {
@@ -203,7 +205,24 @@ fn line(step: &PlannedStep, is_dry: bool) -> String {
     };
     let count = step.affected;
     let proxies = if count == 1 { "1 proxy".to_owned() } else { format!("{count} proxies") };
-    format!("{} {} {done}; it concerns {proxies}", step.base.key.kind, table::shown(&step.base.key.name))
+    let concerns = if is_dry { "would concern" } else { "concerns" };
+    let name = table::shown(&step.base.key.name);
+    format!(
+        "{} {name} {done}; it {concerns} {proxies}{}",
+        step.base.key.kind,
+        beside(&step.affected_services)
+    )
+}
+
+/// Whose proxies they are.
+fn beside(services: &[String]) -> String {
+    let Some(shown) =
+        services.get(..services.len().min(SERVICES_SHOWN_MAX)).filter(|shown| !shown.is_empty())
+    else {
+        return String::new();
+    };
+    let others = if services.len() > shown.len() { " and others" } else { "" };
+    format!(": of {}{others}", table::shown(&shown.join(", ")))
 }
 
 fn difference(before: Option<&Document>, after: Option<&Document>) -> anyhow::Result<String> {

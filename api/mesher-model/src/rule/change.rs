@@ -180,6 +180,9 @@ pub struct PlannedStep {
     pub service: String,
     /// Proxies that serve calls to that service now.
     pub affected: u64,
+    /// The services beside those proxies, in order, the first 20 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub affected_services: Vec<String>,
     /// The document before.
     pub before: Option<Document>,
     /// The document after; `null` for none.

@@ -166,10 +166,24 @@ impl Links {
         }
     }
 
-    /// How many proxies a change from one document to another concerns.
-    pub(crate) fn audience(&self, before: Option<&Document>, after: Option<&Document>) -> u64 {
+    /// How many proxies a change from one document to another concerns, and the services beside them.
+    pub(crate) fn audience(
+        &self,
+        before: Option<&Document>,
+        after: Option<&Document>,
+    ) -> (u64, BTreeSet<String>) {
         let targets = targets(before, after);
-        self.lock_now().peers.values().filter(|peer| peer.holds_any(&targets)).count() as u64
+        let state = self.lock_now();
+        let concerned = state.peers.values().filter(|peer| peer.holds_any(&targets));
+        let (mut count, mut services) = (0, BTreeSet::new());
+        for peer in concerned {
+            count += 1;
+            let service = peer.service();
+            if !services.contains(service) {
+                services.insert(service.to_owned());
+            }
+        }
+        (count, services)
     }
 
     /// How far a change has come. Only those count whom it concerns.

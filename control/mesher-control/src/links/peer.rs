@@ -180,6 +180,11 @@ impl Peer {
         self.targets.len()
     }
 
+    /// The service beside it.
+    pub(super) fn service(&self) -> &str {
+        &self.name.service
+    }
+
     /// Whether a change of what is said about one of these services is about something that it holds.
     pub(super) fn holds_any(&self, targets: &[Target]) -> bool {
         targets.iter().any(|target| self.holds(target))

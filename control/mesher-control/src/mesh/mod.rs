@@ -3,6 +3,7 @@
 
 mod backup;
 mod changes;
+mod doubts;
 mod explain;
 mod filter;
 mod instances;

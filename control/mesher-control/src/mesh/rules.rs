@@ -15,6 +15,7 @@ use mesher_rules::{Author, Book, Plan, RuleError, TEXT_BYTES_MAX, parse};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::doubts;
 use super::filter::Filter;
 use super::listing;
 use super::place::Place;
@@ -26,6 +27,8 @@ use crate::{answer, rows};
 
 /// Bound of `rules:apply`: a text whose every character needs an escape, and bases.
 const APPLY_BYTES_MAX: usize = 2 * TEXT_BYTES_MAX + 64 * 1024;
+/// Services that are named where a change concerns their proxies.
+const SERVICES_TOLD_MAX: usize = 20;
 
 /// What tells a document beside the path.
 #[derive(Debug, Default, Deserialize)]
@@ -127,19 +130,28 @@ pub(super) async fn remove(
 }
 
 /// `POST /mesher/v1/rules:check`: what `rules:apply` would do. The body is the text of the documents.
-pub(super) async fn check(State(control): State<Arc<Control>>, body: Body) -> Result<Response, Written> {
+pub(super) async fn check(
+    State(control): State<Arc<Control>>,
+    filter: Filter,
+    body: Body,
+) -> Result<Response, Written> {
     let text = text(body, TEXT_BYTES_MAX).await?;
     let parsed = match parse(&text) {
         Ok(parsed) => parsed,
         Err(found) => return Ok(checked(&control, Checked { diagnostics: vec![*found], steps: Vec::new() })),
     };
+    let diagnostics = doubts::found(&control, &filter, &text, &parsed);
     let plan = Plan::write(parsed.documents).map_err(|error| refusal(&control, &error))?;
     let steps = control.look_at_rules(|book| book.check(&plan)).map_err(|error| refusal(&control, &error))?;
-    Ok(checked(&control, Checked { diagnostics: parsed.warnings, steps }))
+    Ok(checked(&control, Checked { diagnostics, steps }))
 }
 
 /// `POST /mesher/v1/rules:apply`: all of the documents or none.
-pub(super) async fn apply(State(control): State<Arc<Control>>, body: Body) -> Result<Response, Written> {
+pub(super) async fn apply(
+    State(control): State<Arc<Control>>,
+    filter: Filter,
+    body: Body,
+) -> Result<Response, Written> {
     let body = text(body, APPLY_BYTES_MAX).await?;
     let Documents { text, bases } = serde_json::from_str(&body)
         .map_err(|error| answer::mesh_error(400, "bad_json", error.to_string()))?;
@@ -147,11 +159,12 @@ pub(super) async fn apply(State(control): State<Arc<Control>>, body: Body) -> Re
         Ok(parsed) => parsed,
         Err(found) => return Err(answer::mesh_diagnostic(&found).into()),
     };
+    let diagnostics = doubts::found(&control, &filter, &text, &parsed);
     let plan = Plan::write(parsed.documents).map_err(|error| refusal(&control, &error))?;
     let author = author(&control);
     let made = control.with_rules(|book, _| book.amend(&plan, Some(&bases), &author)).await;
     let steps = settled(&control, made)?;
-    Ok(checked(&control, Checked { diagnostics: parsed.warnings, steps }))
+    Ok(checked(&control, Checked { diagnostics, steps }))
 }
 
 /// Makes one change. Whether there was something to change.
@@ -186,7 +199,9 @@ pub(super) fn author(control: &Control) -> Author {
 /// The answer to what was checked or done, with those whom it concerns.
 pub(super) fn checked(control: &Control, mut checked: Checked) -> Response {
     for step in &mut checked.steps {
-        step.affected = control.links().audience(step.before.as_ref(), step.after.as_ref());
+        let (count, services) = control.links().audience(step.before.as_ref(), step.after.as_ref());
+        step.affected = count;
+        step.affected_services = services.into_iter().take(SERVICES_TOLD_MAX).collect();
     }
     dated(control, checked)
 }

@@ -16,6 +16,7 @@ mod cluster;
 mod config_center;
 mod connections;
 mod descriptions;
+mod doubts;
 mod exposure;
 mod find;
 mod java_chassis_3;
