@@ -6,6 +6,7 @@
 mod access;
 mod activation;
 mod call;
+mod churn;
 mod command;
 mod control_plane;
 mod demo;

@@ -263,9 +263,15 @@ impl RequestHead {
     /// Path and query of the target, never empty.
     #[must_use]
     pub fn path_and_query(&self) -> &str {
-        match self.path.text(&self.bytes) {
-            "" if self.is("OPTIONS") => "*",
-            "" => "/",
+        std::str::from_utf8(self.path_bytes()).unwrap_or_default()
+    }
+
+    /// As [`Self::path_and_query`], for those who only compare it.
+    #[must_use]
+    pub fn path_bytes(&self) -> &[u8] {
+        match self.path.bytes(&self.bytes) {
+            b"" if self.is("OPTIONS") => b"*",
+            b"" => b"/",
             path => path,
         }
     }

@@ -390,7 +390,7 @@ impl HeadView for HttpExchange<'_> {
 
 /// The first line of a request, as rules see it.
 pub(crate) fn message_of(request: &RequestHead) -> Message<'_> {
-    Message { method: request.method_bytes(), path_and_query: request.path_and_query().as_bytes() }
+    Message { method: request.method_bytes(), path_and_query: request.path_bytes() }
 }
 
 /// Whether `holds` says yes to a value of a request's field, as rules see it.
