@@ -42,10 +42,11 @@ struct Held {
 pub(super) struct Rulebook {
     epoch: String,
     revision: u64,
-    documents: BTreeMap<RuleKey, Held>,
+    /// Names are shared: with each update all of it is copied.
+    documents: BTreeMap<Arc<RuleKey>, Held>,
     /// The same by the services that they are about.
-    by_target: BTreeMap<Target, BTreeSet<RuleKey>>,
-    policies: BTreeMap<Target, Arc<Policy>>,
+    by_target: BTreeMap<Arc<Target>, BTreeSet<Arc<RuleKey>>>,
+    policies: BTreeMap<Arc<Target>, Arc<Policy>>,
 }
 
 /// What an update did.
@@ -138,7 +139,7 @@ impl Rulebook {
         self.by_target.retain(|target, keys| {
             let stays = !is_stale(target);
             if !stays {
-                touched.insert(target.clone());
+                touched.insert(target.as_ref().clone());
                 keys.iter().for_each(|key| drop(self.documents.remove(key)));
             }
             stays
@@ -151,11 +152,12 @@ impl Rulebook {
             tracing::debug!(kind = resource.kind, "a kind of rule that this release does not know");
             return Ok(());
         }
-        let document: Document = serde_json::from_value(resource.document.clone())
+        let document = Document::deserialize(&resource.document)
             .map_err(|error| format!("{} at revision {}: {error}", resource.kind, resource.revision))?;
         let (key, target) = (document.key(), document.target());
         self.forget(&key, touched);
-        self.by_target.entry(target.clone()).or_default().insert(key.clone());
+        let key = Arc::new(key);
+        self.by_target.entry(Arc::new(target.clone())).or_default().insert(Arc::clone(&key));
         self.documents.insert(key, Held { revision: resource.revision, document: Arc::new(document) });
         touched.insert(target);
         Ok(())
@@ -191,7 +193,8 @@ impl Rulebook {
             if target.is_every() {
                 // What holds for every service is part of what each of them has of its own.
                 let is_own = |own: &&Target| own.every() == *target && *own != target;
-                let own: Vec<Target> = self.policies.keys().filter(is_own).cloned().collect();
+                let targets = self.policies.keys().map(AsRef::as_ref);
+                let own: Vec<Target> = targets.filter(is_own).cloned().collect();
                 own.iter().try_for_each(|target| self.compile_one(target))?;
             }
         }
@@ -218,7 +221,7 @@ impl Rulebook {
         if policy.route.is_none() {
             policy.route = self.policies.get(&every).and_then(|policy| policy.route.clone());
         }
-        self.policies.insert(target.clone(), Arc::new(policy));
+        self.policies.insert(Arc::new(target.clone()), Arc::new(policy));
         Ok(())
     }
 }
