@@ -120,7 +120,7 @@ async fn drain(State(status): State<Arc<Status>>, headers: HeaderMap) -> Respons
     Json(json!({"state": status.state().as_str()})).into_response()
 }
 
-/// Routing rules are not there yet, so there are none for any service.
+/// The Go Mesher told its own rules here, in its own words; this proxy has none of those. Its own are told by `/explain`.
 async fn route_rule(Path(service): Path<String>) -> Response {
     (StatusCode::NOT_FOUND, Json(format!("{service} routeRule not found"))).into_response()
 }

@@ -18,7 +18,7 @@ mod story;
 pub(crate) use answer::answer;
 pub(crate) use gather::ask;
 pub(crate) use memory::Memory;
-pub(crate) use story::{remember, remember_turned_away};
+pub(crate) use story::{head, remember, remember_turned_away};
 
 #[cfg(test)]
 mod tests;

@@ -12,8 +12,8 @@ use crate::bootstrap::PortProtocol;
 use crate::handlers::chains;
 use crate::request::exchange::{any_field, message_of, operation_of};
 use crate::request::failure::{Failure, FailureKind};
-use crate::request::invocation::{Direction, Invocation, Protocol, Target};
-use crate::request::{respond, serve};
+use crate::request::invocation::{Direction, Invocation, Protocol};
+use crate::request::{respond, serve, target};
 use crate::worker::Worker;
 
 /// The request of a question.
@@ -55,14 +55,8 @@ pub(super) async fn explain(worker: &Worker, question: &Question) -> Explanation
     };
     let head = Imagined { request, address };
     let request = &head.request;
-    let (snapshot, target, failure) = match serve::outbound_target(worker, request).await {
-        Ok((snapshot, target)) => (snapshot, target, None),
-        Err(failure) => {
-            let snapshot = worker.snapshot();
-            let target = Target { cluster: snapshot.nowhere(), protocol: PortProtocol::Rest, port: None };
-            (snapshot, target, Some(failure))
-        }
-    };
+    let resolved = serve::outbound_target(worker, request).await;
+    let (snapshot, target, failure) = target::or_nowhere(worker, resolved, PortProtocol::Rest);
     let row = worker.counters.borrow_mut().row_of_unknown(Direction::Outbound, Protocol::Http1);
     let mut call = Invocation::new(worker, snapshot, (Direction::Outbound, Protocol::Http1), target, row);
     call.refusal = failure;

@@ -207,5 +207,10 @@ fn began_at(elapsed: Duration) -> String {
 }
 
 pub(super) fn cut(words: &str) -> &str {
-    words.get(..words.floor_char_boundary(WORDS_BYTES_MAX)).unwrap_or_default()
+    head(words, WORDS_BYTES_MAX)
+}
+
+/// The beginning of some words: at most so many bytes.
+pub(crate) fn head(words: &str, most: usize) -> &str {
+    words.get(..words.floor_char_boundary(most)).unwrap_or_default()
 }

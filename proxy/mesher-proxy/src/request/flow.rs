@@ -21,14 +21,7 @@ use crate::worker::{Counted, Worker};
 /// A flow of the local application to `service`.
 pub(crate) async fn outbound(worker: &Worker, mut socket: Socket, service: &str) {
     let resolved = target::resolve(worker, Authority { host: service, port: None }, PortProtocol::Tcp).await;
-    let (snapshot, target, refusal) = match resolved {
-        Ok((snapshot, target)) => (snapshot, target, None),
-        Err(failure) => {
-            let snapshot = worker.snapshot();
-            let target = Target { cluster: snapshot.nowhere(), protocol: PortProtocol::Tcp, port: None };
-            (snapshot, target, Some(failure))
-        }
-    };
+    let (snapshot, target, refusal) = target::or_nowhere(worker, resolved, PortProtocol::Tcp);
     let row = match &refusal {
         None => worker.counters.borrow_mut().row_of_cluster(snapshot.cluster(target.cluster), Protocol::Tcp),
         Some(_) => worker.counters.borrow_mut().row_of_unknown(Direction::Outbound, Protocol::Tcp),

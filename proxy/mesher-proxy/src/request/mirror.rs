@@ -4,7 +4,7 @@
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use mesher_codec::{Authority, Transfer};
@@ -17,6 +17,7 @@ use crate::bootstrap::PortProtocol;
 use crate::handlers::balance::is_eligible;
 use crate::request::exchange::HttpExchange;
 use crate::request::invocation::{Invocation, Target};
+use crate::request::respond::poll_write_all;
 use crate::request::{converse, edits, target};
 use crate::snapshot::{Cluster, View, governance};
 use crate::telemetry::counters::peer_label;
@@ -169,16 +170,6 @@ fn choose(worker: &Worker, snapshot: &View, target: Target, mirror: &Mirror) -> 
     let eligible = || cluster.endpoints.iter().filter(may_get);
     let count = eligible().count();
     eligible().nth(fastrand::usize(..count.max(1))).map(|endpoint| endpoint.address)
-}
-
-fn poll_write_all(context: &mut Context<'_>, socket: &mut Socket, rest: &mut &[u8]) -> Poll<Result<(), ()>> {
-    while !rest.is_empty() {
-        match std::task::ready!(socket.poll_write(context, rest)) {
-            Ok(written) if written > 0 => *rest = rest.get(written..).unwrap_or_default(),
-            _ => return Poll::Ready(Err(())),
-        }
-    }
-    Poll::Ready(Ok(()))
 }
 
 /// Reads an answer to its end, or to what is read of one at most. Returns how many bytes those were.

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::future::poll_fn;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use mesher_codec::{Refusal, Version};
@@ -153,21 +153,30 @@ pub(crate) async fn send(
     mut rest: &[u8],
     closes: bool,
 ) -> Result<(), ()> {
-    poll_fn(|context| {
-        while !rest.is_empty() {
-            match socket.poll_write(context, rest) {
-                Poll::Ready(Ok(written)) if written > 0 => rest = rest.get(written..).unwrap_or_default(),
-                Poll::Ready(_) => return Poll::Ready(Err(())),
-                Poll::Pending => return deadline.poll_passed(context).map(Err),
-            }
-        }
-        Poll::Ready(Ok(()))
+    poll_fn(|context| match poll_write_all(context, socket, &mut rest) {
+        Poll::Pending => deadline.poll_passed(context).map(Err),
+        written => written,
     })
     .await?;
     if closes {
         linger(worker, socket).await;
     }
     Ok(())
+}
+
+/// Writes what is left, and takes away what was written. An error: the peer takes nothing more.
+pub(crate) fn poll_write_all(
+    context: &mut Context<'_>,
+    socket: &mut Socket,
+    rest: &mut &[u8],
+) -> Poll<Result<(), ()>> {
+    while !rest.is_empty() {
+        match std::task::ready!(socket.poll_write(context, rest)) {
+            Ok(written) if written > 0 => *rest = rest.get(written..).unwrap_or_default(),
+            _ => return Poll::Ready(Err(())),
+        }
+    }
+    Poll::Ready(Ok(()))
 }
 
 /// Reads what still comes, bounded, so that closing does not reset the connection under the answer (RFC 9112 §9.6).

@@ -213,14 +213,7 @@ async fn exchange(
         Direction::Outbound => outbound_target(worker, request).await,
         Direction::Inbound => inbound_target(worker, request),
     };
-    let (snapshot, target, refusal) = match resolved {
-        Ok((snapshot, target)) => (snapshot, target, None),
-        Err(failure) => {
-            let snapshot = worker.snapshot();
-            let target = Target { cluster: snapshot.nowhere(), protocol: PortProtocol::Rest, port: None };
-            (snapshot, target, Some(failure))
-        }
-    };
+    let (snapshot, target, refusal) = target::or_nowhere(worker, resolved, PortProtocol::Rest);
     let row = match direction {
         Direction::Outbound if refusal.is_none() => {
             worker.counters.borrow_mut().row_of_cluster(snapshot.cluster(target.cluster), Protocol::Http1)

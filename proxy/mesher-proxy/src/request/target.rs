@@ -46,6 +46,22 @@ pub(crate) async fn resolve(
     }
 }
 
+/// Where a call goes: where it was found to lead, or nowhere, and why.
+pub(crate) fn or_nowhere(
+    worker: &Worker,
+    resolved: Result<(View, Target), Failure>,
+    protocol: PortProtocol,
+) -> (View, Target, Option<Failure>) {
+    match resolved {
+        Ok((snapshot, target)) => (snapshot, target, None),
+        Err(failure) => {
+            let snapshot = worker.snapshot();
+            let target = Target { cluster: snapshot.nowhere(), protocol, port: None };
+            (snapshot, target, Some(failure))
+        }
+    }
+}
+
 /// Where a host leads, or the name that has to be looked up for that.
 enum Found {
     Target(Target),

@@ -53,8 +53,6 @@ impl Shared {
 #[derive(Debug, Default)]
 struct State {
     rules: Rulebook,
-    /// Of this proxy.
-    application: String,
     /// What keys of a configuration server say beside them, by the part of the configuration that they are of. Those that
     /// are not about calls are an application's own, and may be secrets.
     keys: BTreeMap<usize, BTreeMap<String, String>>,
@@ -90,9 +88,9 @@ fn beside(said: Said, documents: &[Said]) -> Said {
 }
 
 impl State {
-    /// What all keys say together.
-    fn read_keys(&self) -> KeyRules {
-        KeyRules::read(self.all_keys(), &self.application, &self.key_rules)
+    /// What all keys say together to a proxy of this application.
+    fn read_keys(&self, application: &str) -> KeyRules {
+        KeyRules::read(self.all_keys(), application, &self.key_rules)
     }
 
     /// What comes later is written over what came before.
@@ -123,7 +121,7 @@ impl Desk {
     pub(crate) fn new(own: Target) -> (Self, mpsc::UnboundedReceiver<Order>) {
         // Bounded by the link, which waits for the answer to each.
         let (orders, receiver) = mpsc::unbounded_channel();
-        let state = State { application: own.application.clone(), source: KIE, ..State::default() };
+        let state = State { source: KIE, ..State::default() };
         let shared = Shared { own, state: RefCell::new(state), has_wish: Notify::new(), orders };
         (Self { shared: Rc::new(shared) }, receiver)
     }
@@ -174,7 +172,7 @@ impl Desk {
                 keys.retain(|key, _| KeyRules::is_about_calls(key));
                 (part, keys)
             }));
-            let next = state.read_keys();
+            let next = state.read_keys(&self.shared.own.application);
             for problem in next.problems.iter().filter(|problem| !state.key_rules.problems.contains(problem))
             {
                 tracing::error!(problem, "a key of the configuration says something that cannot be used");
@@ -252,13 +250,14 @@ impl Desk {
 
     /// Begins with what another process held.
     pub(crate) fn adopt(&self, held: &HeldRules) {
+        let application = &self.shared.own.application;
         let state = &mut *self.shared.state.borrow_mut();
         state.rules.adopt(held);
         state.keys = held.keys.clone();
         let good = held.good_keys.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let all = state.all_keys().into_iter().chain(good).collect::<BTreeMap<_, _>>();
-        state.key_rules = KeyRules::read(all, &state.application, &state.key_rules);
-        state.key_rules = state.read_keys();
+        state.key_rules = KeyRules::read(all, application, &state.key_rules);
+        state.key_rules = state.read_keys(application);
     }
 
     /// A link begins: the first services that it has to ask for, and what is held.

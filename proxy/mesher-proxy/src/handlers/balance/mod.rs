@@ -3,6 +3,7 @@
 
 mod standing;
 
+use std::cell::RefMut;
 use std::time::Duration;
 
 use mesher_model::explain::Explanation;
@@ -27,9 +28,7 @@ impl Handler for Balance {
         }
         let cluster = call.cluster();
         let mut suspects = worker.suspects();
-        let chosen = worker.with_rotation(cluster.id, |rotation| {
-            choose(call, rotation, suspects.as_ref().map(|(suspects, now)| (&**suspects, *now)))
-        });
+        let chosen = worker.with_rotation(cluster.id, |rotation| choose(call, rotation, suspects.as_ref()));
         let place = chosen.ok_or_else(|| nothing_to_choose(cluster, call))?;
         if let (Some((suspects, now)), Some(endpoint)) = (&mut suspects, cluster.endpoints.get(place)) {
             suspects.chosen(endpoint.id, *now);
@@ -51,8 +50,7 @@ impl Handler for Balance {
             }
             let suspects = worker.suspects();
             let mut rotation = worker.with_rotation(call.cluster().id, |rotation| *rotation);
-            call.endpoint =
-                choose(call, &mut rotation, suspects.as_ref().map(|(suspects, now)| (&**suspects, *now)));
+            call.endpoint = choose(call, &mut rotation, suspects.as_ref());
         }
         standing::tell(worker, call, told);
         match call.endpoint {
@@ -84,7 +82,7 @@ impl Handler for Balance {
 fn choose(
     call: &Invocation,
     rotation: &mut RoundRobin,
-    suspects: Option<(&Suspects<EndpointId>, Duration)>,
+    suspects: Option<&(RefMut<'_, Suspects<EndpointId>>, Duration)>,
 ) -> Option<usize> {
     let cluster = call.cluster();
     let part = call.choice.zip(cluster.governance.as_ref());
@@ -101,7 +99,7 @@ fn choose(
         let is_untried = |endpoint: &Endpoint, place| belongs(place) && !call.has_tried(endpoint.id);
         let trusted = suspects.and_then(|(suspects, now)| {
             pick(&|endpoint, place| {
-                is_untried(endpoint, place) && suspects.may_take(endpoint.id, now, is_first_try)
+                is_untried(endpoint, place) && suspects.may_take(endpoint.id, *now, is_first_try)
             })
         });
         let untried = trusted.or_else(|| pick(&is_untried));

@@ -4,6 +4,7 @@
 use mesher_model::explain::{ChoiceTold, Explanation, Missed, RuleTold, Verdict};
 use mesher_traffic::{Actions, CallView, HeadView};
 
+use crate::explain;
 use crate::handlers::Handler;
 use crate::request::failure::Failure;
 use crate::request::invocation::Invocation;
@@ -107,11 +108,7 @@ fn tell_rules(verdicts: &[mesher_traffic::Verdict<'_>]) -> Vec<RuleTold> {
         let misses = verdict.misses.iter().take(if verdict.is_about { 0 } else { MISSES_MAX });
         let misses: Vec<_> = misses
             .map(|miss| Missed {
-                part: miss
-                    .part
-                    .get(..miss.part.floor_char_boundary(PART_BYTES_MAX))
-                    .unwrap_or_default()
-                    .to_owned(),
+                part: explain::head(&miss.part, PART_BYTES_MAX).to_owned(),
                 found: miss.found.clone(),
             })
             .collect();
