@@ -8,7 +8,7 @@ use mesher_verify::http::{Message, get_with};
 use mesher_verify::mesh::{Control, Proxy};
 use mesher_verify::process::Process;
 
-use crate::rules::{BAD_CONFIGURATION, apply, assert_done, mesher};
+use crate::rules::{BAD_CONFIGURATION, apply, assert_done, documented, mesher};
 
 /// A caller, a gateway in the mesh, and a server that is in no registry.
 struct Stage {
@@ -146,4 +146,19 @@ fn what_is_no_rule_is_refused_where_it_stands() {
             ended.errors
         );
     }
+}
+
+/// The example of the documentation does what stands beside it.
+#[test]
+fn the_documented_egress_holds() {
+    let stage = Stage::start();
+    let example = documented("webapp-outside");
+    let own =
+        example.replace("service: webapp", "service: caller").replace("to: egress-gateway", "to: gateway");
+    assert_done(&apply(&stage.control, &own, &["--wait"]));
+    assert_eq!(stage.get("api.partner.example").text(), "gateway for api.partner.example");
+    stage.assert_refused(
+        "api.payments.example:9",
+        "Egress webapp-outside, of which no rule is about it, refuses it",
+    );
 }

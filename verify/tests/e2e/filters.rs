@@ -8,7 +8,7 @@ use mesher_verify::patience::until;
 use mesher_verify::process::Process;
 
 use crate::echo::{Stage, WAITS, route, sent_values, values};
-use crate::rules::{BAD_CONFIGURATION, apply, assert_done, mesher};
+use crate::rules::{BAD_CONFIGURATION, apply, assert_done, documented, mesher};
 
 /// Calls of which a part is looked at.
 const CALLS: usize = 20;
@@ -354,14 +354,6 @@ fn a_user_stays_on_one_side_through_every_proxy_and_while_its_weight_rises() {
     assert!(!before.iter().zip(&after).any(has_left), "{before:?} {after:?}");
     let count = |sides: &[String]| sides.iter().filter(|side| *side == "2.0").count();
     assert!(count(&after) > count(&before), "{before:?} {after:?}");
-}
-
-/// The example of the documentation about this route.
-fn documented(name: &str) -> &'static str {
-    let manual = include_str!("../../../docs/rules.md");
-    let mut examples = manual.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
-    let is_it = |example: &&str| example.contains(&format!("metadata: {{name: {name}}}"));
-    examples.find(is_it).unwrap_or_else(|| panic!("no example is called {name}"))
 }
 
 #[test]

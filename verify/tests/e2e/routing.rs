@@ -10,7 +10,7 @@ use mesher_verify::patience::{until, until_within};
 use mesher_verify::process::Process;
 use tempfile::TempDir;
 
-use crate::rules::{BAD_CONFIGURATION, apply, assert_done, mesher};
+use crate::rules::{BAD_CONFIGURATION, apply, assert_done, documented, mesher};
 
 /// Calls that are looked at where one would not show it.
 const CALLS: usize = 12;
@@ -356,10 +356,7 @@ fn cf_08_an_expression_that_cannot_be_kept_is_refused_by_rule_and_place() {
 /// The examples of the documentation do what stands beside them.
 #[test]
 fn the_documented_routes_hold() {
-    let manual = include_str!("../../../docs/rules.md");
-    let blocks = manual.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
-    let examples: Vec<_> = blocks.filter(|block| block.contains("kind: Route\n")).collect();
-    let [canary, dark, ..] = examples.as_slice() else { panic!("{} examples", examples.len()) };
+    let (canary, dark) = (documented("shop-canary"), documented("shop-dark"));
     let stage = Stage::start();
     let outbound = stage.outbound();
     assert_done(&apply(&stage.control, canary, &["--wait"]));

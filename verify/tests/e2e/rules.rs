@@ -55,6 +55,15 @@ pub(crate) fn assert_done(ended: &Ended) {
     assert_eq!(ended.code, Some(0), "{ended:?}");
 }
 
+/// The example of the documentation with this name.
+pub(crate) fn documented(name: &str) -> &'static str {
+    let manual = include_str!("../../../docs/rules.md");
+    // What stands before the first example is none.
+    let mut examples = manual.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let is_it = |example: &&str| example.contains(&format!("metadata: {{name: {name}}}"));
+    examples.find(is_it).unwrap_or_else(|| panic!("no example is called {name}"))
+}
+
 /// How many of the calls version 0.0.2 answers.
 fn count_second(proxy: SocketAddr) -> usize {
     let versions: Vec<_> = (0..CALLS).map(|_| ask_calculator(proxy).unwrap()).collect();
