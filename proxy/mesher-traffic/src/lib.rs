@@ -6,6 +6,7 @@ pub mod balance;
 pub mod egress;
 pub mod keys;
 pub mod matching;
+mod plan;
 pub mod policy;
 pub mod portion;
 pub mod retry;

@@ -8,9 +8,10 @@ use serde_json::json;
 
 use super::ways::Ways;
 use super::yaml::Fault;
+use crate::plan::{Plan, PlannedShare};
 use crate::policy::PolicyError;
 use crate::portion::Portion;
-use crate::route::{Plan, PlannedShare, RoutePolicy};
+use crate::route::RoutePolicy;
 
 /// One rule.
 #[derive(Debug, Clone, PartialEq)]
