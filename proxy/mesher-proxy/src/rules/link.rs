@@ -22,13 +22,34 @@ const ABSENT_PAUSE: Duration = Duration::from_secs(60);
 /// Questions of the control plane that are answered at one time.
 const QUESTIONS_MAX: usize = 16;
 
-/// Keeps the link for the life of the proxy. `keys`: where they come by it, too.
+/// Keeps the link for the life of the proxy, whose end it tells. `keys`: where they come by it, too.
 pub(crate) async fn keep(
     client: ControlClient,
     status: Arc<Status>,
     desk: Desk,
     row: ProxyRow,
+    keys: Option<LinkedKeys>,
+) {
+    let mut open = None;
+    tokio::select! {
+        () = stay_linked(&client, &status, &desk, row, keys, &mut open) => {}
+        () = status.ending() => {}
+    }
+    if let Some(link) = &mut open
+        && let Err(end) = link.say(&ProxySays::Goodbye).await
+    {
+        tracing::debug!(reason = %end, "the control plane did not take the goodbye");
+    }
+}
+
+/// Links again whenever the link ends. It stands in `open` while there is one.
+async fn stay_linked(
+    client: &ControlClient,
+    status: &Arc<Status>,
+    desk: &Desk,
+    row: ProxyRow,
     mut keys: Option<LinkedKeys>,
+    open: &mut Option<Link>,
 ) {
     let mut backoff = Backoff::default();
     loop {
@@ -37,7 +58,8 @@ pub(crate) async fn keep(
             Ok(link) => {
                 tracing::info!("linked to the control plane");
                 status.link_is(LinkState::Connected);
-                let end = serve(link, &status, &desk, &row, keys.as_mut()).await;
+                let end = serve(open.insert(link), status, desk, &row, keys.as_mut()).await;
+                *open = None;
                 desk.end_link();
                 tracing::warn!(reason = %end, "the link to the control plane ended; serving with the rules that hold");
                 status.link_is(LinkState::Away(end.to_string()));
@@ -57,13 +79,13 @@ pub(crate) async fn keep(
 
 /// Speaks until the link ends.
 async fn serve(
-    mut link: Link,
+    link: &mut Link,
     status: &Arc<Status>,
     desk: &Desk,
     row: &ProxyRow,
     keys: Option<&mut LinkedKeys>,
 ) -> LinkEnd {
-    match speak(&mut link, status, desk, row, keys).await {
+    match speak(link, status, desk, row, keys).await {
         Err(end) => end,
         Ok(never) => match never {},
     }
