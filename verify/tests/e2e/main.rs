@@ -25,6 +25,7 @@ mod guide;
 mod instances;
 mod ipv6;
 mod kept;
+mod key_scopes;
 mod keys;
 mod loops;
 mod metrics;

@@ -223,14 +223,14 @@ fn rg_06_a_control_plane_that_forgot_everything_empties_no_rule() {
 }
 
 /// A service that never answers, and a proxy that calls it.
-struct Slow {
+pub(crate) struct Slow {
     caller: Proxy,
     _provider: Proxy,
     _application: Application,
 }
 
 impl Slow {
-    fn start(registry: &str, more: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(registry: &str, more: &[(&str, &str)]) -> Self {
         let application = Application::start(|mut wire| wire.remainder().map(drop));
         let provider = Proxy::beside(registry, "slow", application.port());
         let mut command = Proxy::command(registry, "caller", &[]);
@@ -242,7 +242,7 @@ impl Slow {
 
     /// Waits until a call ends with this limit.
     #[track_caller]
-    fn wait_limit(&self, limit: &str) {
+    pub(crate) fn wait_limit(&self, limit: &str) {
         until(&format!("a call ends after {limit}"), || {
             let answer = self.caller.addresses.get("http://slow/").ok()?;
             (answer.status() == 504 && answer.text().contains(&format!("within {limit},"))).then_some(())
@@ -259,8 +259,8 @@ pub(crate) fn write_key(control: &Control, key: &str, value: &str, labels: &Valu
     answer.json()["id"].as_str().unwrap().to_owned()
 }
 
-const ITEMS: &str = "/v3/default/configuration/items";
-const TIMEOUT_OF_SLOW: &str = "servicecomb.request.slow.timeout";
+pub(crate) const ITEMS: &str = "/v3/default/configuration/items";
+pub(crate) const TIMEOUT_OF_SLOW: &str = "servicecomb.request.slow.timeout";
 
 /// A key that is written through one face of the configuration changes what a proxy does, and is read through the other.
 #[test]
