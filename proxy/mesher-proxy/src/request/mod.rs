@@ -20,6 +20,7 @@
 //! | `exchange` | HTTP/1.1's side of a call: send it, bring the answer back, or say why there is none |
 //! | `converse` | the two halves of that on the connections: up to the answer's head, and the answer's body |
 //! | `edits` | heads as they leave: as they came, or as a rule changes them |
+//! | `spent` | who may try again: what a proxy tells those before it |
 //! | `mirror` | copies of calls for those whom a rule names beside the callee |
 //! | `reply` | reading the head of an answer, watching the caller who waits |
 //! | `pump` | one direction of a body or a flow, with back-pressure |
@@ -49,6 +50,7 @@ pub(crate) mod pump;
 pub(crate) mod reply;
 pub(crate) mod respond;
 pub(crate) mod serve;
+pub(crate) mod spent;
 pub(crate) mod target;
 pub(crate) mod tunnel;
 pub(crate) mod upstream;
