@@ -9,6 +9,7 @@ mod call;
 mod churn;
 mod command;
 mod control_plane;
+mod deadlines;
 mod demo;
 mod desync;
 mod dialects;
