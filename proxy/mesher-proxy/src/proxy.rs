@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use mesher_client::{Address, ControlClient, Credentials, Tenancy};
@@ -404,6 +404,8 @@ impl Proxy {
             lookups,
             own_addresses: all.collect(),
             relief: Relief::default(),
+            epoch: std::time::Instant::now(),
+            retries_spent_at: AtomicU64::new(0),
             is_draining: AtomicBool::new(false),
         }
     }

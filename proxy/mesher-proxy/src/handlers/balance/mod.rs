@@ -26,6 +26,9 @@ impl Handler for Balance {
         if let Some(refusal) = call.refusal.take() {
             return Err(refusal);
         }
+        if std::mem::take(&mut call.retry.is_on_same) && call.endpoint.is_some() {
+            return Ok(());
+        }
         let cluster = call.cluster();
         let mut suspects = worker.suspects();
         let chosen = worker.with_rotation(cluster.id, |rotation| choose(call, rotation, suspects.as_ref()));
