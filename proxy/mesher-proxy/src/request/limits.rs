@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::{Code, Exchange, Invocation};
 use crate::request::{deadline, forward};
+use crate::snapshot::governance::Governance;
 
 /// What a call may take.
 struct Limits {
@@ -84,7 +85,9 @@ fn detail(call: &Invocation, limit: Duration, is_whole: bool) -> String {
     }
     let governance = call.choice.filter(|_| is_of_rule).zip(call.cluster().governance.as_ref());
     let Some((choice, governance)) = governance else {
-        return format!("no answer within {limit:?}, the limit that a rule of kind Timeout sets");
+        let rule = call.governance().and_then(Governance::timeout_words);
+        let rule = rule.unwrap_or_else(|| "a rule of kind Timeout".to_owned());
+        return format!("no answer within {limit:?}, the limit that {rule} sets");
     };
     let (rule, what) = (governance.rule_words(choice), if is_whole { "" } else { " to a try" });
     format!("no answer{what} within {limit:?}, the limit that {rule} sets")
