@@ -188,7 +188,14 @@ impl Desk {
             let next = state.read_keys(&self.shared.own_for_keys);
             for problem in next.problems.iter().filter(|problem| !state.key_rules.problems.contains(problem))
             {
-                tracing::error!(problem, "a key of the configuration says something that cannot be used");
+                if KeyRules::is_passed_over(problem) {
+                    tracing::warn!(
+                        problem,
+                        "a key of the configuration holds but for a word that means nothing here"
+                    );
+                } else {
+                    tracing::error!(problem, "a key of the configuration says something that cannot be used");
+                }
             }
             let has_changed = state.key_rules != next;
             state.key_rules = next;

@@ -8,6 +8,7 @@
 //! | `timeout` | `request.timeout` |
 //! | `route_rule` | `routeRule`, `globalRouteRule`: lists of rules, of both SDKs |
 //! | `matching` | which calls a rule is about: `match`, `matchGroup`, `sourceTemplate` |
+//! | `named` | last good values of match groups and source templates |
 //! | `operators` | how a value is compared: `exact`, `regex`, `compare` and the others |
 //! | `ways` | conditions of which one, or all, have to hold |
 //! | `dark_launch` | `darklaunch.policy`: groups of versions, in JSON |
@@ -20,6 +21,7 @@
 mod dark_launch;
 mod governed;
 mod matching;
+mod named;
 mod operators;
 mod plan;
 mod retry;

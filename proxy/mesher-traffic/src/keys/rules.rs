@@ -11,12 +11,13 @@ use mesher_model::rule::{Kind, ServiceName};
 use super::dark_launch;
 use super::governed::Family;
 use super::matching::{self, Called, Named, Setting};
+use super::named::LastGood;
 use super::plan::Reading;
 use super::retry;
 use super::route_rule::{self, Place};
 use super::sorted::{Entry, Sorted};
 use super::timeout::Timeouts;
-use super::yaml::Fault;
+use super::yaml::{Fault, PASSED_OVER};
 
 use crate::policy::Policy;
 use crate::retry::RetryPolicy;
@@ -29,6 +30,10 @@ const PATTERNS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Sentences about keys that are told: who mends these sees the next ones.
 const PROBLEMS_MAX: usize = 50;
+
+/// How sentences end about what cannot be used.
+pub(super) const LAST_HOLDS: &str = "; its last good value holds";
+const AS_IF_ABSENT: &str = "; it is as if the key were not there";
 
 /// What keys say, and which of them cannot be used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,6 +48,8 @@ pub struct KeyRules {
     named: BTreeMap<String, String>,
     /// Match groups, by their names: each with its key and its value.
     groups: BTreeMap<String, (String, String)>,
+    /// Of groups and templates.
+    last_good: LastGood,
     retries: Family<RetryPolicy>,
     /// A sentence for each key that says something which cannot be used, or is passed over.
     pub problems: Vec<String>,
@@ -140,10 +147,12 @@ impl Room {
 impl KeyRules {
     /// Reads keys with their values, each of them once. `own` is the application beside the proxy; `before` is what was read
     /// last: where a key cannot be used, its last good value holds.
-    pub fn read<'k>(keys: impl IntoIterator<Item = (&'k str, &'k str)>, own: &Own, before: &Self) -> Self {
-        let sorted = Sorted::of(keys);
+    pub fn read<'k>(keys: impl IntoIterator<Item = (&'k str, &'k str)>, own: &Own, before: &'k Self) -> Self {
+        let mut sorted = Sorted::of(keys);
         let application = own.application.as_str();
-        let mut rules = Self { named: named(&sorted.named), ..Self::default() };
+        let mut problems = Vec::new();
+        let last_good = LastGood::restore(&mut sorted.named, &before.last_good, &mut problems);
+        let mut rules = Self { named: named(&sorted.named), last_good, problems, ..Self::default() };
         for (rest, (key, value)) in &sorted.timeouts {
             rules.problems.extend(rules.timeouts.take(key, rest, value).err());
         }
@@ -222,17 +231,20 @@ impl KeyRules {
             None => Ok(held),
         });
         let held = match (next, last) {
-            (Ok(held), _) => held,
+            (Ok(held), _) => {
+                self.problems.extend(held.notices.iter().cloned());
+                held
+            }
+            // What was to be looked at in the last good value is not what stands there now.
             (Err(fault), Some(last)) => {
-                self.problems.push(format!("{key}: {fault}; its last good value holds"));
+                self.problems.push(format!("{key}: {fault}{LAST_HOLDS}"));
                 last.clone()
             }
             (Err(fault), None) => {
-                self.problems.push(format!("{key}: {fault}; it is as if the key were not there"));
+                self.problems.push(format!("{key}: {fault}{AS_IF_ABSENT}"));
                 return None;
             }
         };
-        self.problems.extend(held.notices.iter().cloned());
         let route = held.route.clone();
         self.held.insert(key.to_owned(), held);
         Some(route)
@@ -241,7 +253,13 @@ impl KeyRules {
     /// The keys of routes with the values that hold, which are not those that they have where these cannot be used.
     pub fn holding(&self) -> impl Iterator<Item = (&str, &str)> {
         let of_routes = self.held.iter().map(|(key, held)| (key.as_str(), held.value.as_str()));
-        of_routes.chain(self.retries.holding())
+        of_routes.chain(self.last_good.holding()).chain(self.retries.holding())
+    }
+
+    /// Whether one of [`Self::problems`] is about a word that is passed over, while all else of its key holds.
+    #[must_use]
+    pub fn is_passed_over(problem: &str) -> bool {
+        problem.contains(PASSED_OVER) && ![LAST_HOLDS, AS_IF_ABSENT].iter().any(|end| problem.ends_with(end))
     }
 
     /// Whether a key is one of those that are read here. All others are an application's own.
