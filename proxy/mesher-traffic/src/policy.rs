@@ -7,6 +7,7 @@ use std::time::Duration;
 use mesher_model::explain::Said;
 use mesher_model::rule::{Breaker, Document, Kind, Rule};
 
+use crate::balance::BalancePolicy;
 use crate::egress::EgressPolicy;
 use crate::retry::RetryPolicy;
 use crate::route::{PATTERNS_BYTES_MAX, RoutePolicy};
@@ -84,6 +85,8 @@ pub struct Policy {
     pub retry: Option<Arc<Selection<RetryPolicy>>>,
     /// When calls are refused because too many before them failed.
     pub breaker: Option<Arc<Selection<Breaker>>>,
+    /// Which of several endpoints takes a call; each in turn where absent.
+    pub balance: Option<Arc<Selection<BalancePolicy>>>,
     /// Who says so, and what is shadowed. Left empty by [`Self::compile`]: revisions are known to whoever keeps documents.
     pub said: Arc<[Said]>,
 }
@@ -114,6 +117,7 @@ impl Policy {
                 }
                 Rule::Retry(_) => policy.retry = select(&documents, RetryPolicy::of_rule)?,
                 Rule::Breaker(_) => policy.breaker = select(&documents, breaker)?,
+                Rule::Balance(_) => policy.balance = select(&documents, BalancePolicy::of_rule)?,
                 _ => {}
             }
         }
@@ -122,12 +126,13 @@ impl Policy {
 
     /// Adds what another says of which this says nothing; who says so is left as it is.
     pub fn complete(&mut self, other: Self) {
-        let Self { route, request_timeout, egress, retry, breaker, said: _ } = other;
+        let Self { route, request_timeout, egress, retry, breaker, balance, said: _ } = other;
         self.route = self.route.take().or(route);
         self.request_timeout = self.request_timeout.or(request_timeout);
         self.egress = self.egress.take().or(egress);
         self.retry = self.retry.take().or(retry);
         self.breaker = self.breaker.take().or(breaker);
+        self.balance = self.balance.take().or(balance);
     }
 
     /// Whether anything but the way of a call and its time is governed: whether a handler stands in between.
@@ -150,7 +155,7 @@ fn select<T>(
     item: impl Fn(&Rule) -> Option<T>,
 ) -> Result<Option<Arc<Selection<T>>>, PolicyError> {
     let mut documents = documents.to_vec();
-    documents.sort_by_key(|document| (document.rule.matches().is_empty(), &document.metadata.name));
+    documents.sort_by_key(|document| (document.rule.is_about_all(), &document.metadata.name));
     let (mut entries, mut bytes) = (Vec::new(), 0);
     for document in documents {
         let Some(item) = item(&document.rule) else { continue };
@@ -174,7 +179,10 @@ fn join<'d>(held: &mut Vec<&'d Document>, document: &'d Document) -> Result<(), 
         Some((false, true)) => return Ok(()),
         _ => {}
     }
-    let is_alike = |other: &&&Document| other.rule.matches().is_empty() && document.rule.matches().is_empty();
+    let is_about_one_part = |other: &&&Document| other.rule.subset() == document.rule.subset();
+    let is_alike = |other: &&&Document| {
+        other.rule.matches().is_empty() && document.rule.matches().is_empty() && is_about_one_part(other)
+    };
     if let Some(other) = held.iter().find(is_alike) {
         let mut names = [document, other].map(|document| document.metadata.name.to_string());
         names.sort();

@@ -9,7 +9,7 @@ use crate::matching::condition::Request;
 use crate::matching::field::{any_cookie, any_parameter, decode};
 
 /// What of a call decides who takes it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StickyValue {
     /// A header field; its name is in lower case.
     Header(Box<str>),

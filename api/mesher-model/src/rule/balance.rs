@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::bounds::{checked, given};
 use super::matches::{CallMatch, FIELD_NAME_BYTES_MAX, is_token, matches};
@@ -29,7 +29,7 @@ const FAILURES_MAX: u32 = 1_000;
 /// How the calls to a service are balanced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(remote = "Self", rename_all = "camelCase", deny_unknown_fields)]
 pub struct Balance {
     /// The service that is called; `*`: each that no document of its own names.
     pub service: ServiceName,
@@ -135,7 +135,7 @@ struct SourceAddress {
 }
 
 impl Serialize for HashOn {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Value(value) => value.serialize(serializer),
             Self::SourceAddress => SourceAddress { source_address: true }.serialize(serializer),
@@ -159,7 +159,8 @@ impl<'de> Deserialize<'de> for HashOn {
         }
         let Form { header, cookie, query_param, source_address } = Form::deserialize(deserializer)?;
         let address = source_address.then_some(Self::SourceAddress);
-        let values = [header.map(Sticky::Header), cookie.map(Sticky::Cookie), query_param.map(Sticky::QueryParam)];
+        let values =
+            [header.map(Sticky::Header), cookie.map(Sticky::Cookie), query_param.map(Sticky::QueryParam)];
         let mut given = values.into_iter().flatten().map(Self::Value).chain(address);
         let (Some(hash_on), None) = (given.next(), given.next()) else {
             return Err(serde::de::Error::custom(
@@ -255,12 +256,22 @@ const fn overprovisioning() -> u16 {
     140
 }
 
+impl Serialize for Balance {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+/// Members that do not fit each other are refused here: none of them is wrong alone.
+impl<'de> Deserialize<'de> for Balance {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        checked(Self::deserialize(deserializer)?, Self::check)
+    }
+}
+
 impl Balance {
     /// What of it does not fit together, in a sentence.
-    ///
-    /// # Errors
-    /// That sentence.
-    pub(super) fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), String> {
         let strategy = self.strategy;
         if strategy.hashes() != self.hash_on.is_some() {
             return Err(format!(
@@ -310,8 +321,16 @@ fn points<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::
 }
 
 fn table_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    let number = u32::deserialize(deserializer)?;
-    ranged(number, TABLE_SIZES, "size of a table").map(Some).map_err(serde::de::Error::custom)
+    let size = u32::deserialize(deserializer)?;
+    // With a prime every step leads to every place.
+    let is_prime = (2..=size.isqrt()).all(|divisor| !size.is_multiple_of(divisor));
+    if is_prime && (TABLE_SIZES[0]..=TABLE_SIZES[1]).contains(&size) {
+        return Ok(Some(size));
+    }
+    let [least, most] = TABLE_SIZES;
+    Err(serde::de::Error::custom(format_args!(
+        "{size} is no size of a table: it is a prime from {least} to {most}"
+    )))
 }
 
 fn overprovisioning_factor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {

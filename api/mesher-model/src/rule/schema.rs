@@ -10,7 +10,7 @@ use super::filters::url::PATH_BYTES_MAX;
 use super::kinds;
 use super::matches::FIELD_NAME_BYTES_MAX;
 use super::{
-    Cidr, DirectResponse, Document, Filter, FilterKind, HeaderModifier, Host, Kind, Metadata, Name,
+    Cidr, DirectResponse, Document, Filter, FilterKind, HashOn, HeaderModifier, Host, Kind, Metadata, Name,
     PathModifier, Percent, RequestMirror, RequestRedirect, ServiceName, Span, Sticky, UrlRewrite, ValueKind,
 };
 
@@ -177,6 +177,25 @@ impl JsonSchema for Sticky {
             "maxProperties": 1,
             "additionalProperties": false,
             "examples": [{"cookie": "session"}],
+        })
+    }
+}
+
+impl JsonSchema for HashOn {
+    fn schema_name() -> Cow<'static, str> {
+        "HashOn".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let name = json_schema!({"type": "string", "minLength": 1, "maxLength": FIELD_NAME_BYTES_MAX});
+        json_schema!({
+            "description": "A value of a call that decides which instance takes it.",
+            "type": "object",
+            "properties": {"header": name, "cookie": name, "queryParam": name, "sourceAddress": {"const": true}},
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": false,
+            "examples": [{"header": "x-user"}],
         })
     }
 }

@@ -6,10 +6,10 @@ use crate::sticky::{StickyValue, place_of};
 use mesher_model::rule::Sticky;
 
 /// What of a call is hashed.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HashKey(Source);
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Source {
     Value(StickyValue),
     Address,

@@ -6,22 +6,10 @@ use super::mix;
 
 /// Places of a table where a rule says nothing, a prime. Source: Eisenbud et al., Maglev, NSDI 2016, 3.4; Envoy, `table_size`.
 pub const TABLE_SIZE: u32 = 65_537;
-/// The largest table.
-pub const TABLE_SIZE_MAX: u32 = 655_357;
-/// The smallest table.
-pub const TABLE_SIZE_MIN: u32 = 251;
 /// Places that are looked at for a key whose endpoint may not take its call.
 const LOOKS_MAX: u64 = 16;
 /// A place that nobody has taken yet.
 const FREE: u16 = u16::MAX;
-
-/// Whether a table may be so large: a prime, so that every step leads to every place.
-#[must_use]
-pub fn is_size(size: u32) -> bool {
-    let divisors = 2..=size.isqrt();
-    (TABLE_SIZE_MIN..=TABLE_SIZE_MAX).contains(&size)
-        && divisors.into_iter().all(|divisor| !size.is_multiple_of(divisor))
-}
 
 /// The seat of each place.
 #[derive(Debug)]

@@ -23,9 +23,9 @@ pub(super) struct Responses {
 
 impl Responses {
     /// The response times of all together in seconds, where somebody is slow.
-    pub(super) fn total<'l>(&self, loads: impl Iterator<Item = &'l Load>) -> Option<f32> {
+    pub(super) fn total<'l>(&self, is_call: bool, loads: impl Iterator<Item = &'l Load>) -> Option<f32> {
         // Workers that pass each other look once more or less: no harm.
-        if self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_AFTER) {
+        if is_call && self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_AFTER) {
             let (total, slowest) = loads.fold((0.0_f32, 0.0_f32), |(total, slowest), load| {
                 let mean = load.mean_latency().unwrap_or_default();
                 (total + mean, slowest.max(mean))

@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use mesher_model::rule::{SESSION_NAME, SessionKind, SessionPersistence};
+
 use super::mix;
 use crate::CallView;
 use crate::matching::field::any_cookie;
@@ -33,7 +35,31 @@ pub enum Persistence {
     },
 }
 
+/// For how long there may be no call, where a rule says nothing. Source: Java Chassis, `SessionStickinessRule`.
+pub const IDLE_LIMIT: Duration = Duration::from_secs(30);
+/// After how many failures an instance is left, where a rule says nothing. Source: as above.
+pub const FAILURES: u32 = 5;
+
 impl Persistence {
+    pub(super) fn of_rule(session: &SessionPersistence) -> Self {
+        let name = session.session_name.as_deref().unwrap_or(SESSION_NAME);
+        match session.kind {
+            SessionKind::Cookie => Self::Cookie {
+                name: name.into(),
+                lifetime: session.absolute_timeout.map(|lifetime| lifetime.duration()),
+            },
+            SessionKind::Header => Self::Header { name: name.to_ascii_lowercase().into() },
+            SessionKind::Caller => {
+                let idle_limit = session.idle_timeout.map_or(IDLE_LIMIT, |limit| limit.duration());
+                let failures = session.successive_failures.unwrap_or(FAILURES);
+                Self::Caller {
+                    idle_limit: (!idle_limit.is_zero()).then_some(idle_limit),
+                    failures_max: (failures > 0).then_some(failures),
+                }
+            }
+        }
+    }
+
     /// The instance that a call asks for.
     #[must_use]
     pub fn asked(&self, call: &CallView<'_>) -> Option<SessionToken> {

@@ -183,7 +183,9 @@ impl Choosing<'_, '_> {
 
     fn by_response(&mut self) -> Option<usize> {
         let loads = self.group.places().filter_map(|place| self.moment.loads.get(place)).map(AsRef::as_ref);
-        let Some(total) = self.group.responses.total(loads) else { return self.in_turn() };
+        let Some(total) = self.group.responses.total(self.moment.is_call, loads) else {
+            return self.in_turn();
+        };
         for _ in 0..RESPONSE_DRAWS_MAX {
             let Some(seat) = self.group.draw(self.moment.draw, self.may_take) else { break };
             let draw = (self.moment.draw)();

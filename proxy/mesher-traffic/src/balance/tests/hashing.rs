@@ -112,13 +112,3 @@ fn calls_without_a_key_are_spread_by_chance() {
         assert!(counts.iter().all(|count| (800..1200).contains(count)), "{strategy:?}: {counts:?}");
     }
 }
-
-#[test]
-fn tables_have_primes_for_sizes() {
-    for size in [251, 65_537, 655_357] {
-        assert!(maglev::is_size(size), "{size}");
-    }
-    for size in [0, 1, 2, 241, 252, 65_536, 655_360, 655_373] {
-        assert!(!maglev::is_size(size), "{size}");
-    }
-}

@@ -67,7 +67,7 @@ impl Bench {
         let draws = &mut self.draws;
         let mut draw = || draws.next();
         let (now, loads, rotation) = (self.now, self.loads.as_slice(), &mut self.rotation);
-        let mut moment = Moment { now, key, loads, rotation, draw: &mut draw };
+        let mut moment = Moment { now, key, loads, rotation, is_call: true, draw: &mut draw };
         self.policy.pick(&self.groups, &mut moment, may_take)
     }
 
