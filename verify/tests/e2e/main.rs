@@ -5,6 +5,7 @@
 
 mod access;
 mod activation;
+mod balancing;
 mod call;
 mod churn;
 mod command;

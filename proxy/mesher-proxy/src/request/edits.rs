@@ -66,9 +66,15 @@ pub(crate) fn write_response(
     downstream: Downstream,
     output: &mut Vec<u8>,
 ) {
-    match call.actions() {
-        None => response.write(downstream, output),
-        Some(actions) => response.write_edited(downstream, lend(&actions.response), output),
+    match (call.actions(), call.session_field.as_deref()) {
+        (None, None) => response.write(downstream, output),
+        (Some(actions), None) => response.write_edited(downstream, lend(&actions.response), output),
+        (actions, Some(field)) => {
+            let edits = actions.map(|actions| lend(&actions.response)).unwrap_or_default();
+            // Once for each session.
+            let added: Vec<_> = edits.added.iter().chain([field]).cloned().collect();
+            response.write_edited(downstream, FieldEdits { added: &added, ..edits }, output);
+        }
     }
 }
 

@@ -7,10 +7,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mesher_traffic::balance::{InFlight, SessionToken};
 use mesher_traffic::{Actions, CallView, Caller, Choice, HeadView, OwnAnswer};
 
 use crate::bootstrap::PortProtocol;
 use crate::request::failure::{Failure, FailureKind, Side};
+use crate::snapshot::balancing::Balancing;
 use crate::snapshot::governance::Governance;
 use crate::snapshot::{Cluster, ClusterIndex, Endpoint, EndpointId, View};
 use crate::telemetry::counters::Row;
@@ -101,6 +103,8 @@ pub(crate) struct Invocation {
     pub(crate) pause: Option<Duration>,
     /// Who calls, where it comes from another proxy and a rule may ask.
     pub(crate) caller: Option<Box<str>>,
+    /// A field of the answer by which the calls that follow stay with the endpoint.
+    pub(crate) session_field: Option<Box<(Box<str>, Box<str>)>>,
     /// What it holds until it ends, however it does.
     pub(crate) permits: Permits,
     /// Tries that failed, in their order.
@@ -110,7 +114,22 @@ pub(crate) struct Invocation {
 
 /// What rules gave to a call, and get back when it ends.
 #[derive(Debug, Default)]
-pub(crate) struct Permits {}
+pub(crate) struct Permits {
+    /// The current try, where a rule chose its endpoint.
+    pub(crate) balanced: Option<BalancedTry>,
+}
+
+/// A try whose endpoint a rule chose.
+#[derive(Debug)]
+pub(crate) struct BalancedTry {
+    /// The rule, as a place among those of the cluster.
+    pub(crate) rule: usize,
+    pub(crate) in_flight: InFlight,
+    /// When it goes out, by the clock of the process.
+    pub(crate) began: Duration,
+    /// The instance that the call asked for.
+    pub(crate) asked: Option<SessionToken>,
+}
 
 /// A try that failed, for those who ask why.
 #[derive(Debug, Clone)]
@@ -150,6 +169,7 @@ impl Invocation {
             endpoint: None,
             pause: None,
             caller: None,
+            session_field: None,
             permits: Permits::default(),
             failed_tries: Vec::new(),
             tried: [const { Cell::new(None) }; TRIED_MAX],
@@ -168,6 +188,11 @@ impl Invocation {
     /// What rules say of its cluster.
     pub(crate) fn governance(&self) -> Option<&Governance> {
         self.cluster().governance.as_ref()
+    }
+
+    /// What rules of kind Balance make of its cluster, where there are any.
+    pub(crate) fn balancing(&self) -> Option<&Balancing> {
+        self.governance()?.guards.balance.as_deref()
     }
 
     /// The cluster that it goes to.

@@ -5,16 +5,22 @@ use std::sync::Arc;
 
 use mesher_traffic::Policy;
 
+use super::balancing::Balancing;
+use super::governance::Ground;
 use super::{Endpoint, EndpointId};
 
 /// What is remembered under one policy.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Guards {}
+pub(crate) struct Guards {
+    /// Which endpoint takes a call.
+    pub(crate) balance: Option<Arc<Balancing>>,
+}
 
 impl Guards {
     /// Takes over from `before` what still counts.
-    pub(crate) fn new(_policy: &Policy, _endpoints: &[Endpoint], _before: Option<&Self>) -> Self {
-        Self {}
+    pub(crate) fn new(policy: &Policy, ground: &Ground<'_>, before: Option<&Self>) -> Self {
+        let balance = before.and_then(|before| before.balance.as_deref());
+        Self { balance: Balancing::new(policy, ground, balance).map(Arc::new) }
     }
 }
 
@@ -25,7 +31,6 @@ pub(crate) struct PerEndpoint<S> {
     states: Box<[Arc<S>]>,
 }
 
-#[expect(dead_code, reason = "the rules that remember anything of endpoints come next")]
 impl<S> PerEndpoint<S> {
     /// An endpoint that was there before keeps what is remembered of it.
     pub(crate) fn new(endpoints: &[Endpoint], before: Option<&Self>, make: impl Fn(&Endpoint) -> S) -> Self {
@@ -40,8 +45,17 @@ impl<S> PerEndpoint<S> {
     }
 
     fn of(&self, id: EndpointId) -> Option<&Arc<S>> {
-        let place = self.ids.iter().position(|known| *known == id)?;
-        self.states.get(place)
+        self.states.get(self.place(id)?)
+    }
+
+    /// The place of an endpoint.
+    pub(crate) fn place(&self, id: EndpointId) -> Option<usize> {
+        self.ids.iter().position(|known| *known == id)
+    }
+
+    /// What is remembered of each endpoint, by its place.
+    pub(crate) fn all(&self) -> &[Arc<S>] {
+        &self.states
     }
 
     /// What is remembered of the endpoint at a place.

@@ -2,7 +2,7 @@
 //! It must take no lock: every worker of a proxy writes here with every call.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::average::{Average, Weighing};
@@ -15,6 +15,9 @@ const FAILED_COST_MIN: Duration = Duration::from_secs(1);
 const UNKNOWN_COST: f32 = 1e6;
 /// Over how long the even average of response times goes.
 const MEAN_DECAY: Duration = Duration::from_secs(10);
+
+/// What a call adds to those that ever began.
+const BEGUN: u64 = 1 << u32::BITS;
 
 /// How a try ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +36,9 @@ pub enum TryEnd {
 #[repr(align(64))]
 pub struct Load {
     since: Duration,
-    in_flight: AtomicU32,
+    /// Calls that are on their way, and above them all that ever began, which begins anew after 2³² of them: one step counts
+    /// both.
+    calls: AtomicU64,
     peak: Average,
     mean: Average,
     /// In milliseconds; 0: not avoided.
@@ -46,7 +51,7 @@ impl Load {
     pub fn known_since(since: Duration) -> Self {
         Self {
             since,
-            in_flight: AtomicU32::new(0),
+            calls: AtomicU64::new(0),
             peak: Average::default(),
             mean: Average::default(),
             avoided_until: AtomicU64::new(0),
@@ -63,14 +68,20 @@ impl Load {
     #[must_use]
     pub fn begin(self: &Arc<Self>) -> InFlight {
         // A number that is compared with others, and orders nothing.
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.calls.fetch_add(BEGUN | 1, Ordering::Relaxed);
         InFlight(Arc::clone(self))
     }
 
     /// Calls that are on their way.
     #[must_use]
     pub fn in_flight(&self) -> u32 {
-        self.in_flight.load(Ordering::Relaxed)
+        self.calls.load(Ordering::Relaxed) as u32
+    }
+
+    /// Calls that began.
+    #[must_use]
+    pub fn begun(&self) -> u32 {
+        (self.calls.load(Ordering::Relaxed) >> u32::BITS) as u32
     }
 
     /// Takes note of how long a try took.
@@ -156,6 +167,6 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.0.calls.fetch_sub(1, Ordering::Relaxed);
     }
 }
