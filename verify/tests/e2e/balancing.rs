@@ -9,7 +9,7 @@ use mesher_verify::mesh::{Control, Proxy};
 use mesher_verify::patience::until;
 use serde_json::{Value, json};
 
-use crate::rules::{apply, assert_done};
+use crate::rules::{apply, assert_done, write_key};
 
 /// Calls over which shares are counted.
 const CALLS: usize = 200;
@@ -308,4 +308,46 @@ fn what_cannot_be_kept_is_refused_with_its_place() {
     assert_done(&apply(&control, &one("first"), &[]));
     let ended = apply(&control, &one("second"), &[]);
     assert!(ended.errors.contains("are about the same service"), "{ended:?}");
+}
+
+/// control-plane-api §4.8: a strategy by kie, and one by config-center, each of which its key names in explanations.
+#[test]
+fn keys_of_either_configuration_server_say_how_calls_are_balanced() {
+    let control = Control::start();
+    let _instances = ["a", "b", "c"].map(|name| Instance::start(&control, name, &json!({})));
+    let caller = caller(&control, 3, &[]);
+    let outbound = caller.addresses.outbound;
+    let is_one = || {
+        let mut answers: Vec<_> = (0..12).map(|_| ask(outbound, &[]).text()).collect();
+        answers.dedup();
+        answers.len() == 1
+    };
+    let labels = json!({"app": "default", "service": "webapp"});
+    write_key(&control, "servicecomb.loadbalance.shop.strategy.name", "SessionStickiness", &labels);
+    until("all calls stay with one instance", || is_one().then_some(()));
+    let told = caller.addresses.admin("/explain?to=shop&path=/").text();
+    assert!(
+        told.contains("servicecomb.loadbalance.shop.strategy.name") && told.contains("stay together"),
+        "{told}"
+    );
+    // A document of this kind stands before keys.
+    balance(&control, "strategy: RoundRobin");
+    assert!(!is_one());
+}
+
+#[test]
+fn a_key_of_config_center_says_how_calls_are_balanced() {
+    let control = Control::start();
+    let _instances = ["a", "b", "c"].map(|name| Instance::start(&control, name, &json!({})));
+    let caller = caller(&control, 3, &[]);
+    let key = "cse.loadbalance.strategy.name";
+    let body = json!({"dimensionsInfo": "webapp@default", "items": {key: "Random"}}).to_string();
+    let answer = send_json(control.address, "POST", "/v3/default/configuration/items", &body).unwrap();
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    until("the key holds", || {
+        let told = caller.addresses.admin("/explain?to=shop&path=/").text();
+        (told.contains(key) && told.contains("Random")).then_some(())
+    });
+    let counts = counts(caller.addresses.outbound, ["a", "b", "c"]);
+    assert!(counts.iter().all(|count| (30..110).contains(count)), "{counts:?}");
 }

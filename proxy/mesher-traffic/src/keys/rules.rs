@@ -8,19 +8,22 @@ use mesher_model::DEFAULT;
 use mesher_model::explain::Said;
 use mesher_model::rule::{Kind, ServiceName};
 
+use super::balance::{self, Balances};
 use super::dark_launch;
 use super::governed::Family;
 use super::matching::{self, Called, Named, Setting};
 use super::plan::Reading;
 use super::retry;
 use super::route_rule::{self, Place};
-use super::sorted::{Entry, Sorted};
+use super::sorted::{Entry, LOADBALANCE, Sorted};
 use super::timeout::Timeouts;
 use super::yaml::Fault;
 
+use crate::balance::BalancePolicy;
 use crate::policy::Policy;
 use crate::retry::RetryPolicy;
 use crate::route::RoutePolicy;
+use crate::selection::{Entry as Rule, Selection};
 
 /// Routes that keys may make together.
 const ROUTES_MAX: usize = 1_000;
@@ -44,6 +47,9 @@ pub struct KeyRules {
     /// Match groups, by their names: each with its key and its value.
     groups: BTreeMap<String, (String, String)>,
     retries: Family<RetryPolicy>,
+    balances: Balances,
+    /// The same for the calls of match groups.
+    group_balances: Family<BalancePolicy>,
     /// A sentence for each key that says something which cannot be used, or is passed over.
     pub problems: Vec<String>,
 }
@@ -187,6 +193,9 @@ impl KeyRules {
         let problems = &mut self.problems;
         let of = |kind: &str| sorted.governed.get(kind);
         self.retries = Family::read(of("retry"), own, &before.retries, problems, retry::read);
+        let last = &before.group_balances;
+        self.group_balances = Family::read(of(LOADBALANCE), own, last, problems, balance::read_governed);
+        self.balances = Balances::read(&sorted.balances, &before.balances, problems);
         for (name, (key, _)) in sorted.governed.values().flatten() {
             match sorted.named.groups.get(name) {
                 None => problems.push(format!(
@@ -241,7 +250,10 @@ impl KeyRules {
     /// The keys of routes with the values that hold, which are not those that they have where these cannot be used.
     pub fn holding(&self) -> impl Iterator<Item = (&str, &str)> {
         let of_routes = self.held.iter().map(|(key, held)| (key.as_str(), held.value.as_str()));
-        of_routes.chain(self.retries.holding())
+        of_routes
+            .chain(self.retries.holding())
+            .chain(self.balances.holding())
+            .chain(self.group_balances.holding())
     }
 
     /// Whether a key is one of those that are read here. All others are an application's own.
@@ -252,6 +264,7 @@ impl KeyRules {
             || [&sorted.routes, &sorted.dark_launches].iter().any(|keys| !keys.is_empty());
         has_route
             || !sorted.governed.is_empty()
+            || !sorted.balances.is_empty()
             || !sorted.timeouts.is_empty()
             || sorted.named != Named::default()
     }
@@ -280,6 +293,17 @@ impl KeyRules {
                 say(Kind::Timeout, &limit.key, self.timeouts.has_own(service, qualified));
                 policy.request_timeout = Some(limit.time);
             }
+        }
+        if let About::Called { service, qualified } = about {
+            let own = self.balances.of(service, qualified);
+            let rules = self.group_balances.selection(&self.groups, about);
+            let names: Vec<_> = rules.iter().flat_map(Selection::names).map(str::to_owned).collect();
+            said.extend(names.iter().map(|key| of_kind(Kind::Balance, key, ServiceName::EVERY, source)));
+            said.extend(own.as_ref().map(|(_, key, is_own)| {
+                of_kind(Kind::Balance, key, if *is_own { service } else { ServiceName::EVERY }, source)
+            }));
+            let general = own.map(|(item, key, _)| Rule::about_all(key, item));
+            policy.balance = Selection::with_last(rules, general).map(Arc::new);
         }
         let mut select = |kind: Kind, keys: Vec<&str>| {
             said.extend(keys.into_iter().map(|key| Said {
@@ -312,7 +336,18 @@ impl KeyRules {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let has_route = !self.routes.is_empty() || self.global_route.is_some();
-        !has_route && self.timeouts.is_empty() && self.retries.is_empty()
+        let has_balance = !self.balances.is_empty() || !self.group_balances.is_empty();
+        !has_route && !has_balance && self.timeouts.is_empty() && self.retries.is_empty()
+    }
+}
+
+fn of_kind(kind: Kind, key: &str, service: &str, source: &str) -> Said {
+    Said {
+        kind: kind.to_string(),
+        name: key.to_owned(),
+        source: source.to_owned(),
+        service: service.to_owned(),
+        ..Said::default()
     }
 }
 

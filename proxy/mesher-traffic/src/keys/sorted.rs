@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::balance::{Part, Word};
 use super::matching::Named;
 
 /// What keys begin with that are about calls, the older words first: those of the Go Mesher's first files, those of
@@ -11,6 +12,9 @@ const PREFIXES: [&str; 3] = ["", "cse.", "servicecomb."];
 
 /// Kinds of Java's governance: what stands in front of the name that they share with a match group.
 pub(super) const GOVERNED: [&str; 1] = ["retry"];
+
+/// What stands in front of keys of balancing: of services, and of Java's governance.
+pub(super) const LOADBALANCE: &str = "loadbalance";
 
 /// A key with its value.
 pub(super) type Entry<'k> = (&'k str, &'k str);
@@ -27,6 +31,8 @@ pub(super) struct Sorted<'k> {
     /// About every service that has neither.
     pub(super) global_route: Option<Entry<'k>>,
     pub(super) named: Named<'k>,
+    /// Of balancing, by service and what they say of it.
+    pub(super) balances: BTreeMap<(Option<&'k str>, Word), Entry<'k>>,
     /// Of Java's governance, by kind and name.
     pub(super) governed: BTreeMap<&'k str, BTreeMap<&'k str, Entry<'k>>>,
 }
@@ -78,6 +84,15 @@ impl<'k> Sorted<'k> {
             "matchGroup" => {
                 self.named.groups.insert(name, entry);
             }
+            LOADBALANCE => match Part::of(name) {
+                Part::Setting(service, word) => {
+                    self.balances.insert((service, word), entry);
+                }
+                Part::Governed => {
+                    self.governed.entry(LOADBALANCE).or_default().insert(name, entry);
+                }
+                Part::Others => {}
+            },
             _ if GOVERNED.contains(&word) => {
                 self.governed.entry(word).or_default().insert(name, entry);
             }
