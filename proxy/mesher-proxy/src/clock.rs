@@ -6,7 +6,12 @@ use std::time::{Duration, Instant};
 
 static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// How long it is since the first time that this was asked.
+/// That moment.
+pub(crate) fn beginning() -> Instant {
+    *BEGINNING
+}
+
+/// How long ago it was.
 pub(crate) fn now() -> Duration {
     BEGINNING.elapsed()
 }

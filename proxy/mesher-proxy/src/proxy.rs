@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use mesher_client::{Address, ControlClient, Credentials, Tenancy};
@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::bootstrap::{Bootstrap, ConfigType};
+use crate::clock;
 use crate::discovery::{self, DnsSource, FileSource, Fleet, Lookup, Registration, RegistrySource, Source};
 use crate::error::ProxyError;
 use crate::handover::{self, Giver, HandoverError, Offered, Question, Stock, Successor, Taken};
@@ -396,6 +397,8 @@ impl Proxy {
             lookups,
             own_addresses: all.collect(),
             relief: Relief::default(),
+            epoch: clock::beginning(),
+            retries_spent_at: AtomicU64::new(0),
             is_draining: AtomicBool::new(false),
         }
     }

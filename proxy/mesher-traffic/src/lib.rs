@@ -22,7 +22,7 @@ pub use egress::EgressPolicy;
 pub use keys::{About, KeyRules, Own};
 pub use matching::call::{CallView, Caller, HeadView, Message};
 pub use policy::{Policy, PolicyError};
-pub use retry::{RetryPolicy, Safety};
+pub use retry::{Budget, RetryPolicy, Safety};
 pub use route::{Choice, RoutePolicy, Verdict};
 pub use selection::{Entry, Selection, Standing};
 pub use statuses::Statuses;

@@ -17,7 +17,7 @@ use crate::request::invocation::{Direction, Invocation};
 use crate::request::pump::{Ends, Pump, PumpError};
 use crate::request::upstream::Upstream;
 use crate::request::vigil::Wait;
-use crate::request::{edits, faults, reply};
+use crate::request::{deadline, edits, faults, reply, spent};
 use crate::telemetry::context;
 use crate::worker::Worker;
 
@@ -106,7 +106,17 @@ impl<'c> HttpExchange<'c> {
         let transfer = &mut self.conversation.request;
         if !std::mem::replace(&mut sending.has_begun, true) {
             let own = own_fields(self.worker, call.direction, &self.context);
-            let set = if self.context.is_empty() { &own[..1] } else { &own[..] };
+            let left = deadline::Left::of(call);
+            let timed;
+            let mut set = own.as_slice();
+            if let Some(left) = &left {
+                let [via, context, source] = own;
+                timed = [via, left.field(), context, source];
+                set = timed.as_slice();
+            }
+            if self.context.is_empty() {
+                set = set.get(..set.len() - 2).unwrap_or_default();
+            }
             let ends = Ends { source: self.socket, input, sink: &mut upstream.socket, scratch };
             let head = |output: &mut Vec<u8>| edits::write_request(call, request, set, output);
             let used = self.up.start(context, transfer, head, ends)?;
@@ -184,7 +194,10 @@ impl<'c> HttpExchange<'c> {
                     Ends { source: &mut upstream.socket, input: upstream_input, sink: self.socket, scratch };
                 let response = self.worker.response.borrow();
                 debug_assert_eq!(response.status(), self.status, "nothing waits between reading and writing");
-                let head = |output: &mut Vec<u8>| edits::write_response(call, &response, downstream, output);
+                let is_spent = spent::is_to_be_told(self.worker, call, self.status);
+                let head = |output: &mut Vec<u8>| {
+                    edits::write_response(call, &response, downstream, is_spent, output);
+                };
                 let used = self.down.start(context, transfer, head, ends)?;
                 upstream_input.drain(..used);
             }

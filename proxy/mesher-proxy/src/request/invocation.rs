@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mesher_traffic::balance::{InFlight, SessionToken};
-use mesher_traffic::{Actions, CallView, Caller, Choice, HeadView, OwnAnswer};
+use mesher_traffic::{Actions, CallView, Caller, Choice, HeadView, OwnAnswer, Safety};
 
 use crate::bootstrap::PortProtocol;
 use crate::request::failure::{Failure, FailureKind, Side};
@@ -105,6 +105,10 @@ pub(crate) struct Invocation {
     pub(crate) caller: Option<Box<str>>,
     /// A field of the answer by which the calls that follow stay with the endpoint.
     pub(crate) session_field: Option<Box<(Box<str>, Box<str>)>>,
+    /// What the caller gave it, to the head of its answer.
+    pub(crate) time_given: Option<Duration>,
+    /// How it stands with further tries.
+    pub(crate) retry: Retrying,
     /// What it holds until it ends, however it does.
     pub(crate) permits: Permits,
     /// Tries that failed, in their order.
@@ -129,6 +133,33 @@ pub(crate) struct BalancedTry {
     pub(crate) began: Duration,
     /// The instance that the call asked for.
     pub(crate) asked: Option<SessionToken>,
+}
+
+/// How a call stands with further tries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Retrying {
+    /// The rule that is about it, as a place among those of its kind.
+    pub(crate) rule: Option<usize>,
+    /// What a further try after the current answer risks.
+    pub(crate) answer_safety: Safety,
+    /// Whether whoever answered, or failed, has tried again already.
+    pub(crate) is_spent_below: bool,
+    /// Whether the next try goes to the same endpoint.
+    pub(crate) is_on_same: bool,
+    /// Whether there was no try left for it in the budget of its service.
+    pub(crate) is_denied: bool,
+}
+
+impl Default for Retrying {
+    fn default() -> Self {
+        Self {
+            rule: None,
+            answer_safety: Safety::Spent,
+            is_spent_below: false,
+            is_on_same: false,
+            is_denied: false,
+        }
+    }
 }
 
 /// A try that failed, for those who ask why.
@@ -170,6 +201,8 @@ impl Invocation {
             pause: None,
             caller: None,
             session_field: None,
+            time_given: None,
+            retry: Retrying::default(),
             permits: Permits::default(),
             failed_tries: Vec::new(),
             tried: [const { Cell::new(None) }; TRIED_MAX],
@@ -288,6 +321,12 @@ pub(crate) struct Operation<'a> {
 pub(crate) trait Exchange: HeadView {
     /// One try: sends the call to the current endpoint, up to the first sign of an answer.
     async fn send(&mut self, call: &Invocation) -> Result<Code, Failure>;
+
+    /// What a further try risks after the answer that is there, and whether whoever gave it has tried again already.
+    fn after_answer(&self) -> (Safety, bool);
+
+    /// Lets go of the answer that is there: the call is tried again.
+    fn drop_answer(&mut self);
 
     /// The failure of a try that was given up in its midst: with how far it had come.
     fn give_up(&mut self, failure: Failure) -> Failure;

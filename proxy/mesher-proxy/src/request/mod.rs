@@ -16,10 +16,12 @@
 //! | `invoke` | one invocation from start to outcome: the chain down, `forward`, the chain up, one exit |
 //! | `forward` | the last step of the chain: the endpoint, the try |
 //! | `limits` | how long that may take, where rules say so |
+//! | `deadline` | the time that is left, as one hop tells it to the next |
 //! | `upstream` | a connection for a try, from the pool or new, within its bounds |
 //! | `exchange` | HTTP/1.1's side of a call: send it, bring the answer back, or say why there is none |
 //! | `converse` | the two halves of that on the connections: up to the answer's head, and the answer's body |
 //! | `edits` | heads as they leave: as they came, or as a rule changes them |
+//! | `spent` | who may try again: what a proxy tells those before it |
 //! | `mirror` | copies of calls for those whom a rule names beside the callee |
 //! | `reply` | reading the head of an answer, watching the caller who waits |
 //! | `pump` | one direction of a body or a flow, with back-pressure |
@@ -33,6 +35,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod converse;
+pub(crate) mod deadline;
 pub(crate) mod edits;
 pub(crate) mod exchange;
 pub(crate) mod failure;
@@ -49,6 +52,7 @@ pub(crate) mod pump;
 pub(crate) mod reply;
 pub(crate) mod respond;
 pub(crate) mod serve;
+pub(crate) mod spent;
 pub(crate) mod target;
 pub(crate) mod tunnel;
 pub(crate) mod upstream;

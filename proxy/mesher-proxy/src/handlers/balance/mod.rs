@@ -28,24 +28,24 @@ impl Handler for Balance {
         if let Some(refusal) = call.refusal.take() {
             return Err(refusal);
         }
+        if std::mem::take(&mut call.retry.is_on_same) && call.endpoint.is_some() {
+            ruled::begin(worker, call, head);
+            return Ok(());
+        }
         let cluster = call.cluster();
         let mut suspects = worker.suspects();
-        let ruling = ruled::ruling(worker, call, head);
-        let (chosen, asked) = worker.with_rotation(cluster.id, |rotation| match ruling {
-            None => (choose(call, InTurn(rotation), suspects.as_ref()), None),
+        let chosen = worker.with_rotation(cluster.id, |rotation| match ruled::ruling(worker, call, head) {
+            None => choose(call, InTurn(rotation), suspects.as_ref()),
             Some(ruling) => {
-                let by_rule = ByRule::new(worker, call, head, ruling, rotation);
-                let asked = by_rule.asked;
-                (choose(call, by_rule, suspects.as_ref()), asked)
+                choose(call, ByRule::new(worker, call, head, ruling, rotation), suspects.as_ref())
             }
         });
         let place = chosen.ok_or_else(|| nothing_to_choose(cluster, call))?;
         if let (Some((suspects, now)), Some(endpoint)) = (&mut suspects, cluster.endpoints.get(place)) {
             suspects.chosen(endpoint.id, *now);
         }
-        let balanced = ruling.and_then(|ruling| ruled::begin(call, ruling, place, asked));
-        call.permits.balanced = balanced;
         call.endpoint = Some(place);
+        ruled::begin(worker, call, head);
         Ok(())
     }
 

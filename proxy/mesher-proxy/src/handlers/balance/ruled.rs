@@ -8,7 +8,7 @@ use mesher_traffic::{HeadView, RoundRobin};
 
 use super::Picker;
 use crate::clock;
-use crate::request::failure::{Failure, FailureKind, Side};
+use crate::request::failure::{Failure, Side};
 use crate::request::invocation::{BalancedTry, Code, Invocation};
 use crate::request::reply;
 use crate::snapshot::balancing::Ruling;
@@ -26,8 +26,7 @@ pub(super) fn ruling<'c>(worker: &Worker, call: &'c Invocation, head: &dyn HeadV
 /// Picks as a rule says.
 pub(super) struct ByRule<'r> {
     ruling: Ruling<'r>,
-    /// The instance that the call asks for.
-    pub(super) asked: Option<SessionToken>,
+    asked: Option<SessionToken>,
     key: Option<u64>,
     now: Duration,
     is_call: bool,
@@ -42,9 +41,8 @@ impl<'r> ByRule<'r> {
         ruling: Ruling<'r>,
         rotation: &'r mut RoundRobin,
     ) -> Self {
-        let view = call.view(worker, head);
-        let asked = ruling.policy.persistence.as_ref().and_then(|sessions| sessions.asked(&view));
-        let (key, now) = (ruling.policy.key(&view), clock::now());
+        let asked = asked(worker, call, head, &ruling);
+        let (key, now) = (ruling.policy.key(&call.view(worker, head)), worker.now());
         Self { ruling, asked, key, now, is_call: true, rotation }
     }
 
@@ -69,19 +67,27 @@ impl Picker for ByRule<'_> {
     }
 }
 
-/// A try begins at the endpoint at a place.
-pub(super) fn begin(
-    call: &Invocation,
-    ruling: Ruling<'_>,
-    place: usize,
-    asked: Option<SessionToken>,
-) -> Option<BalancedTry> {
-    let (endpoint, load) = (call.cluster().endpoints.get(place)?, ruling.loads().get(place)?);
-    let now = clock::now();
+/// A try begins at the current endpoint.
+pub(super) fn begin(worker: &Worker, call: &mut Invocation, head: &dyn HeadView) {
+    let Some(ruling) = ruling(worker, call, head) else { return };
+    let load = call.endpoint.and_then(|place| ruling.loads().get(place));
+    let Some((endpoint, load)) = call.current_endpoint().zip(load) else { return };
+    let now = worker.now();
     ruling.begins(now, endpoint.id);
+    let asked = asked(worker, call, head, &ruling);
     // Who waits before the try is no matter of the endpoint's.
     let began = now + call.pause.unwrap_or_default();
-    Some(BalancedTry { rule: ruling.place, in_flight: load.begin(), began, asked })
+    call.permits.balanced = Some(BalancedTry { rule: ruling.place, in_flight: load.begin(), began, asked });
+}
+
+/// The instance that a call asks for.
+fn asked(
+    worker: &Worker,
+    call: &Invocation,
+    head: &dyn HeadView,
+    ruling: &Ruling<'_>,
+) -> Option<SessionToken> {
+    ruling.policy.persistence.as_ref()?.asked(&call.view(worker, head))
 }
 
 /// The try came to an answer's head, or failed. Its call counts at the endpoint until its end, or until the next try.
@@ -89,11 +95,10 @@ pub(super) fn response(worker: &Worker, call: &mut Invocation, reply: &Result<Co
     let Some(balanced) = call.permits.balanced.take() else { return };
     let found = call.current_endpoint().zip(call.balancing().and_then(|all| all.rule(balanced.rule)));
     let Some((endpoint, ruling)) = found else { return };
-    let now = clock::now();
+    let now = worker.now();
     let (status, end) = match reply {
         Ok(Code::Status(status)) => (Some(*status), TryEnd::Answered),
         Ok(_) => (None, TryEnd::Answered),
-        Err(Failure { kind: FailureKind::BadStatus(status), .. }) => (Some(*status), TryEnd::Answered),
         Err(failure) if failure.side == Side::Upstream => (None, TryEnd::Failed),
         Err(_) => (None, TryEnd::Left),
     };
