@@ -28,7 +28,12 @@ impl Instance {
         Self::of(control, name, record, Application::greeting(name))
     }
 
-    fn of(control: &Control, name: &'static str, record: &Value, application: Application) -> Self {
+    pub(crate) fn of(
+        control: &Control,
+        name: &'static str,
+        record: &Value,
+        application: Application,
+    ) -> Self {
         let version = record["version"].as_str().unwrap_or("1.0.0");
         let service = control.register_service("shop", version);
         let mut instance = json!({"endpoints": [format!("rest://{}", application.address)], "hostName": name, "status": "UP"});
@@ -68,7 +73,7 @@ fn wait_known(proxy: &Proxy, count: usize) {
 
 /// Puts the shop under a rule, whose members stand beside the service.
 #[track_caller]
-fn balance(control: &Control, members: &str) {
+pub(crate) fn balance(control: &Control, members: &str) {
     let text = format!(
         "apiVersion: mesher/v1\nkind: Balance\nmetadata: {{name: shop}}\nspec: {{service: shop, {members}}}\n"
     );

@@ -43,6 +43,7 @@ mod routing;
 mod rule_faults;
 mod rules;
 mod settings;
+mod slow_instance;
 mod sources;
 mod start;
 mod stop;
