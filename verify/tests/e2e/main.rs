@@ -24,6 +24,7 @@ mod fields;
 mod filters;
 mod gateway_api;
 mod guide;
+mod guide_resilience;
 mod instances;
 mod ipv6;
 mod kept;
