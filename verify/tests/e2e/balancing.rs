@@ -2,6 +2,8 @@
 //! It must tell instances apart by their answers alone, and leave statistics to the tests of the decisions.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mesher_verify::application::{Application, Gate, ok};
 use mesher_verify::http::{Message, get_with, send_json};
@@ -238,34 +240,38 @@ fn an_instance_that_asks_for_it_is_left_alone() {
     assert!((15..=25).contains(&refused), "{refused}");
 }
 
+/// How many calls wait at the slow instance: more than the others ever have, whatever is counted a moment too long.
+const WAITING: usize = 4;
+
 #[test]
 fn a_call_goes_where_fewer_are_on_their_way() {
     let control = Control::start();
-    let gate = Gate::default();
-    let waits = gate.clone();
+    let (gate, arrived) = (Gate::default(), Arc::new(AtomicUsize::new(0)));
     let _fast = ["a", "b"].map(|name| Instance::start(&control, name, &json!({})));
     let caller = caller(&control, 2, &[]);
     let outbound = caller.addresses.outbound;
-    let is_waiting = Gate::default();
-    let arrived = is_waiting.clone();
+    let (waits, arrives) = (gate.clone(), Arc::clone(&arrived));
     let slow = Application::http(move |_| {
-        arrived.open();
+        arrives.fetch_add(1, Ordering::Relaxed);
         waits.wait();
         ok("slow")
     });
     let _slow = Instance::of(&control, "slow", &json!({}), slow);
     wait_known(&caller, 3);
-    balance(&control, "strategy: LeastRequest");
+    // What is known of instances stays where the rule becomes another one.
+    balance(&control, "strategy: RoundRobin");
+    let has_enough = || arrived.load(Ordering::Relaxed) >= WAITING;
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !is_waiting.is_open() {
-                ask(outbound, &[]);
-            }
+        for _ in 0..WAITING {
+            scope.spawn(|| while !has_enough() && ask(outbound, &[]).text() != "slow" {});
+        }
+        until("calls wait at the slow instance", || has_enough().then_some(()));
+        let applied = std::panic::catch_unwind(|| {
+            balance(&control, "strategy: LeastRequest");
+            counts(outbound, ["a", "b"])
         });
-        is_waiting.wait();
-        // One call waits there: nobody else is sent after it.
-        let [first, second] = counts(outbound, ["a", "b"]);
         gate.open();
+        let [first, second] = applied.unwrap();
         assert_eq!(first + second, CALLS);
         assert!(first.abs_diff(second) < CALLS / 3, "{first} {second}");
     });
