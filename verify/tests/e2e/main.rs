@@ -33,6 +33,7 @@ mod metrics;
 mod mirrors;
 mod names;
 mod outages;
+mod own_handler;
 mod programs;
 mod registries;
 mod replace;

@@ -101,6 +101,8 @@ pub(crate) struct Invocation {
     pub(crate) pause: Option<Duration>,
     /// Who calls, where it comes from another proxy and a rule may ask.
     pub(crate) caller: Option<Box<str>>,
+    /// What handlers of one's own change of its head.
+    pub(crate) edits: Option<Box<OwnEdits>>,
     /// What the caller gave it, to the head of its answer.
     pub(crate) time_given: Option<Duration>,
     /// How it stands with further tries.
@@ -115,6 +117,15 @@ pub(crate) struct Invocation {
 /// What rules gave to a call, and get back when it ends.
 #[derive(Debug, Default)]
 pub(crate) struct Permits {}
+
+/// Changes of a head that handlers of one's own make.
+#[derive(Debug, Default)]
+pub(crate) struct OwnEdits {
+    /// Names of fields that do not pass.
+    pub(crate) left_out: Vec<Box<str>>,
+    /// Lines that are added behind all others.
+    pub(crate) added: Vec<(Box<str>, Box<str>)>,
+}
 
 /// How a call stands with further tries.
 #[derive(Debug, Clone, Copy)]
@@ -181,6 +192,7 @@ impl Invocation {
             endpoint: None,
             pause: None,
             caller: None,
+            edits: None,
             time_given: None,
             retry: Retrying::default(),
             permits: Permits::default(),
