@@ -29,6 +29,7 @@ const FAILURES_MAX: u32 = 1_000;
 /// How the calls to a service are balanced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("allOf" = super::schema::fits_strategy())))]
 #[serde(remote = "Self", rename_all = "camelCase", deny_unknown_fields)]
 pub struct Balance {
     /// The service that is called; `*`: each that no document of its own names.
@@ -199,6 +200,7 @@ pub enum Preferred {
 /// What keeps calls with one instance. In the words of the Gateway API (GEP-1619), with a type of our own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("allOf" = super::schema::fits_session())))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SessionPersistence {
     /// What a session is told by.
@@ -206,7 +208,7 @@ pub struct SessionPersistence {
     pub kind: SessionKind,
     /// Name of the cookie or the header field; `mesher-session` where absent.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", length(min = 1, max = FIELD_NAME_BYTES_MAX)))]
+    #[cfg_attr(feature = "schema", schemars(with = "String", length(max = FIELD_NAME_BYTES_MAX), regex(pattern = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")))]
     pub session_name: Option<String>,
     /// With `Cookie`: for how long it is kept; until the browser is closed where absent.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]

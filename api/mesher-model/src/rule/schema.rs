@@ -27,6 +27,29 @@ pub(super) fn any_required<const N: usize>(members: [&str; N]) -> serde_json::Va
     members.map(|member| serde_json::json!({"required": [member]})).as_slice().into()
 }
 
+/// That members stand with strategies that they belong to.
+pub(super) fn fits_strategy() -> serde_json::Value {
+    let is = |strategies: &[&str]| serde_json::json!({"properties": {"strategy": {"enum": strategies}}, "required": ["strategy"]});
+    let only = |member: &str, strategy: &str| serde_json::json!({"if": is(&[strategy]), "else": {"properties": {member: false}}});
+    serde_json::json!([
+        {"if": is(&["RingHash", "Maglev"]), "then": {"required": ["hashOn"], "properties": {"slowStart": false}},
+            "else": {"properties": {"hashOn": false}}},
+        only("decayTime", "PeakEwma"),
+        only("pointsPerEndpoint", "RingHash"),
+        only("tableSize", "Maglev"),
+    ])
+}
+
+/// That members stand with the type of session that they belong to.
+pub(super) fn fits_session() -> serde_json::Value {
+    let is = |kind: &str| serde_json::json!({"properties": {"type": {"const": kind}}, "required": ["type"]});
+    serde_json::json!([
+        {"if": is("Caller"), "then": {"properties": {"sessionName": false, "absoluteTimeout": false}},
+            "else": {"properties": {"idleTimeout": false, "successiveFailures": false}}},
+        {"if": is("Header"), "then": {"properties": {"absoluteTimeout": false}}},
+    ])
+}
+
 /// That a rule has a filter which answers its calls.
 pub(super) fn answers() -> serde_json::Value {
     let kinds: Vec<_> =

@@ -105,6 +105,8 @@ pub(crate) struct Invocation {
     pub(crate) caller: Option<Box<str>>,
     /// A field of the answer by which the calls that follow stay with the endpoint.
     pub(crate) session_field: Option<Box<(Box<str>, Box<str>)>>,
+    /// What handlers of one's own change of its head.
+    pub(crate) edits: Option<Box<OwnEdits>>,
     /// What the caller gave it, to the head of its answer.
     pub(crate) time_given: Option<Duration>,
     /// How it stands with further tries.
@@ -133,6 +135,15 @@ pub(crate) struct BalancedTry {
     pub(crate) began: Duration,
     /// The instance that the call asked for.
     pub(crate) asked: Option<SessionToken>,
+}
+
+/// Changes of a head that handlers of one's own make.
+#[derive(Debug, Default)]
+pub(crate) struct OwnEdits {
+    /// Names of fields that do not pass.
+    pub(crate) left_out: Vec<Box<str>>,
+    /// Lines that are added behind all others.
+    pub(crate) added: Vec<(Box<str>, Box<str>)>,
 }
 
 /// How a call stands with further tries.
@@ -201,6 +212,7 @@ impl Invocation {
             pause: None,
             caller: None,
             session_field: None,
+            edits: None,
             time_given: None,
             retry: Retrying::default(),
             permits: Permits::default(),
