@@ -3,6 +3,7 @@
 
 pub mod actions;
 pub mod balance;
+pub mod breaker;
 pub mod egress;
 pub mod keys;
 pub mod matching;
@@ -24,6 +25,8 @@ pub use retry::{RetryPolicy, Safety};
 pub use route::{Choice, RoutePolicy, Verdict};
 pub use suspects::Suspects;
 
+#[cfg(test)]
+mod chance;
 #[cfg(test)]
 mod sticky_tests;
 #[cfg(test)]
