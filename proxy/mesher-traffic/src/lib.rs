@@ -4,6 +4,7 @@
 pub mod actions;
 pub mod balance;
 pub mod breaker;
+pub mod bulkhead;
 pub mod egress;
 pub mod keys;
 pub mod matching;
