@@ -5,7 +5,9 @@ pub mod actions;
 pub mod balance;
 pub mod breaker;
 pub mod bulkhead;
+pub mod checkup;
 pub mod egress;
+pub mod ejection;
 pub mod keys;
 pub mod matching;
 mod plan;
@@ -28,6 +30,8 @@ pub use suspects::Suspects;
 
 #[cfg(test)]
 mod chance;
+#[cfg(test)]
+mod checkup_tests;
 #[cfg(test)]
 mod sticky_tests;
 #[cfg(test)]
