@@ -206,11 +206,12 @@ impl Proxy {
         tokio::task::spawn_local(shared.relief.clone().serve());
         let known = (Arc::clone(&shared.snapshot), shared.relief.clone());
         let own = &self.bootstrap.identity;
-        let (desk, orders) = Desk::new(Target {
+        let target = Target {
             environment: own.environment.clone(),
             application: own.app.clone(),
             service: own.service.clone(),
-        });
+        };
+        let (desk, orders) = Desk::new(target, &own.version);
         desk.want_own();
         let sources = self.sources(&client, &status);
         let mut fleet = Fleet::new(sources, Arc::clone(&status), known, (desk.clone(), orders));

@@ -15,17 +15,21 @@ pub mod policy;
 pub mod portion;
 pub mod retry;
 pub mod route;
+pub mod selection;
+pub mod statuses;
 mod sticky;
 pub mod suspects;
 
 pub use actions::{Actions, Asked, FieldEdits, OwnAnswer};
 pub use balance::RoundRobin;
 pub use egress::EgressPolicy;
-pub use keys::KeyRules;
+pub use keys::{About, KeyRules, Own};
 pub use matching::call::{CallView, Caller, HeadView, Message};
 pub use policy::{Policy, PolicyError};
 pub use retry::{RetryPolicy, Safety};
 pub use route::{Choice, RoutePolicy, Verdict};
+pub use selection::{Entry, Selection, Standing};
+pub use statuses::Statuses;
 pub use suspects::Suspects;
 
 #[cfg(test)]

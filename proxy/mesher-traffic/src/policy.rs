@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mesher_model::explain::Said;
-use mesher_model::rule::{Document, Kind, Rule};
+use mesher_model::rule::{Breaker, Document, Kind, Rule};
 
 use crate::egress::EgressPolicy;
-use crate::route::RoutePolicy;
+use crate::retry::RetryPolicy;
+use crate::route::{PATTERNS_BYTES_MAX, RoutePolicy};
+use crate::selection::{Entry, Selection};
 
 /// Why documents cannot be compiled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,10 +46,24 @@ pub enum PolicyError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Something in the matches of a document that no call can be compared with.
+    #[error("{kind} {name:?}, {place}: {reason}")]
+    Match {
+        /// The document's kind.
+        kind: Kind,
+        /// Its name.
+        name: String,
+        /// The part of it.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Regular expressions that take too much room together.
-    #[error("Route {name:?}: its regular expressions become automata of more than {} KiB together; repeat less, or compare with prefixes", most / 1024)]
+    #[error("{kind} {name:?}: its regular expressions become automata of more than {} KiB together; repeat less, or compare with prefixes", most / 1024)]
     Patterns {
-        /// The document's name.
+        /// The document's kind.
+        kind: Kind,
+        /// Its name.
         name: String,
         /// How much they may take.
         most: usize,
@@ -64,6 +80,10 @@ pub struct Policy {
     pub request_timeout: Option<Duration>,
     /// Which hosts outside the mesh the service may call; all where absent.
     pub egress: Option<Arc<EgressPolicy>>,
+    /// When failed calls are tried again; as [`RetryPolicy::default`] says where absent.
+    pub retry: Option<Arc<Selection<RetryPolicy>>>,
+    /// When calls are refused because too many before them failed.
+    pub breaker: Option<Arc<Selection<Breaker>>>,
     /// Who says so, and what is shadowed. Left empty by [`Self::compile`]: revisions are known to whoever keeps documents.
     pub said: Arc<[Said]>,
 }
@@ -75,17 +95,15 @@ impl Policy {
     /// # Errors
     /// [`PolicyError`], with the names of the documents.
     pub fn compile<'d>(documents: impl IntoIterator<Item = &'d Document>) -> Result<Self, PolicyError> {
-        let mut holding: [Option<&Document>; Kind::ALL.len()] = [None; Kind::ALL.len()];
+        let mut holding: [Vec<&Document>; Kind::ALL.len()] = [const { Vec::new() }; Kind::ALL.len()];
         for document in documents {
             let place = Kind::ALL.iter().position(|kind| *kind == document.kind());
-            let Some(slot) = place.and_then(|place| holding.get_mut(place)) else { continue };
-            *slot = Some(match *slot {
-                None => document,
-                Some(other) => more_particular(other, document)?,
-            });
+            let Some(held) = place.and_then(|place| holding.get_mut(place)) else { continue };
+            join(held, document)?;
         }
         let mut policy = Self::default();
-        for document in holding.into_iter().flatten() {
+        for documents in holding {
+            let Some(document) = documents.first() else { continue };
             match &document.rule {
                 Rule::Route(route) => policy.route = Some(Arc::new(RoutePolicy::compile(document, route)?)),
                 Rule::Timeout(timeout) => {
@@ -94,22 +112,75 @@ impl Policy {
                 Rule::Egress(egress) => {
                     policy.egress = Some(Arc::new(EgressPolicy::compile(document, egress)))
                 }
+                Rule::Retry(_) => policy.retry = select(&documents, RetryPolicy::of_rule)?,
+                Rule::Breaker(_) => policy.breaker = select(&documents, breaker)?,
                 _ => {}
             }
         }
         Ok(policy)
     }
+
+    /// Adds what another says of which this says nothing; who says so is left as it is.
+    pub fn complete(&mut self, other: Self) {
+        let Self { route, request_timeout, egress, retry, breaker, said: _ } = other;
+        self.route = self.route.take().or(route);
+        self.request_timeout = self.request_timeout.or(request_timeout);
+        self.egress = self.egress.take().or(egress);
+        self.retry = self.retry.take().or(retry);
+        self.breaker = self.breaker.take().or(breaker);
+    }
+
+    /// Whether anything but the way of a call and its time is governed: whether a handler stands in between.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
+        self.breaker.is_some()
+    }
 }
 
-fn more_particular<'d>(one: &'d Document, other: &'d Document) -> Result<&'d Document, PolicyError> {
-    match (one.service().is_every(), other.service().is_every()) {
-        (true, false) => Ok(other),
-        (false, true) => Ok(one),
-        _ => {
-            let mut names = [one.metadata.name.to_string(), other.metadata.name.to_string()];
-            names.sort();
-            let [first, second] = names;
-            Err(PolicyError::Twice { kind: one.kind(), first, second })
-        }
+fn breaker(rule: &Rule) -> Option<Breaker> {
+    match rule {
+        Rule::Breaker(breaker) => Some(breaker.clone()),
+        _ => None,
     }
+}
+
+/// What documents of one kind say, each about its calls.
+fn select<T>(
+    documents: &[&Document],
+    item: impl Fn(&Rule) -> Option<T>,
+) -> Result<Option<Arc<Selection<T>>>, PolicyError> {
+    let mut documents = documents.to_vec();
+    documents.sort_by_key(|document| (document.rule.matches().is_empty(), &document.metadata.name));
+    let (mut entries, mut bytes) = (Vec::new(), 0);
+    for document in documents {
+        let Some(item) = item(&document.rule) else { continue };
+        let (kind, name) = (document.kind(), document.metadata.name.to_string());
+        let matches = document.rule.matches().iter().map(|part| (part, [].as_slice()));
+        let entry = Entry::compile(format!("{kind} {name}"), matches, item)
+            .map_err(|(place, reason)| PolicyError::Match { kind, name: name.clone(), place, reason })?;
+        bytes += entry.pattern_bytes();
+        if bytes > PATTERNS_BYTES_MAX {
+            return Err(PolicyError::Patterns { kind, name, most: PATTERNS_BYTES_MAX });
+        }
+        entries.push(entry);
+    }
+    Ok(Selection::of(entries).map(Arc::new))
+}
+
+/// Adds a document to those of its kind that hold: those about the service itself in place of those about every one.
+fn join<'d>(held: &mut Vec<&'d Document>, document: &'d Document) -> Result<(), PolicyError> {
+    match held.first().map(|other| (other.service().is_every(), document.service().is_every())) {
+        Some((true, false)) => held.clear(),
+        Some((false, true)) => return Ok(()),
+        _ => {}
+    }
+    let is_alike = |other: &&&Document| other.rule.matches().is_empty() && document.rule.matches().is_empty();
+    if let Some(other) = held.iter().find(is_alike) {
+        let mut names = [document, other].map(|document| document.metadata.name.to_string());
+        names.sort();
+        let [first, second] = names;
+        return Err(PolicyError::Twice { kind: document.kind(), first, second });
+    }
+    held.push(document);
+    Ok(())
 }

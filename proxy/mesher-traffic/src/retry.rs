@@ -1,6 +1,12 @@
 //! Decides whether a failed call may be tried again, elsewhere.
 //! It must not try anything itself, and must never allow what could make a call happen twice unasked.
 
+use std::time::Duration;
+
+use mesher_model::rule::{RetryBudget, Rule};
+
+use crate::statuses::Statuses;
+
 /// How far a failed try had come, and so what a further one risks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Safety {
@@ -12,26 +18,83 @@ pub enum Safety {
     Spent,
 }
 
-/// When a failed call is tried again.
+/// The longest pause before a further try that doubling makes.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// How long a call waits before a further try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// Always so long.
+    Fixed(Duration),
+    /// By chance up to so long before the second try, and up to twice as long before each further one.
+    Doubling(Duration),
+}
+
+impl Pause {
+    /// The pause after `tries` tries; `draw` is drawn from 0 to 1.
+    #[must_use]
+    pub fn after(self, tries: u32, draw: f64) -> Duration {
+        match self {
+            Self::Fixed(pause) => pause,
+            Self::Doubling(first) => {
+                let doublings = tries.saturating_sub(1).min(30);
+                let most = first.saturating_mul(1 << doublings).min(PAUSE_MAX);
+                most.mul_f64(draw.clamp(0.0, 1.0))
+            }
+        }
+    }
+}
+
+/// When a failed call is tried again.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// Tries in all, the first one counted; at least 1.
     pub tries_max: u32,
+    /// How many of the tries after the first go to the same instance.
+    pub same_first: u32,
+    /// Statuses of answers after which a call is tried again.
+    pub statuses: Statuses,
+    /// How long a call waits before a further try.
+    pub pause: Pause,
+    /// Whether a call that carries an `Idempotency-Key` counts as one that may happen twice.
+    pub takes_idempotency_key: bool,
+    /// How many further tries all calls together may take.
+    pub budget: RetryBudget,
 }
 
 impl Default for RetryPolicy {
     /// Three tries: one failed instance and one more that fails in the same moment are still survived.
     fn default() -> Self {
-        Self { tries_max: 3 }
+        Self {
+            tries_max: 3,
+            same_first: 0,
+            statuses: Statuses::default(),
+            pause: Pause::Fixed(Duration::ZERO),
+            takes_idempotency_key: false,
+            budget: RetryBudget::default(),
+        }
     }
 }
 
 impl RetryPolicy {
+    /// What a document of this kind says; `None` for another kind.
+    pub(crate) fn of_rule(rule: &Rule) -> Option<Self> {
+        let Rule::Retry(retry) = rule else { return None };
+        Some(Self {
+            tries_max: retry.attempts.saturating_add(1),
+            same_first: 0,
+            statuses: Statuses::of(&retry.codes),
+            pause: Pause::Doubling(retry.backoff.duration()),
+            takes_idempotency_key: retry.idempotency_key,
+            budget: retry.budget,
+        })
+    }
+
     /// Whether a further try is allowed after `tries` of them.
     ///
     /// Idempotent methods: RFC 9110 §9.2.2.
     #[must_use]
-    pub const fn may_try_again(self, tries: u32, safety: Safety, is_idempotent: bool) -> bool {
+    pub const fn may_try_again(&self, tries: u32, safety: Safety, is_idempotent: bool) -> bool {
         let is_safe = match safety {
             Safety::NothingSent => true,
             Safety::MayHaveActed => is_idempotent,

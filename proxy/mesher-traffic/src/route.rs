@@ -1,7 +1,7 @@
 //! Routes, compiled: the first rule that is about a call decides, and shares its calls out without chance.
 //! It must decide alike for like calls and counts: nothing here remembers.
 
-use mesher_model::rule::{CallMatch, Document, Fallback, Route};
+use mesher_model::rule::{CallMatch, Document, Fallback, Kind, Route};
 
 use crate::actions::Actions;
 use crate::matching::call::CallView;
@@ -16,8 +16,8 @@ use crate::sticky::StickyValue;
 const SPREAD: u32 = 0x9E37_79B9;
 /// The same for the draws of a reserve, which must not follow from those before: 2³² times the broken part of the root of 2.
 const SPREAD_OF_RESERVE: u32 = 0x6A09_E667;
-/// All automata of one route together, in bytes.
-const PATTERNS_BYTES_MAX: usize = 1024 * 1024;
+/// All automata of one route together, in bytes; those of all documents of another kind about one service as well.
+pub(crate) const PATTERNS_BYTES_MAX: usize = 1024 * 1024;
 
 /// Where the calls of a service go.
 #[derive(Debug, PartialEq, Eq)]
@@ -163,7 +163,11 @@ impl RoutePolicy {
             let rule = Rule::build(name, plan, &mut parts)?;
             bytes += rule.pattern_bytes();
             if bytes > PATTERNS_BYTES_MAX {
-                return Err(PolicyError::Patterns { name: name.to_owned(), most: PATTERNS_BYTES_MAX });
+                return Err(PolicyError::Patterns {
+                    kind: Kind::Route,
+                    name: name.to_owned(),
+                    most: PATTERNS_BYTES_MAX,
+                });
             }
             rules.push(rule);
         }

@@ -72,7 +72,7 @@ mod policies {
     use std::time::Duration;
 
     use crate::portion::{Member, Portion, is_member};
-    use crate::{CallView, Caller, HeadView, KeyRules, Message, Policy, RoutePolicy};
+    use crate::{About, CallView, Caller, HeadView, KeyRules, Message, Own, Policy, RoutePolicy};
 
     /// A call that no rule asks anything of.
     struct Nothing;
@@ -145,16 +145,22 @@ mod policies {
             ("application.request.timeout", "1"),
         ];
         for keys in [keys.to_vec(), keys.into_iter().rev().collect()] {
-            let rules = KeyRules::read(keys, "default", &KeyRules::default());
-            let limit =
-                |service: &str, qualified: &str| rules.request_timeout(service, qualified).unwrap().as_secs();
-            assert_eq!((limit("a", "a"), limit("b", "other:b"), limit("c", "c")), (1, 4, 3));
+            let rules = KeyRules::read(keys, &Own::default(), &KeyRules::default());
+            let limit = |application: &str, service: &str| {
+                let policy = rules.policy(&About::called(application, service), "kie").unwrap();
+                policy.request_timeout.unwrap().as_secs()
+            };
+            assert_eq!((limit("default", "a"), limit("other", "b"), limit("default", "c")), (1, 4, 3));
+            assert_eq!(rules.policy(&About::Provider, "kie"), None, "they are about calls that go out");
             assert_eq!(rules.problems.len(), 1, "{:?}", rules.problems);
             assert!(rules.problems[0].starts_with("servicecomb.request.c.timeout: \"soon\" is no timeout"));
         }
         for value in ["", "0", "-1", "1.5", "NaN", "86400001", "99999999999999999999"] {
-            let rules =
-                KeyRules::read([("servicecomb.request.timeout", value)], "default", &KeyRules::default());
+            let rules = KeyRules::read(
+                [("servicecomb.request.timeout", value)],
+                &Own::default(),
+                &KeyRules::default(),
+            );
             assert!(rules.is_empty() && rules.problems.len() == 1, "{value:?}");
         }
     }

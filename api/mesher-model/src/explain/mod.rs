@@ -97,6 +97,9 @@ pub struct Explanation {
     /// What the rule that decided made of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub choice: Option<ChoiceTold>,
+    /// What stands between the call and its endpoint: limits, breakers, faults, in the order in which it meets them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<GuardTold>,
     /// How long the call may take to the head of its answer, in milliseconds, where a rule bounds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
@@ -193,6 +196,20 @@ pub struct Destination {
     pub kind: String,
     /// The service, or the outside host.
     pub name: String,
+}
+
+/// A rule that may refuse a call, hold it up, or make it fail.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct GuardTold {
+    /// The handler that carries it out.
+    pub handler: String,
+    /// The document, as its kind and name, or the key.
+    pub rule: String,
+    /// How it stands now: `closed`, `3 of 10 calls`, …
+    pub state: String,
+    /// Whether it refuses the call, or makes it fail.
+    pub refuses: bool,
 }
 
 /// A document or a key that speaks about the service.

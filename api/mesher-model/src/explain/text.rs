@@ -4,8 +4,8 @@
 use std::fmt::{self, Write};
 
 use super::{
-    CallFacts, CallRow, EndpointTold, Explanation, FailureFacts, RequestFacts, RuleTold, Said, Standing, Try,
-    Verdict,
+    CallFacts, CallRow, EndpointTold, Explanation, FailureFacts, GuardTold, RequestFacts, RuleTold, Said,
+    Standing, Try, Verdict,
 };
 
 /// Room of the words in front of each line.
@@ -96,6 +96,7 @@ fn write_all(told: &Explanation, out: &mut String) -> fmt::Result {
         );
         line(out, "goes to", &words)?;
     }
+    list(out, "guarded by", told.guards.iter().map(guard))?;
     if let Some(limit) = told.timeout_ms {
         line(out, "timeout", &format!("{limit} ms to the head of the answer"))?;
     }
@@ -115,6 +116,11 @@ fn line(out: &mut String, label: &str, words: &str) -> fmt::Result {
 fn list(out: &mut String, label: &str, items: impl Iterator<Item = String>) -> fmt::Result {
     let labels = std::iter::once(label).chain(std::iter::repeat(""));
     labels.zip(items).try_for_each(|(label, item)| line(out, label, &item))
+}
+
+fn guard(guard: &GuardTold) -> String {
+    let refuses = if guard.refuses { "; it refuses the call" } else { "" };
+    format!("{}: {}, {}{refuses}", guard.handler, guard.rule, guard.state)
 }
 
 fn facts(call: &CallFacts) -> String {

@@ -7,9 +7,8 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::egress::Egress;
-use super::route::Route;
-use super::timeout::Timeout;
+use super::kinds::{Kind, Rule};
+use super::side::Side;
 use super::words::{Name, ServiceName};
 use crate::{DEFAULT, ENVIRONMENTS};
 
@@ -17,64 +16,10 @@ use crate::{DEFAULT, ENVIRONMENTS};
 pub const API_VERSION: &str = "mesher/v1";
 /// In front of a service that is meant as one that calls; no name has a colon.
 const CALLER: &str = "caller:";
+/// In front of a service whose own proxies are meant, as those that take calls.
+const PROVIDER: &str = "provider:";
 /// The members of a document, in the order in which they are written.
 const MEMBERS: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
-
-/// What a rule is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Kind {
-    /// Which versions take the calls.
-    Route,
-    /// How long a call may take.
-    Timeout,
-    /// Which hosts outside the mesh are called.
-    Egress,
-}
-
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Route, Self::Timeout, Self::Egress];
-
-    /// As documents and paths write it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Route => "Route",
-            Self::Timeout => "Timeout",
-            Self::Egress => "Egress",
-        }
-    }
-
-    /// The kind of this name, whatever its case.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(text))
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-impl Serialize for Kind {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for Kind {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        // Here as it is written, and not in any case: editors and other tools compare it so.
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
-            let known = Self::ALL.map(Self::as_str).join(", ");
-            D::Error::custom(format_args!("unknown kind {text:?}; this release knows {known}"))
-        })
-    }
-}
 
 /// The name of a document, and where it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,19 +48,6 @@ fn environment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::
     }
     let known = ENVIRONMENTS.get(1..).unwrap_or_default().join(", ");
     Err(D::Error::custom(format_args!("{environment:?} is no environment; there are {known}, and none")))
-}
-
-/// The part of a document that its kind decides.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-#[non_exhaustive]
-pub enum Rule {
-    /// Which versions take the calls.
-    Route(Route),
-    /// How long a call may take.
-    Timeout(Timeout),
-    /// Which hosts outside the mesh are called.
-    Egress(Egress),
 }
 
 /// One document.
@@ -153,7 +85,8 @@ pub struct Target {
     /// Their application.
     #[serde(rename = "app")]
     pub application: String,
-    /// The service, or `*`; behind `caller:` where it is meant as one that calls.
+    /// The service, or `*`; behind `caller:` where it is meant as one that calls, behind `provider:` where its own proxies
+    /// are meant, and not those of its callers.
     pub service: String,
 }
 
@@ -161,23 +94,38 @@ impl Target {
     /// A service as one that calls. What is said of it concerns its own proxies, and not those of its callers.
     #[must_use]
     pub fn of_caller(environment: &str, application: &str, service: &str) -> Self {
+        Self::behind(CALLER, environment, application, service)
+    }
+
+    /// A service as one whose own proxies take its calls. What is said of it concerns them, and not those of its callers.
+    #[must_use]
+    pub fn of_provider(environment: &str, application: &str, service: &str) -> Self {
+        Self::behind(PROVIDER, environment, application, service)
+    }
+
+    fn behind(role: &str, environment: &str, application: &str, service: &str) -> Self {
         Self {
             environment: environment.to_owned(),
             application: application.to_owned(),
-            service: format!("{CALLER}{service}"),
+            service: format!("{role}{service}"),
         }
     }
 
-    /// Whether the service is meant as one that calls.
+    /// What stands in front of the service; empty where it is meant as one that is called.
+    fn role(&self) -> &'static str {
+        [CALLER, PROVIDER].into_iter().find(|role| self.service.starts_with(role)).unwrap_or_default()
+    }
+
+    /// Whether the service is meant as one that its callers' proxies call.
     #[must_use]
-    pub fn is_of_caller(&self) -> bool {
-        self.service.starts_with(CALLER)
+    pub fn is_of_called(&self) -> bool {
+        self.role().is_empty()
     }
 
     /// The service, or `*`, however it is meant.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.service.strip_prefix(CALLER).unwrap_or(&self.service)
+        self.service.strip_prefix(self.role()).unwrap_or(&self.service)
     }
 
     /// Whether it stands for every service.
@@ -189,8 +137,7 @@ impl Target {
     /// Every service of the same application and environment, meant in the same way.
     #[must_use]
     pub fn every(&self) -> Self {
-        let prefix = if self.is_of_caller() { CALLER } else { "" };
-        Self { service: format!("{prefix}{}", ServiceName::EVERY), ..self.clone() }
+        Self { service: format!("{}{}", self.role(), ServiceName::EVERY), ..self.clone() }
     }
 }
 
@@ -198,11 +145,7 @@ impl Document {
     /// Its kind.
     #[must_use]
     pub const fn kind(&self) -> Kind {
-        match self.rule {
-            Rule::Route(_) => Kind::Route,
-            Rule::Timeout(_) => Kind::Timeout,
-            Rule::Egress(_) => Kind::Egress,
-        }
+        self.rule.kind()
     }
 
     /// What names it.
@@ -219,11 +162,7 @@ impl Document {
     /// The service that it is about.
     #[must_use]
     pub const fn service(&self) -> &ServiceName {
-        match &self.rule {
-            Rule::Route(route) => &route.service,
-            Rule::Timeout(timeout) => &timeout.service,
-            Rule::Egress(egress) => &egress.service,
-        }
+        self.rule.service()
     }
 
     /// The services that it is about.
@@ -231,9 +170,10 @@ impl Document {
     pub fn target(&self) -> Target {
         let Metadata { environment, application, .. } = &self.metadata;
         let service = self.service().to_string();
-        match self.kind() {
-            Kind::Egress => Target::of_caller(environment, application.as_str(), &service),
-            Kind::Route | Kind::Timeout => {
+        match (self.kind(), self.rule.side()) {
+            (Kind::Egress, _) => Target::of_caller(environment, application.as_str(), &service),
+            (_, Side::Provider) => Target::of_provider(environment, application.as_str(), &service),
+            (_, Side::Consumer) => {
                 Target { environment: environment.clone(), application: application.to_string(), service }
             }
         }
@@ -277,7 +217,7 @@ impl<'de> Visitor<'de> for Members {
                 "metadata" => metadata.replace(map.next_value::<Metadata>()?).is_some(),
                 "spec" => {
                     let kind = kind.ok_or_else(|| A::Error::custom("kind has to stand before spec"))?;
-                    rule.replace(next_rule(kind, &mut map)?).is_some()
+                    rule.replace(Rule::read(kind, &mut map)?).is_some()
                 }
                 other => return Err(A::Error::unknown_field(other, &MEMBERS)),
             };
@@ -301,12 +241,4 @@ fn version<E: serde::de::Error>(text: &str) -> Result<bool, E> {
         return Ok(true);
     }
     Err(E::custom(format_args!("unknown apiVersion {text:?}; this release knows {API_VERSION}")))
-}
-
-fn next_rule<'de, A: MapAccess<'de>>(kind: Kind, map: &mut A) -> Result<Rule, A::Error> {
-    Ok(match kind {
-        Kind::Route => Rule::Route(map.next_value()?),
-        Kind::Timeout => Rule::Timeout(map.next_value()?),
-        Kind::Egress => Rule::Egress(map.next_value()?),
-    })
 }

@@ -4,8 +4,10 @@
 //! | file | holds |
 //! |---|---|
 //! | `document` | the frame that all kinds share |
-//! | `words` | names, places, spans of time: text with a grammar |
-//! | `route`, `timeout`, `egress` | one kind each |
+//! | `kinds` | the list of all kinds |
+//! | `words`, `percent` | names, places, spans of time, parts of a hundred: text with a grammar |
+//! | `route`, `timeout`, `egress`, `retry`, `breaker` | one kind each |
+//! | `side` | whose proxy carries a rule out |
 //! | `matches` | what a rule of a route asks of a call |
 //! | `sticky` | what calls of one user have in common |
 //! | `filters` | what it does with that call |
@@ -15,30 +17,40 @@
 //! | `link` | what control plane and proxy say to each other |
 
 mod bounds;
+mod breaker;
 mod change;
 mod document;
 mod egress;
 mod filters;
+mod kinds;
 pub mod link;
 mod matches;
+mod percent;
+mod retry;
 mod route;
 #[cfg(feature = "schema")]
 mod schema;
+mod side;
 mod sticky;
 mod timeout;
 mod words;
 
+pub use breaker::{Breaker, BreakerMode};
 pub use change::{
     Action, Base, Behind, Change, Checked, Convergence, Diagnostic, Documents, PlannedStep, RuleRow, Severity,
 };
-pub use document::{API_VERSION, Document, Kind, Metadata, Rule, RuleKey, Target};
+pub use document::{API_VERSION, Document, Metadata, RuleKey, Target};
 pub use egress::{Egress, EgressRule, Host, Otherwise, Way};
 pub use filters::{
     DirectResponse, Filter, FilterKind, HeaderLine, HeaderModifier, PathModifier, RequestMirror,
     RequestRedirect, Scheme, UrlRewrite,
 };
+pub use kinds::{Kind, Rule};
 pub use matches::{CallMatch, FieldMatch, PathKind, PathMatch, SourceMatch, ValueKind};
+pub use percent::Percent;
+pub use retry::{Retry, RetryBudget};
 pub use route::{Backend, Fallback, Route, RouteRule, Subset};
+pub use side::Side;
 pub use sticky::Sticky;
 pub use timeout::{RouteTimeouts, Timeout};
 pub use words::{Cidr, Name, ServiceName, Span, WordError};

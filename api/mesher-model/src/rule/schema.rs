@@ -7,11 +7,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::document::API_VERSION;
 use super::filters::url::PATH_BYTES_MAX;
+use super::kinds;
 use super::matches::FIELD_NAME_BYTES_MAX;
 use super::{
-    Cidr, DirectResponse, Document, Egress, Filter, FilterKind, HeaderModifier, Host, Kind, Metadata, Name,
-    PathModifier, RequestMirror, RequestRedirect, Route, ServiceName, Span, Sticky, Timeout, UrlRewrite,
-    ValueKind,
+    Cidr, DirectResponse, Document, Filter, FilterKind, HeaderModifier, Host, Kind, Metadata, Name,
+    PathModifier, Percent, RequestMirror, RequestRedirect, ServiceName, Span, Sticky, UrlRewrite, ValueKind,
 };
 
 /// A name, as a pattern.
@@ -64,6 +64,10 @@ text!(
     json_schema!({"type": "string", "pattern": "^([0-9]{1,8}(h|m|s|ms)){1,4}$", "examples": ["500ms", "5s", "1m30s"]})
 );
 text!(
+    Percent,
+    json_schema!({"type": "string", "pattern": "^[0-9]{1,3}([.][0-9]{1,2})?%$", "examples": ["10%", "0.5%"]})
+);
+text!(
     Cidr,
     json_schema!({"type": "string", "pattern": "^[0-9A-Fa-f:.]{2,45}/[0-9]{1,3}$", "examples": ["10.0.0.0/8", "fd00::/8"]})
 );
@@ -80,11 +84,7 @@ impl JsonSchema for Document {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let kinds = Kind::ALL.map(|kind| {
-            let spec = match kind {
-                Kind::Route => generator.subschema_for::<Route>(),
-                Kind::Timeout => generator.subschema_for::<Timeout>(),
-                Kind::Egress => generator.subschema_for::<Egress>(),
-            };
+            let spec = kinds::schema_of(kind, generator);
             json_schema!({
                 "title": kind.as_str(),
                 "type": "object",

@@ -34,6 +34,11 @@ pub enum WordError {
         "{0:?} is no network: write an address with the length of its prefix, like 10.0.0.0/8 or fd00::/8"
     )]
     Network(String),
+    /// No part of a hundred.
+    #[error(
+        "{0:?} is no percentage: write for example 10% or 0.5%, from 0% to 100%, with two digits behind the point at most"
+    )]
+    Percent(String),
 }
 
 /// Gives a word its conversions: from text with a check, to text as it stands.

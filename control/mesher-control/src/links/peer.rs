@@ -173,7 +173,7 @@ impl Peer {
 
     /// The services that it calls.
     fn called(&self) -> impl Iterator<Item = &Target> {
-        self.targets.iter().filter(|target| !target.is_every() && !target.is_of_caller())
+        self.targets.iter().filter(|target| !target.is_every() && target.is_of_called())
     }
 
     pub(super) fn target_count(&self) -> usize {

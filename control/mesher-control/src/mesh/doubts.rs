@@ -99,9 +99,6 @@ impl<'a> Search<'a> {
         let head = format!("{} {}", document.kind(), document.metadata.name);
         let doubts = match &document.rule {
             Rule::Route(route) => self.of_route(&document.metadata, route),
-            Rule::Timeout(timeout) => {
-                self.of_service(&document.metadata, &timeout.service).into_iter().collect()
-            }
             Rule::Egress(egress) => {
                 let mut doubts: Vec<_> =
                     self.of_service(&document.metadata, &egress.service).into_iter().collect();
@@ -113,7 +110,13 @@ impl<'a> Search<'a> {
                 }
                 doubts
             }
-            _ => Vec::new(),
+            rule => {
+                let place = &document.metadata;
+                let of_service = self.of_service(place, rule.service());
+                let sources = rule.matches().iter().filter_map(|part| part.source.as_ref());
+                let callers: Vec<_> = sources.filter_map(|source| self.of_caller(place, source)).collect();
+                of_service.into_iter().chain(callers).collect()
+            }
         };
         doubts.into_iter().map(|doubt| format!("{head}: {doubt}")).collect()
     }

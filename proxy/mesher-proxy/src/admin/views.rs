@@ -89,7 +89,7 @@ pub(super) async fn health(State(status): State<Arc<Status>>) -> (StatusCode, Js
 }
 
 fn chain(direction: crate::request::invocation::Direction) -> Vec<&'static str> {
-    crate::handlers::chains::of(direction).iter().map(|handler| handler.name()).collect()
+    crate::handlers::chains::whole(direction).iter().map(|handler| handler.name()).collect()
 }
 
 fn snapshot(status: &Status) -> Value {

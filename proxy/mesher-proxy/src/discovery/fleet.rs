@@ -225,7 +225,11 @@ impl Fleet {
             endpoint.id = self.ids.next_endpoint();
         }
         let id = self.local.as_ref().map_or_else(|| self.ids.next_cluster(), |cluster| cluster.id);
-        self.local = Some(Arc::new(Cluster::new(id, &name, ClusterKind::Local, endpoints)));
+        let cluster = match &self.local {
+            Some(local) => local.with(endpoints),
+            None => Cluster::new(id, &name, ClusterKind::Local, endpoints),
+        };
+        self.local = Some(Arc::new(cluster));
         self.has_changed = true;
     }
 
@@ -331,6 +335,9 @@ impl Fleet {
     /// asked for before, the sources are asked first, for a moment: until then nobody would belong to the parts.
     fn govern(&mut self) {
         let now = tokio::time::Instant::now();
+        if let Some(local) = &mut self.local {
+            *local = local.governed(if self.rules.is_empty() { None } else { self.rules.policy_of_own() });
+        }
         let is_patient = self.labels_until.is_none_or(|until| until > now);
         let mut is_waiting = false;
         let rules = &self.rules;

@@ -61,7 +61,7 @@ pub(super) async fn explain(worker: &Worker, question: &Question) -> Explanation
     let mut call = Invocation::new(worker, snapshot, (Direction::Outbound, Protocol::Http1), target, row);
     call.refusal = failure;
     let mut told = story::begin(&call, operation_of(request));
-    let chain = chains::of(Direction::Outbound);
+    let chain = chains::of(&call);
     let led = story::lead(chain, worker, (&mut call, &head), &mut told);
     told.conclusion = match (led, call.current_endpoint()) {
         (Err(failure), _) => refusal(&failure),

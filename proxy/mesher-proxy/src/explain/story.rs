@@ -32,7 +32,7 @@ pub(crate) fn remember(
     told.call = Some(facts(worker, call, outcome, elapsed));
     told.tries = tries(call, outcome, elapsed);
     // How the call ended is known.
-    let _ = lead(chains::of(call.direction), worker, (call, exchange), &mut told);
+    let _ = lead(chains::of(call), worker, (call, exchange), &mut told);
     if let (None, Some(detail)) = (outcome.failure, &outcome.detail) {
         told.notes.push(cut(detail).to_owned());
     }

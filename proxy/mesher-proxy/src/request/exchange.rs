@@ -2,7 +2,10 @@
 //! It must never pair an answer with another call: a connection that is not read to a clean end is closed.
 
 use std::borrow::Cow;
+use std::future::{Future as _, poll_fn};
 use std::net::IpAddr;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use mesher_codec::field::FieldKind;
@@ -18,7 +21,7 @@ use crate::request::pump::Pump;
 use crate::request::tunnel::{self, Half};
 use crate::request::upstream::Upstream;
 use crate::request::vigil::Vigil;
-use crate::request::{edits, faults, mirror, own_answer, respond};
+use crate::request::{edits, faults, mirror, own_answer, reply, respond};
 use crate::telemetry::counters::{Counters, DropReason};
 use crate::worker::Worker;
 
@@ -325,7 +328,13 @@ impl Exchange for HttpExchange<'_> {
         };
         let can_answer = !self.has_answered
             && self.down.is_drained()
-            && !matches!((failure.side, failure.kind), (Side::Downstream, FailureKind::Terminated));
+            && !matches!(
+                (failure.side, failure.kind),
+                (Side::Downstream, FailureKind::Terminated) | (_, FailureKind::InjectedReset)
+            );
+        if failure.kind == FailureKind::InjectedReset {
+            self.socket.reset_on_close();
+        }
         self.deadline.set(&self.worker.deadlines, respond::WRITE_TIME_MAX);
         let sent = match can_answer {
             true => Box::pin(respond::write(self.worker, self.socket, self.deadline, &answer)).await,
@@ -363,6 +372,19 @@ impl Exchange for HttpExchange<'_> {
             detail: broken,
             request_bytes: self.conversation.request.bytes(),
         }
+    }
+
+    async fn pause(&mut self, time: Duration) -> Result<(), Failure> {
+        let mut over = pin!(tokio::time::sleep(time));
+        let mut has_ended = false;
+        poll_fn(|context| match over.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(Ok(())),
+            Poll::Pending => {
+                let input = &mut self.buffers.input;
+                reply::watch_caller(context, self.socket, input, &mut has_ended, self.worker).map(Err)
+            }
+        })
+        .await
     }
 
     fn operation(&self) -> Operation<'_> {

@@ -2,9 +2,19 @@
 //! It must not know how a protocol words it: that is one table, in `respond`.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use mesher_codec::Refusal;
 use mesher_traffic::Safety;
+
+/// What a caller is told beside a failure, so that it knows when to come again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Advice {
+    /// When a further call may pass: `Retry-After`.
+    pub(crate) retry_after: Option<Duration>,
+    /// Further header fields, each with its value.
+    pub(crate) fields: Vec<(&'static str, String)>,
+}
 
 /// Whose fault it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,6 +78,20 @@ pub(crate) enum FailureKind {
     ResponseTimeout,
     /// What came is no answer.
     BadResponse(Refusal),
+    /// The callee answered with a status that a rule takes for a failure.
+    BadStatus(u16),
+    /// A rule allows no more calls for now.
+    RateLimited,
+    /// A rule refuses calls because too many before them failed.
+    BreakerOpen,
+    /// As many calls are under way as a rule allows.
+    BulkheadFull,
+    /// The time that the caller gave the call was over before it began.
+    DeadlineSpent,
+    /// A rule wants this call to fail with this status.
+    Injected(u16),
+    /// A rule wants the connection of this call to break.
+    InjectedReset,
     /// Something in this proxy broke.
     Internal,
 }
@@ -104,6 +128,13 @@ impl FailureKind {
             Self::Terminated => "terminated",
             Self::ResponseTimeout => "response_timeout",
             Self::BadResponse(_) => "bad_response",
+            Self::BadStatus(_) => "bad_status",
+            Self::RateLimited => "rate_limited",
+            Self::BreakerOpen => "breaker_open",
+            Self::BulkheadFull => "bulkhead_full",
+            Self::DeadlineSpent => "deadline_spent",
+            Self::Injected(_) => "injected",
+            Self::InjectedReset => "injected_reset",
             Self::Internal => "internal",
         }
     }
@@ -134,12 +165,18 @@ pub(crate) struct Failure {
     pub(crate) kind: FailureKind,
     pub(crate) safety: Safety,
     pub(crate) detail: Cow<'static, str>,
+    pub(crate) advice: Option<Box<Advice>>,
 }
 
 impl Failure {
+    /// The same with something for the caller to go by.
+    pub(crate) fn advising(self, advice: Advice) -> Self {
+        Self { advice: Some(Box::new(advice)), ..self }
+    }
+
     /// A failure of ours, before anything was sent. A further try would end alike.
     pub(crate) fn local(kind: FailureKind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { side: Side::Local, kind, safety: Safety::Spent, detail: detail.into() }
+        Self { side: Side::Local, kind, safety: Safety::Spent, detail: detail.into(), advice: None }
     }
 
     /// Whether the endpoint, or the application behind it, took no connection.
@@ -149,11 +186,11 @@ impl Failure {
 
     /// A failure of the caller's.
     pub(crate) fn downstream(kind: FailureKind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { side: Side::Downstream, kind, safety: Safety::Spent, detail: detail.into() }
+        Self { side: Side::Downstream, kind, safety: Safety::Spent, detail: detail.into(), advice: None }
     }
 
     /// A failure of the callee's, or of the way there.
     pub(crate) fn upstream(kind: FailureKind, safety: Safety, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { side: Side::Upstream, kind, safety, detail: detail.into() }
+        Self { side: Side::Upstream, kind, safety, detail: detail.into(), advice: None }
     }
 }

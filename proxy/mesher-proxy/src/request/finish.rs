@@ -11,7 +11,7 @@ use crate::worker::Worker;
 /// Records `call`.
 pub(crate) fn finish(worker: &Worker, call: &mut Invocation, exchange: &impl Exchange, outcome: &Outcome) {
     let elapsed = call.started.elapsed();
-    for handler in chains::of(call.direction).iter().rev() {
+    for handler in chains::of(call).iter().rev() {
         handler.finish(worker, call, outcome, elapsed);
     }
     let has_failed = outcome.failure.is_some() || matches!(outcome.code, Code::Status(500..));

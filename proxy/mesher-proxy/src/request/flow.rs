@@ -2,6 +2,7 @@
 //! It must look at no byte: what passes, passes through `tunnel`.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use mesher_codec::Authority;
 use mesher_net::Socket;
@@ -112,6 +113,9 @@ impl Exchange for FlowExchange<'_> {
 
     /// Opaque TCP has no words: the connection is closed, and the log says why.
     async fn refuse(&mut self, _call: &Invocation, failure: Failure) -> Outcome {
+        if failure.kind == FailureKind::InjectedReset {
+            self.socket.reset_on_close();
+        }
         Outcome {
             code: Code::None,
             failure: Some((failure.side, failure.kind)),
@@ -120,6 +124,11 @@ impl Exchange for FlowExchange<'_> {
             request_bytes: 0,
             response_bytes: 0,
         }
+    }
+
+    async fn pause(&mut self, time: Duration) -> Result<(), Failure> {
+        tokio::time::sleep(time).await;
+        Ok(())
     }
 
     fn operation(&self) -> Operation<'_> {

@@ -7,10 +7,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mesher_traffic::{Actions, Choice, HeadView, OwnAnswer};
+use mesher_traffic::{Actions, CallView, Caller, Choice, HeadView, OwnAnswer};
 
 use crate::bootstrap::PortProtocol;
 use crate::request::failure::{Failure, FailureKind, Side};
+use crate::snapshot::governance::Governance;
 use crate::snapshot::{Cluster, ClusterIndex, Endpoint, EndpointId, View};
 use crate::telemetry::counters::Row;
 use crate::worker::Worker;
@@ -96,10 +97,20 @@ pub(crate) struct Invocation {
     pub(crate) choice: Option<Choice>,
     /// The endpoint of the current try, as a place in its cluster.
     pub(crate) endpoint: Option<usize>,
+    /// How long it waits before its next try, because a rule says so.
+    pub(crate) pause: Option<Duration>,
+    /// Who calls, where it comes from another proxy and a rule may ask.
+    pub(crate) caller: Option<Box<str>>,
+    /// What it holds until it ends, however it does.
+    pub(crate) permits: Permits,
     /// Tries that failed, in their order.
     pub(crate) failed_tries: Vec<FailedTry>,
     tried: [Cell<Option<EndpointId>>; TRIED_MAX],
 }
+
+/// What rules gave to a call, and get back when it ends.
+#[derive(Debug, Default)]
+pub(crate) struct Permits {}
 
 /// A try that failed, for those who ask why.
 #[derive(Debug, Clone)]
@@ -137,9 +148,26 @@ impl Invocation {
             tries: 0,
             choice: None,
             endpoint: None,
+            pause: None,
+            caller: None,
+            permits: Permits::default(),
             failed_tries: Vec::new(),
             tried: [const { Cell::new(None) }; TRIED_MAX],
         }
+    }
+
+    /// It, as rules see it.
+    pub(crate) fn view<'v>(&'v self, worker: &'v Worker, head: &'v dyn HeadView) -> CallView<'v> {
+        let caller = match self.direction {
+            Direction::Outbound => worker.shared.bootstrap.caller(),
+            Direction::Inbound => Caller::named(self.caller.as_deref().unwrap_or_default()),
+        };
+        CallView { head, caller }
+    }
+
+    /// What rules say of its cluster.
+    pub(crate) fn governance(&self) -> Option<&Governance> {
+        self.cluster().governance.as_ref()
     }
 
     /// The cluster that it goes to.
@@ -247,6 +275,9 @@ pub(crate) trait Exchange: HeadView {
 
     /// Tells the caller that there is no answer, and why.
     async fn refuse(&mut self, call: &Invocation, failure: Failure) -> Outcome;
+
+    /// Waits, unless the caller leaves meanwhile.
+    async fn pause(&mut self, time: Duration) -> Result<(), Failure>;
 
     /// What was called.
     fn operation(&self) -> Operation<'_>;

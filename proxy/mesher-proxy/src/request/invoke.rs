@@ -1,6 +1,8 @@
 //! One invocation from start to outcome: the chain top to bottom, the try, the chain bottom to top, one exit.
 //! It must not know a protocol, and must record every invocation exactly once.
 
+use std::time::Duration;
+
 use crate::handlers::{Next, chains};
 use crate::request::failure::Failure;
 use crate::request::invocation::{Code, Exchange, Invocation, Outcome};
@@ -42,7 +44,7 @@ async fn travel<E: Exchange>(
     call: &mut Invocation,
     exchange: &mut E,
 ) -> Result<Code, Failure> {
-    let chain = chains::of(call.direction);
+    let chain = chains::of(call);
     let mut depth = 0;
     loop {
         let mut reply = Ok(Code::None);
@@ -54,7 +56,10 @@ async fn travel<E: Exchange>(
             }
         }
         if reply.is_ok() && call.own_answer().is_none() {
-            reply = limits::forward(call, exchange).await;
+            reply = match call.pause.take() {
+                None => limits::forward(call, exchange).await,
+                Some(time) => Box::pin(forward_after(time, call, exchange)).await,
+            };
         }
         loop {
             let Some(above) = depth.checked_sub(1) else { return reply };
@@ -65,4 +70,13 @@ async fn travel<E: Exchange>(
             depth = above;
         }
     }
+}
+
+async fn forward_after<E: Exchange>(
+    time: Duration,
+    call: &mut Invocation,
+    exchange: &mut E,
+) -> Result<Code, Failure> {
+    exchange.pause(time).await?;
+    limits::forward(call, exchange).await
 }

@@ -49,6 +49,13 @@ pub(crate) const fn verdict(kind: FailureKind) -> Verdict {
         FailureKind::Terminated => (502, "connection_terminated", false),
         FailureKind::ResponseTimeout => (504, "http_response_timeout", false),
         FailureKind::BadResponse(_) => (502, "http_protocol_error", false),
+        FailureKind::BadStatus(status) => (status, "http_upstream_status", false),
+        FailureKind::RateLimited => (429, "http_request_denied", false),
+        FailureKind::BreakerOpen | FailureKind::BulkheadFull => (503, "destination_unavailable", false),
+        FailureKind::DeadlineSpent => (504, "http_response_timeout", false),
+        FailureKind::Injected(status) => (status, "proxy_internal_response", false),
+        // Where it can be told at all.
+        FailureKind::InjectedReset => (502, "connection_terminated", true),
         FailureKind::Internal => (500, "proxy_internal_error", true),
     };
     Verdict { status, error, closes }
@@ -119,6 +126,15 @@ impl Answer<'_> {
             let _ = write!(head, "; invocation=\"{id}\"");
         }
         head.push_str("\r\n");
+        let advice = self.failure.advice.as_deref();
+        if let Some(pause) = advice.and_then(|advice| advice.retry_after) {
+            // Whole seconds, and never too early (RFC 9110 §10.2.3).
+            let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
+            let _ = write!(head, "Retry-After: {}\r\n", seconds.max(1));
+        }
+        for (name, value) in advice.map(|advice| advice.fields.as_slice()).unwrap_or_default() {
+            let _ = write!(head, "{name}: {value}\r\n");
+        }
         if status == 405 {
             head.push_str("Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n");
         }

@@ -230,6 +230,9 @@ async fn exchange(
     let mut call = Invocation::new(worker, snapshot, (direction, Protocol::Http1), target, row);
     call.is_idempotent = is_idempotent(request.method_bytes());
     call.refusal = refusal;
+    if direction == Direction::Inbound && call.governance().is_some() {
+        call.caller = context::caller(&buffers.request).map(String::into_boxed_str);
+    }
     let mut exchange = HttpExchange::new(worker, socket, buffers, deadline, own_context);
     invoke::invoke(worker, &mut call, &mut exchange).await.keeps_connection
 }

@@ -35,6 +35,11 @@ fn every_failure_has_the_status_and_the_word_of_the_interface() {
         (FailureKind::Terminated, 502, "connection_terminated", false),
         (FailureKind::ResponseTimeout, 504, "http_response_timeout", false),
         (FailureKind::BadResponse(Refusal::Status), 502, "http_protocol_error", false),
+        (FailureKind::RateLimited, 429, "http_request_denied", false),
+        (FailureKind::BreakerOpen, 503, "destination_unavailable", false),
+        (FailureKind::BulkheadFull, 503, "destination_unavailable", false),
+        (FailureKind::DeadlineSpent, 504, "http_response_timeout", false),
+        (FailureKind::Injected(418), 418, "proxy_internal_response", false),
     ];
     for (kind, status, error, closes) in table {
         let verdict = verdict(*kind);

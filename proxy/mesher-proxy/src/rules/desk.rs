@@ -11,7 +11,7 @@ use std::time::Duration;
 use mesher_model::explain::Said;
 use mesher_model::rule::Target;
 use mesher_model::rule::link::{TARGETS_AT_ONCE_MAX, Update};
-use mesher_traffic::{EgressPolicy, KeyRules, Policy};
+use mesher_traffic::{About, EgressPolicy, KeyRules, Own, Policy};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::held::{HeldRules, Rulebook, Taken};
@@ -37,6 +37,8 @@ pub(crate) struct Desk {
 struct Shared {
     /// The service that the proxy stands beside.
     own: Target,
+    /// The same as keys name it.
+    own_for_keys: Own,
     state: RefCell<State>,
     /// Services were added that the link has not asked for.
     has_wish: Notify,
@@ -47,6 +49,11 @@ impl Shared {
     fn own_as_caller(&self) -> Target {
         let Target { environment, application, service } = &self.own;
         Target::of_caller(environment, application, service)
+    }
+
+    fn own_as_provider(&self) -> Target {
+        let Target { environment, application, service } = &self.own;
+        Target::of_provider(environment, application, service)
     }
 }
 
@@ -89,8 +96,8 @@ fn beside(said: Said, documents: &[Said]) -> Said {
 
 impl State {
     /// What all keys say together to a proxy of this application.
-    fn read_keys(&self, application: &str) -> KeyRules {
-        KeyRules::read(self.all_keys(), application, &self.key_rules)
+    fn read_keys(&self, own: &Own) -> KeyRules {
+        KeyRules::read(self.all_keys(), own, &self.key_rules)
     }
 
     /// What comes later is written over what came before.
@@ -118,11 +125,17 @@ impl State {
 
 impl Desk {
     /// A desk for the proxy beside a service, and the orders that the fleet has to fill.
-    pub(crate) fn new(own: Target) -> (Self, mpsc::UnboundedReceiver<Order>) {
+    pub(crate) fn new(own: Target, version: &str) -> (Self, mpsc::UnboundedReceiver<Order>) {
         // Bounded by the link, which waits for the answer to each.
         let (orders, receiver) = mpsc::unbounded_channel();
         let state = State { source: KIE, ..State::default() };
-        let shared = Shared { own, state: RefCell::new(state), has_wish: Notify::new(), orders };
+        let own_for_keys = Own {
+            application: own.application.clone(),
+            service: own.service.clone(),
+            version: version.to_owned(),
+        };
+        let shared =
+            Shared { own, own_for_keys, state: RefCell::new(state), has_wish: Notify::new(), orders };
         (Self { shared: Rc::new(shared) }, receiver)
     }
 
@@ -134,22 +147,22 @@ impl Desk {
         if keys.is_empty() {
             return documents;
         }
-        let (service, qualified) = (&target.service, format!("{}:{}", target.application, target.service));
-        let (limit, route) = (keys.request_timeout(service, &qualified), keys.route(service, &qualified));
-        if limit.is_none() && route.is_none() {
-            return documents;
-        }
         // The same as long as nothing changed: clusters are made anew for another one.
-        let merged = state.merged.entry(target.clone()).or_insert_with(|| {
-            let mut policy = documents.as_deref().cloned().unwrap_or_default();
-            policy.request_timeout = policy.request_timeout.or(limit);
-            policy.route = policy.route.or_else(|| route.cloned());
-            let of_keys = keys.said(service, &qualified, state.source);
-            let of_keys = of_keys.into_iter().map(|said| beside(said, &policy.said));
-            policy.said = policy.said.iter().cloned().chain(of_keys).collect();
-            Arc::new(policy)
-        });
-        Some(Arc::clone(merged))
+        if let Some(merged) = state.merged.get(target) {
+            return Some(Arc::clone(merged));
+        }
+        let about = match target.is_of_called() {
+            true => About::called(&target.application, &target.service),
+            false => About::Provider,
+        };
+        let Some(of_keys) = keys.policy(&about, state.source) else { return documents };
+        let mut policy = documents.as_deref().cloned().unwrap_or_default();
+        let said = of_keys.said.iter().cloned().map(|said| beside(said, &policy.said)).collect::<Vec<_>>();
+        policy.complete(of_keys);
+        policy.said = policy.said.iter().cloned().chain(said).collect();
+        let policy = Arc::new(policy);
+        state.merged.insert(target.clone(), Arc::clone(&policy));
+        Some(policy)
     }
 
     /// Whether there is any rule at all.
@@ -172,7 +185,7 @@ impl Desk {
                 keys.retain(|key, _| KeyRules::is_about_calls(key));
                 (part, keys)
             }));
-            let next = state.read_keys(&self.shared.own.application);
+            let next = state.read_keys(&self.shared.own_for_keys);
             for problem in next.problems.iter().filter(|problem| !state.key_rules.problems.contains(problem))
             {
                 tracing::error!(problem, "a key of the configuration says something that cannot be used");
@@ -204,12 +217,18 @@ impl Desk {
         self.shared.state.borrow().rules.policy(&self.shared.own_as_caller())?.egress.clone()
     }
 
+    /// What holds for the calls that the application beside this proxy takes.
+    pub(crate) fn policy_of_own(&self) -> Option<Arc<Policy>> {
+        self.policy(&self.shared.own_as_provider())
+    }
+
     /// As [`Self::want`], for what is about the application beside this proxy.
     pub(crate) fn want_own(&self) {
         self.want(self.shared.own_as_caller());
+        self.want(self.shared.own_as_provider());
     }
 
-    /// As [`Self::know`], for the same.
+    /// As [`Self::know`], for what it may call outside the mesh.
     pub(crate) async fn know_own(&self) {
         self.know(self.shared.own_as_caller()).await;
     }
@@ -250,14 +269,14 @@ impl Desk {
 
     /// Begins with what another process held.
     pub(crate) fn adopt(&self, held: &HeldRules) {
-        let application = &self.shared.own.application;
+        let own = &self.shared.own_for_keys;
         let state = &mut *self.shared.state.borrow_mut();
         state.rules.adopt(held);
         state.keys = held.keys.clone();
         let good = held.good_keys.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let all = state.all_keys().into_iter().chain(good).collect::<BTreeMap<_, _>>();
-        state.key_rules = KeyRules::read(all, application, &state.key_rules);
-        state.key_rules = state.read_keys(application);
+        state.key_rules = KeyRules::read(all, own, &state.key_rules);
+        state.key_rules = state.read_keys(own);
     }
 
     /// A link begins: the first services that it has to ask for, and what is held.

@@ -152,7 +152,7 @@ fn a_kind_of_a_later_release_is_passed_over() {
 fn another_process_goes_on_with_what_is_held() {
     let mut rules = Rulebook::default();
     rules.take(&update(7, &["a", "*"], vec![timeout("a", "a", "1s"), timeout("every", "*", "9s")])).unwrap();
-    let (desk, _orders) = Desk::new(target("own"));
+    let (desk, _orders) = Desk::new(target("own"), "1.0.0");
     desk.adopt(&rules.tell());
     assert_eq!(desk.tell(), rules.tell());
     let limit = |service| desk.policy(&target(service)).and_then(|policy| policy.request_timeout);
@@ -172,7 +172,7 @@ async fn another_process_goes_on_with_keys_that_are_about_calls() {
     linked.take(&KeyNews { revision: 1, keys }, &before).await;
     let told = serde_json::to_value(before.tell()).unwrap();
     assert!(!told.to_string().contains("password"), "{told}");
-    let (after, _orders) = Desk::new(target("own"));
+    let (after, _orders) = Desk::new(target("own"), "1.0.0");
     after.adopt(&serde_json::from_value(told).unwrap());
     assert_eq!(after.policy(&target("any")), before.policy(&target("any")));
     assert_eq!(
@@ -185,7 +185,7 @@ async fn another_process_goes_on_with_keys_that_are_about_calls() {
         .take(&KeyNews { revision: 2, keys: vec![route_key("servicecomb.routeRule.any", "'")] }, &before)
         .await;
     assert_eq!(before.tell().good_keys.keys().collect::<Vec<_>>(), ["servicecomb.routeRule.any"]);
-    let (third, _orders) = Desk::new(target("own"));
+    let (third, _orders) = Desk::new(target("own"), "1.0.0");
     third.adopt(&before.tell());
     assert_eq!(third.policy(&target("any")), before.policy(&target("any")));
     assert!(third.policy(&target("any")).unwrap().route.is_some());
@@ -194,7 +194,7 @@ async fn another_process_goes_on_with_keys_that_are_about_calls() {
 
 #[tokio::test]
 async fn without_a_link_nobody_waits_for_rules() {
-    let (desk, _orders) = Desk::new(target("own"));
+    let (desk, _orders) = Desk::new(target("own"), "1.0.0");
     tokio::time::timeout(std::time::Duration::from_millis(100), desk.know(target("a"))).await.unwrap();
     assert_eq!(desk.begin_link(), (vec![target("a")], 0, String::new()));
     desk.want(target("b"));
@@ -205,7 +205,7 @@ async fn without_a_link_nobody_waits_for_rules() {
 #[tokio::test]
 async fn many_services_are_asked_for_in_pieces() {
     use mesher_model::rule::link::{FORMAT, PROXY_MESSAGE_BYTES_MAX, ProxySays, TARGETS_AT_ONCE_MAX};
-    let (desk, _orders) = Desk::new(target("own"));
+    let (desk, _orders) = Desk::new(target("own"), "1.0.0");
     for number in 0..2 * TARGETS_AT_ONCE_MAX + 1 {
         desk.want(Target { application: "x".repeat(253), ..target(&format!("{number:0253}")) });
     }
@@ -220,7 +220,7 @@ async fn many_services_are_asked_for_in_pieces() {
 
 #[tokio::test]
 async fn a_first_call_waits_until_the_rules_of_its_service_are_here() {
-    let (desk, mut orders) = Desk::new(target("own"));
+    let (desk, mut orders) = Desk::new(target("own"), "1.0.0");
     desk.begin_link();
     let fleet = async {
         let order = orders.recv().await.unwrap();
@@ -275,7 +275,7 @@ async fn timeout_of(
 
 /// A desk whose snapshots are published at once.
 fn desk() -> Desk {
-    let (desk, mut orders) = Desk::new(target("own"));
+    let (desk, mut orders) = Desk::new(target("own"), "1.0.0");
     tokio::task::spawn_local(async move {
         while let Some(order) = orders.recv().await {
             let _ = order.send(1);

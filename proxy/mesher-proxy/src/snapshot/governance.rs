@@ -10,6 +10,7 @@ use mesher_traffic::portion::Member;
 use mesher_traffic::{Actions, Choice, Policy, RoutePolicy};
 use serde_json::{Value, json};
 
+use super::guards::Guards;
 use super::{Cluster, Endpoint};
 
 /// The policy of a cluster.
@@ -18,13 +19,21 @@ pub(crate) struct Governance {
     policy: Arc<Policy>,
     /// For each portion of the route, which endpoints are part of it.
     parts: Vec<Box<[bool]>>,
+    /// What is remembered for its rules.
+    pub(crate) guards: Guards,
 }
 
 impl Governance {
-    fn new(policy: Arc<Policy>, endpoints: &[Endpoint]) -> Self {
+    fn new(policy: Arc<Policy>, endpoints: &[Endpoint], before: Option<&Guards>) -> Self {
         let members: Vec<_> = endpoints.iter().map(member).collect();
         let portions = policy.route.iter().flat_map(|route| route.portions());
-        Self { parts: portions.map(|portion| portion.members(&members)).collect(), policy }
+        let parts = portions.map(|portion| portion.members(&members)).collect();
+        Self { parts, guards: Guards::new(&policy, endpoints, before), policy }
+    }
+
+    /// What holds.
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     pub(crate) fn route(&self) -> Option<&RoutePolicy> {
@@ -102,7 +111,8 @@ impl Cluster {
         if is_same {
             return Arc::clone(self);
         }
-        let governance = policy.map(|policy| Governance::new(policy, &self.endpoints));
-        Arc::new(Self { governance, ..self.as_ref().clone() })
+        let before = self.governance.as_ref().map(|governance| &governance.guards).or(self.guards.as_deref());
+        let governance = policy.map(|policy| Governance::new(policy, &self.endpoints, before));
+        Arc::new(Self { governance, guards: None, ..self.as_ref().clone() })
     }
 }

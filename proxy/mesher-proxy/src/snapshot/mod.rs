@@ -2,6 +2,7 @@
 //! A snapshot must never change after it is published; an invocation keeps the one it began with.
 
 pub(crate) mod governance;
+pub(crate) mod guards;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::PortProtocol;
 use governance::Governance;
+use guards::Guards;
 
 /// How long a connection to another Mesher proxy may be idle. Its own limit is longer.
 pub(crate) const IDLE_AT_PROXY_MAX: Duration = Duration::from_secs(60);
@@ -85,17 +87,27 @@ pub(crate) struct Cluster {
     pub(crate) endpoints: Vec<Endpoint>,
     /// What rules make of it, where there are any.
     pub(crate) governance: Option<Governance>,
+    /// What was remembered under the rules that held before its endpoints changed, until those that hold now are found.
+    pub(crate) guards: Option<Box<Guards>>,
 }
 
 impl Cluster {
     /// A cluster without rules.
     pub(crate) fn new(id: ClusterId, name: &str, kind: ClusterKind, endpoints: Vec<Endpoint>) -> Self {
-        Self { id, name: name.into(), kind, endpoints, governance: None }
+        Self { id, name: name.into(), kind, endpoints, governance: None, guards: None }
     }
 
     /// The same with other endpoints; what rules make of it has to be made anew.
     pub(crate) fn with(&self, endpoints: Vec<Endpoint>) -> Self {
-        Self { id: self.id, name: Arc::clone(&self.name), kind: self.kind, endpoints, governance: None }
+        let of_rules = self.governance.as_ref().map(|governance| Box::new(governance.guards.clone()));
+        Self {
+            id: self.id,
+            name: Arc::clone(&self.name),
+            kind: self.kind,
+            endpoints,
+            governance: None,
+            guards: of_rules.or_else(|| self.guards.clone()),
+        }
     }
 
     /// Whether a policy asks for more of its instances than is known of them.

@@ -139,11 +139,22 @@ impl<'de> Deserialize<'de> for QueryTest {
     }
 }
 
+/// Who is called, as far as it is known where a rule is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Called<'s> {
+    /// This service.
+    Service(&'s str),
+    /// Any: the rule is about every service.
+    Any,
+    /// The application beside the proxy, which takes the calls.
+    Own,
+}
+
 /// Where a match stands.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Setting<'s> {
-    /// The service that is called; `None` where the rule is about every service.
-    pub(super) service: Option<&'s str>,
+    /// Who is called.
+    pub(super) called: Called<'s>,
     /// What `refer` may name: values of match groups and of source templates.
     pub(super) named: &'s Named<'s>,
 }
@@ -182,7 +193,13 @@ pub(super) fn of_rule(
     Ok(Ways::none())
 }
 
-fn of_group(key: &str, value: &str, setting: Setting<'_>, notices: &mut Vec<Fault>) -> Result<Ways, Fault> {
+/// The ways in which a call fits a match group.
+pub(super) fn of_group(
+    key: &str,
+    value: &str,
+    setting: Setting<'_>,
+    notices: &mut Vec<Fault>,
+) -> Result<Ways, Fault> {
     let within = |fault: Fault| Fault::whole(format!("{key}: {fault}"));
     let group = yaml::read::<Spanned<Group>>(value).map_err(within)?;
     pass_over(&group, &group.value.unknown, notices);
@@ -284,9 +301,14 @@ fn of_one(
 }
 
 fn is_service(name: &Spanned<String>, setting: Setting<'_>) -> Result<bool, Fault> {
-    let Some(service) = setting.service else {
-        let words = "serviceName has no meaning in a rule about every service; write the rule under servicecomb.routeRule.SERVICE";
-        return Err(Fault::at(name, words));
+    let service = match setting.called {
+        Called::Service(service) => service,
+        // Who takes a call knows no such thing (Java Chassis, `RequestProcessor`).
+        Called::Own => return Ok(false),
+        Called::Any => {
+            let words = "serviceName has no meaning in a rule about every service; write the rule under servicecomb.routeRule.SERVICE";
+            return Err(Fault::at(name, words));
+        }
     };
     let bare = service.rsplit_once(':').map_or(service, |(_, bare)| bare);
     Ok([service, bare].contains(&name.value.trim()))

@@ -11,21 +11,27 @@
 //! | `operators` | how a value is compared: `exact`, `regex`, `compare` and the others |
 //! | `ways` | conditions of which one, or all, have to hold |
 //! | `dark_launch` | `darklaunch.policy`: groups of versions, in JSON |
+//! | `governed` | what all of Java's governance has in common: `KIND.NAME` beside `matchGroup.NAME` |
+//! | `retry` | one of its kinds each |
+//! | `values` | numbers and spans of time |
 //! | `plan` | rules as they are read, and what becomes of them |
 //! | `yaml` | YAML text, with the place of what is wrong with it |
 
 mod dark_launch;
+mod governed;
 mod matching;
 mod operators;
 mod plan;
+mod retry;
 mod route_rule;
 mod rules;
 mod sorted;
 mod timeout;
+mod values;
 mod ways;
 mod yaml;
 
-pub use rules::KeyRules;
+pub use rules::{About, KeyRules, Own};
 
 #[cfg(test)]
 mod tests;

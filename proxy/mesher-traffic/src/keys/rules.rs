@@ -3,19 +3,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
+use mesher_model::DEFAULT;
 use mesher_model::explain::Said;
 use mesher_model::rule::{Kind, ServiceName};
 
 use super::dark_launch;
-use super::matching::{Named, Setting};
+use super::governed::Family;
+use super::matching::{self, Called, Named, Setting};
 use super::plan::Reading;
+use super::retry;
 use super::route_rule::{self, Place};
 use super::sorted::{Entry, Sorted};
 use super::timeout::Timeouts;
 use super::yaml::Fault;
 
+use crate::policy::Policy;
+use crate::retry::RetryPolicy;
 use crate::route::RoutePolicy;
 
 /// Routes that keys may make together.
@@ -37,8 +41,62 @@ pub struct KeyRules {
     held: BTreeMap<String, Held>,
     /// What `refer` may name, as it was when they were read.
     named: BTreeMap<String, String>,
+    /// Match groups, by their names: each with its key and its value.
+    groups: BTreeMap<String, (String, String)>,
+    retries: Family<RetryPolicy>,
     /// A sentence for each key that says something which cannot be used, or is passed over.
     pub problems: Vec<String>,
+}
+
+/// The calls that keys are asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    /// Calls to a service.
+    Called {
+        /// Its name.
+        service: String,
+        /// The same as callers of other applications write it.
+        qualified: String,
+    },
+    /// Calls that the application beside the proxy takes.
+    Provider,
+}
+
+/// The application beside the proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Own {
+    /// Its application.
+    pub application: String,
+    /// Its service.
+    pub service: String,
+    /// Its version.
+    pub version: String,
+}
+
+impl Default for Own {
+    fn default() -> Self {
+        Self { application: DEFAULT.to_owned(), service: String::new(), version: String::new() }
+    }
+}
+
+impl Own {
+    /// Whether a list such as `a,b:1.0.0` names it; an empty one names all.
+    pub(super) fn is_among(&self, services: &str) -> bool {
+        let mut names = services.split(',').map(str::trim).filter(|name| !name.is_empty()).peekable();
+        let is_own = |name: &str| match name.split_once(':') {
+            Some((service, version)) => service.trim() == self.service && version.trim() == self.version,
+            None => name == self.service,
+        };
+        names.peek().is_none() || names.any(is_own)
+    }
+}
+
+impl About {
+    /// Calls to a service of an application.
+    #[must_use]
+    pub fn called(application: &str, service: &str) -> Self {
+        Self::Called { service: service.to_owned(), qualified: format!("{application}:{service}") }
+    }
 }
 
 /// A route with the value that it was made of.
@@ -80,14 +138,11 @@ impl Room {
 }
 
 impl KeyRules {
-    /// Reads keys with their values, each of them once. `application` is that of the proxy; `before` is what was read last:
-    /// where a key of a route cannot be used, its last good value holds.
-    pub fn read<'k>(
-        keys: impl IntoIterator<Item = (&'k str, &'k str)>,
-        application: &str,
-        before: &Self,
-    ) -> Self {
+    /// Reads keys with their values, each of them once. `own` is the application beside the proxy; `before` is what was read
+    /// last: where a key cannot be used, its last good value holds.
+    pub fn read<'k>(keys: impl IntoIterator<Item = (&'k str, &'k str)>, own: &Own, before: &Self) -> Self {
         let sorted = Sorted::of(keys);
+        let application = own.application.as_str();
         let mut rules = Self { named: named(&sorted.named), ..Self::default() };
         for (rest, (key, value)) in &sorted.timeouts {
             rules.problems.extend(rules.timeouts.take(key, rest, value).err());
@@ -95,7 +150,7 @@ impl KeyRules {
         let mut room = Room::default();
         for (service, entry) in &sorted.routes {
             let (application, _) = service.split_once(':').unwrap_or((application, service));
-            let setting = Setting { service: Some(service), named: &sorted.named };
+            let setting = Setting { called: Called::Service(service), named: &sorted.named };
             let read = |value: &str| route_rule::read(value, Place { application, setting });
             if let Some(route) = rules.hold(*entry, before, &mut room, read) {
                 rules.routes.insert((*service).to_owned(), route);
@@ -110,16 +165,42 @@ impl KeyRules {
             }
         }
         if let Some(entry) = sorted.global_route {
-            let setting = Setting { service: None, named: &sorted.named };
+            let setting = Setting { called: Called::Any, named: &sorted.named };
             let read = |value: &str| route_rule::read(value, Place { application, setting });
             rules.global_route = rules.hold(entry, before, &mut room, read).flatten();
         }
+        rules.govern(&sorted, own, before);
         let more = rules.problems.len().saturating_sub(PROBLEMS_MAX);
         if more > 0 {
             rules.problems.truncate(PROBLEMS_MAX);
             rules.problems.push(format!("… and {more} more"));
         }
         rules
+    }
+
+    /// Reads what is of Java's governance.
+    fn govern(&mut self, sorted: &Sorted<'_>, own: &Own, before: &Self) {
+        let groups = sorted.named.groups.iter();
+        self.groups = groups
+            .map(|(name, (key, value))| ((*name).to_owned(), ((*key).to_owned(), (*value).to_owned())))
+            .collect();
+        let problems = &mut self.problems;
+        let of = |kind: &str| sorted.governed.get(kind);
+        self.retries = Family::read(of("retry"), own, &before.retries, problems, retry::read);
+        for (name, (key, _)) in sorted.governed.values().flatten() {
+            match sorted.named.groups.get(name) {
+                None => problems.push(format!(
+                    "{key}: no key servicecomb.matchGroup.{name} is there, which would say which calls it is about, so that it holds for none"
+                )),
+                Some((group, value)) => {
+                    let setting = Setting { called: Called::Service(""), named: &sorted.named };
+                    let mut notices = Vec::new();
+                    let fault = matching::of_group(group, value, setting, &mut notices).err();
+                    let told = notices.into_iter().chain(fault);
+                    problems.extend(told.map(|fault| format!("{key}: {fault}")));
+                }
+            }
+        }
     }
 
     /// The route that a key makes; `None` where it is as if the key were not there.
@@ -159,7 +240,8 @@ impl KeyRules {
 
     /// The keys of routes with the values that hold, which are not those that they have where these cannot be used.
     pub fn holding(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.held.iter().map(|(key, held)| (key.as_str(), held.value.as_str()))
+        let of_routes = self.held.iter().map(|(key, held)| (key.as_str(), held.value.as_str()));
+        of_routes.chain(self.retries.holding())
     }
 
     /// Whether a key is one of those that are read here. All others are an application's own.
@@ -168,45 +250,69 @@ impl KeyRules {
         let sorted = Sorted::of([(key, "-")]);
         let has_route = sorted.global_route.is_some()
             || [&sorted.routes, &sorted.dark_launches].iter().any(|keys| !keys.is_empty());
-        has_route || !sorted.timeouts.is_empty() || sorted.named != Named::default()
+        has_route
+            || !sorted.governed.is_empty()
+            || !sorted.timeouts.is_empty()
+            || sorted.named != Named::default()
     }
 
-    /// How long a call to a service may take; `qualified` is its name as callers of other applications write it.
+    /// What they say together about some calls, and which keys of a server called `source` say so; `None` where none does.
     #[must_use]
-    pub fn request_timeout(&self, service: &str, qualified: &str) -> Option<Duration> {
-        self.timeouts.of(service, qualified).map(|limit| limit.time)
+    pub fn policy(&self, about: &About, source: &str) -> Option<Policy> {
+        let mut policy = Policy::default();
+        let mut said = Vec::new();
+        if let About::Called { service, qualified } = about {
+            let mut say = |kind: Kind, key: &str, is_own: bool| {
+                said.push(Said {
+                    kind: kind.to_string(),
+                    name: key.to_owned(),
+                    source: source.to_owned(),
+                    service: if is_own { service } else { ServiceName::EVERY }.to_owned(),
+                    ..Said::default()
+                });
+            };
+            if let Some(route) = self.route(service, qualified) {
+                let has_own = [service, qualified].iter().any(|name| self.routes.contains_key(*name));
+                say(Kind::Route, &route.name, has_own);
+                policy.route = Some(Arc::clone(route));
+            }
+            if let Some(limit) = self.timeouts.of(service, qualified) {
+                say(Kind::Timeout, &limit.key, self.timeouts.has_own(service, qualified));
+                policy.request_timeout = Some(limit.time);
+            }
+        }
+        let mut select = |kind: Kind, keys: Vec<&str>| {
+            said.extend(keys.into_iter().map(|key| Said {
+                kind: kind.to_string(),
+                name: key.to_owned(),
+                source: source.to_owned(),
+                service: ServiceName::EVERY.to_owned(),
+                ..Said::default()
+            }));
+        };
+        if matches!(about, About::Called { .. }) {
+            policy.retry = self.retries.selection(&self.groups, about).map(Arc::new);
+        }
+        if let Some(selection) = &policy.retry {
+            select(Kind::Retry, selection.names());
+        }
+        policy.said = said.into();
+        (policy != Policy::default()).then_some(policy)
     }
 
-    /// Where the calls to a service go; `qualified` as above.
-    #[must_use]
-    pub fn route(&self, service: &str, qualified: &str) -> Option<&Arc<RoutePolicy>> {
+    /// Where the calls to a service go; `qualified` is its name as callers of other applications write it.
+    pub(super) fn route(&self, service: &str, qualified: &str) -> Option<&Arc<RoutePolicy>> {
         match self.routes.get(service).or_else(|| self.routes.get(qualified)) {
             Some(own) => own.as_ref(),
             None => self.global_route.as_ref(),
         }
     }
 
-    /// The keys that say so, of a server called `source`.
-    #[must_use]
-    pub fn said(&self, service: &str, qualified: &str, source: &str) -> Vec<Said> {
-        let has_own = [service, qualified].iter().any(|name| self.routes.contains_key(*name));
-        let route = self.route(service, qualified).map(|route| (Kind::Route, &route.name, has_own));
-        let has_own = self.timeouts.has_own(service, qualified);
-        let timeout = self.timeouts.of(service, qualified).map(|limit| (Kind::Timeout, &limit.key, has_own));
-        let said = |(kind, key, is_own): (Kind, &String, bool)| Said {
-            kind: kind.to_string(),
-            name: key.clone(),
-            source: source.to_owned(),
-            service: if is_own { service } else { ServiceName::EVERY }.to_owned(),
-            ..Said::default()
-        };
-        route.into_iter().chain(timeout).map(said).collect()
-    }
-
     /// Whether they say anything.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.timeouts.is_empty() && self.routes.is_empty() && self.global_route.is_none()
+        let has_route = !self.routes.is_empty() || self.global_route.is_some();
+        !has_route && self.timeouts.is_empty() && self.retries.is_empty()
     }
 }
 

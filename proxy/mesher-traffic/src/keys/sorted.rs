@@ -9,6 +9,9 @@ use super::matching::Named;
 /// ServiceComb's first releases, and today's.
 const PREFIXES: [&str; 3] = ["", "cse.", "servicecomb."];
 
+/// Kinds of Java's governance: what stands in front of the name that they share with a match group.
+pub(super) const GOVERNED: [&str; 1] = ["retry"];
+
 /// A key with its value.
 pub(super) type Entry<'k> = (&'k str, &'k str);
 
@@ -24,6 +27,8 @@ pub(super) struct Sorted<'k> {
     /// About every service that has neither.
     pub(super) global_route: Option<Entry<'k>>,
     pub(super) named: Named<'k>,
+    /// Of Java's governance, by kind and name.
+    pub(super) governed: BTreeMap<&'k str, BTreeMap<&'k str, Entry<'k>>>,
 }
 
 impl<'k> Sorted<'k> {
@@ -72,6 +77,9 @@ impl<'k> Sorted<'k> {
             }
             "matchGroup" => {
                 self.named.groups.insert(name, entry);
+            }
+            _ if GOVERNED.contains(&word) => {
+                self.governed.entry(word).or_default().insert(name, entry);
             }
             // Go's word for the same: a key of three parts, and no other.
             "match" if !name.contains('.') => {

@@ -33,6 +33,17 @@ pub struct Caller<'a> {
     pub properties: &'a BTreeMap<String, String>,
 }
 
+/// Properties of a caller of whom nothing but the name is known.
+static NO_PROPERTIES: BTreeMap<String, String> = BTreeMap::new();
+
+impl<'a> Caller<'a> {
+    /// A caller of whom nothing but the name is known.
+    #[must_use]
+    pub const fn named(service: &'a str) -> Self {
+        Self { service, application: "", version: "", properties: &NO_PROPERTIES }
+    }
+}
+
 /// The first line of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Message<'a> {

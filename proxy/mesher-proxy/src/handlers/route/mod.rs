@@ -2,7 +2,7 @@
 //! It must choose once for each invocation: a further try stays in the same part.
 
 use mesher_model::explain::{ChoiceTold, Explanation, Missed, RuleTold, Verdict};
-use mesher_traffic::{Actions, CallView, HeadView};
+use mesher_traffic::{Actions, HeadView};
 
 use crate::explain;
 use crate::handlers::Handler;
@@ -27,7 +27,7 @@ impl Handler for Route {
         let Some(route) = cluster.governance.as_ref().and_then(|governance| governance.route()) else {
             return Ok(());
         };
-        let view = CallView { head, caller: worker.shared.bootstrap.caller() };
+        let view = call.view(worker, head);
         call.choice = route.choose(&view, |rule| worker.next_share((cluster.id, rule)));
         Ok(())
     }
@@ -45,7 +45,7 @@ impl Handler for Route {
         told.timeout_ms =
             governance.request_timeout().map(|limit| limit.as_millis().try_into().unwrap_or(u64::MAX));
         let Some(route) = governance.route() else { return Ok(()) };
-        let view = CallView { head, caller: worker.shared.bootstrap.caller() };
+        let view = call.view(worker, head);
         told.rules = tell_rules(&route.verdicts(&view));
         let has_ended = told.call.is_some();
         let choice = if has_ended {

@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 
 use super::{assert_takes, call, read, told, with};
+use crate::About;
 
 const BOTH: &[&str] = &["1", "2"];
 const KEY: &str = "servicecomb.routeRule.order-service";
@@ -158,7 +159,7 @@ fn other_keys_hold_on() {
         read(&[("servicecomb.routeRule.other", "- x"), (KEY, good), ("servicecomb.request.timeout", "1")]);
     assert_eq!(rules.problems.len(), 1);
     assert_takes(&rules, BOTH, &call("/"), &["2"]);
-    assert!(rules.request_timeout("a", "a").is_some());
+    assert!(rules.policy(&About::called("default", "a"), "kie").is_some());
     // A group that cannot be read is told by the rule that refers to it, and by no other.
     let refers = "- {match: {refer: g}, route: [{weight: 100, tags: {version: '2'}}]}";
     let group = ("servicecomb.matchGroup.g", "matches: 7");

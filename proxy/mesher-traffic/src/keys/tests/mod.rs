@@ -4,6 +4,7 @@
 mod bad_values;
 mod dark_launch;
 mod go_rules;
+mod governed;
 mod java_rules;
 mod precedence;
 
@@ -13,7 +14,7 @@ use std::net::IpAddr;
 use mesher_model::rule::Fallback;
 
 use crate::portion::Member;
-use crate::{CallView, Caller, HeadView, KeyRules, Message};
+use crate::{CallView, Caller, HeadView, KeyRules, Message, Own};
 
 /// Calls over which shares are counted.
 const CALLS: u32 = 1_000;
@@ -71,7 +72,7 @@ impl HeadView for Call {
 }
 
 fn read(keys: &[(&str, &str)]) -> KeyRules {
-    KeyRules::read(keys.iter().copied(), "default", &KeyRules::default())
+    KeyRules::read(keys.iter().copied(), &Own::default(), &KeyRules::default())
 }
 
 /// Keys of which nothing is told.

@@ -2,7 +2,7 @@
 //! It must hold in whatever order they come.
 
 use super::{assert_takes, call, good, read};
-use crate::KeyRules;
+use crate::{KeyRules, Own};
 
 const BOTH: &[&str] = &["1", "2"];
 
@@ -52,17 +52,17 @@ fn the_newer_word_holds_and_a_list_of_rules_before_a_dark_launch_before_a_global
 fn what_cannot_be_used_leaves_the_last_good_value() {
     let key = "servicecomb.routeRule.order-service";
     let first = good(&[(key, &to("1"))]);
-    let bad = KeyRules::read([(key, "- route: [")], "default", &first);
+    let bad = KeyRules::read([(key, "- route: [")], &Own::default(), &first);
     assert_takes(&bad, BOTH, &call("/"), &["1"]);
     assert!(bad.problems[0].ends_with("; its last good value holds"), "{:?}", bad.problems);
     // It does so as long as it is bad, and however often it changes meanwhile.
-    let still_bad = KeyRules::read([(key, "none")], "default", &bad);
+    let still_bad = KeyRules::read([(key, "none")], &Own::default(), &bad);
     assert_takes(&still_bad, BOTH, &call("/"), &["1"]);
     let (other, two) = (to("1"), to("2"));
-    let mended = KeyRules::read([(key, two.as_str())], "default", &still_bad);
+    let mended = KeyRules::read([(key, two.as_str())], &Own::default(), &still_bad);
     assert_takes(&mended, BOTH, &call("/"), &["2"]);
     assert!(mended.problems.is_empty());
-    let gone = KeyRules::read([("servicecomb.routeRule.other", other.as_str())], "default", &still_bad);
+    let gone = KeyRules::read([("servicecomb.routeRule.other", other.as_str())], &Own::default(), &still_bad);
     assert_takes(&gone, BOTH, &call("/"), BOTH);
     // Whoever never had a good one goes on with what stands behind it.
     let never = read(&[(key, "- route: ["), ("servicecomb.globalRouteRule", &to("2"))]);
@@ -79,12 +79,14 @@ fn a_match_group_that_comes_later_changes_the_rules_that_refer_to_it() {
     let group = |path: &str| format!("matches: [{{apiPath: {{exact: {path}}}}}]");
     let before = read(&[rule]);
     assert_takes(&before, BOTH, &call("/a"), BOTH);
-    let a = KeyRules::read([rule, ("servicecomb.matchGroup.g", group("/a").as_str())], "default", &before);
+    let a =
+        KeyRules::read([rule, ("servicecomb.matchGroup.g", group("/a").as_str())], &Own::default(), &before);
     assert_takes(&a, BOTH, &call("/a"), &["2"]);
-    let b = KeyRules::read([rule, ("servicecomb.matchGroup.g", group("/b").as_str())], "default", &a);
+    let b = KeyRules::read([rule, ("servicecomb.matchGroup.g", group("/b").as_str())], &Own::default(), &a);
     assert_takes(&b, BOTH, &call("/a"), BOTH);
     assert_takes(&b, BOTH, &call("/b"), &["2"]);
-    let same = KeyRules::read([rule, ("servicecomb.matchGroup.g", group("/b").as_str())], "default", &b);
+    let same =
+        KeyRules::read([rule, ("servicecomb.matchGroup.g", group("/b").as_str())], &Own::default(), &b);
     let of = |rules: &KeyRules| rules.route("order-service", "").cloned().unwrap();
     assert!(std::sync::Arc::ptr_eq(&of(&b), &of(&same)), "what did not change is not made anew");
 }

@@ -1,0 +1,153 @@
+//! The kinds of rules, in one list: whoever adds one adds a line here, and a file for what it says.
+//! It must hold what follows from the list alone.
+
+use std::fmt;
+
+use serde::de::{Deserializer, Error as _, MapAccess};
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::breaker::Breaker;
+use super::egress::Egress;
+use super::matches::CallMatch;
+use super::retry::Retry;
+use super::route::Route;
+use super::side::Side;
+use super::timeout::Timeout;
+use super::words::ServiceName;
+
+/// Makes what all kinds have in common of their list.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident,)+) => {
+        /// What a rule is about.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Kind {
+            $($(#[$doc])* $kind,)+
+        }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: [Self; [$(stringify!($kind)),+].len()] = [$(Self::$kind),+];
+
+            /// As documents and paths write it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => stringify!($kind),)+
+                }
+            }
+        }
+
+        /// The part of a document that its kind decides.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+        #[serde(untagged)]
+        #[non_exhaustive]
+        pub enum Rule {
+            $($(#[$doc])* $kind($kind),)+
+        }
+
+        impl Rule {
+            /// Its kind.
+            #[must_use]
+            pub const fn kind(&self) -> Kind {
+                match self {
+                    $(Self::$kind(_) => Kind::$kind,)+
+                }
+            }
+
+            /// The service that it is about.
+            #[must_use]
+            pub const fn service(&self) -> &ServiceName {
+                match self {
+                    $(Self::$kind(rule) => &rule.service,)+
+                }
+            }
+
+            /// Reads one of a kind.
+            pub(super) fn read<'de, A: MapAccess<'de>>(kind: Kind, map: &mut A) -> Result<Self, A::Error> {
+                Ok(match kind {
+                    $(Kind::$kind => Self::$kind(map.next_value()?),)+
+                })
+            }
+        }
+
+        /// What editors are told of what a kind says.
+        #[cfg(feature = "schema")]
+        pub(super) fn schema_of(kind: Kind, generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+            match kind {
+                $(Kind::$kind => generator.subschema_for::<$kind>(),)+
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Which versions take the calls.
+    Route,
+    /// How long a call may take.
+    Timeout,
+    /// Which hosts outside the mesh are called.
+    Egress,
+    /// When a failed call is tried again.
+    Retry,
+    /// When calls are refused, because too many of those before them failed.
+    Breaker,
+}
+
+impl Rule {
+    /// Whose proxy carries it out: that of the service, or those of its callers.
+    #[must_use]
+    pub const fn side(&self) -> Side {
+        match self {
+            Self::Breaker(breaker) => breaker.side,
+            _ => Side::Consumer,
+        }
+    }
+
+    /// Which calls it is about as a whole; every call where there are none.
+    #[must_use]
+    pub fn matches(&self) -> &[CallMatch] {
+        match self {
+            Self::Retry(retry) => &retry.matches,
+            Self::Breaker(breaker) => &breaker.matches,
+            _ => &[],
+        }
+    }
+}
+
+impl Kind {
+    /// The kind of this name, whatever its case.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(text))
+    }
+
+    /// Whether several documents may be about one service, each about some of its calls.
+    #[must_use]
+    pub const fn has_matches(self) -> bool {
+        matches!(self, Self::Retry | Self::Breaker)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Kind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        // Here as it is written, and not in any case: editors and other tools compare it so.
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
+            let known = Self::ALL.map(Self::as_str).join(", ");
+            D::Error::custom(format_args!("unknown kind {text:?}; this release knows {known}"))
+        })
+    }
+}
