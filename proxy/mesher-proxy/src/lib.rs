@@ -22,6 +22,7 @@ mod admin;
 mod application;
 mod backoff;
 pub mod bootstrap;
+mod clock;
 mod discovery;
 mod error;
 mod explain;

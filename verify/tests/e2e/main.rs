@@ -21,6 +21,7 @@ mod faults;
 mod fields;
 mod filters;
 mod gateway_api;
+mod guards;
 mod guide;
 mod instances;
 mod ipv6;

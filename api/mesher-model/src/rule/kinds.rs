@@ -7,7 +7,9 @@ use serde::de::{Deserializer, Error as _, MapAccess};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::breaker::Breaker;
+use super::bulkhead::Bulkhead;
 use super::egress::Egress;
+use super::health::Health;
 use super::matches::CallMatch;
 use super::retry::Retry;
 use super::route::Route;
@@ -92,6 +94,10 @@ kinds! {
     Retry,
     /// When calls are refused, because too many of those before them failed.
     Breaker,
+    /// How many calls may be under way at once.
+    Bulkhead,
+    /// Which instances are passed over, for what became of the calls that they took.
+    Health,
 }
 
 impl Rule {
@@ -100,6 +106,7 @@ impl Rule {
     pub const fn side(&self) -> Side {
         match self {
             Self::Breaker(breaker) => breaker.side,
+            Self::Bulkhead(bulkhead) => bulkhead.side,
             _ => Side::Consumer,
         }
     }
@@ -110,6 +117,7 @@ impl Rule {
         match self {
             Self::Retry(retry) => &retry.matches,
             Self::Breaker(breaker) => &breaker.matches,
+            Self::Bulkhead(bulkhead) => &bulkhead.matches,
             _ => &[],
         }
     }
@@ -125,7 +133,7 @@ impl Kind {
     /// Whether several documents may be about one service, each about some of its calls.
     #[must_use]
     pub const fn has_matches(self) -> bool {
-        matches!(self, Self::Retry | Self::Breaker)
+        matches!(self, Self::Retry | Self::Breaker | Self::Bulkhead)
     }
 }
 

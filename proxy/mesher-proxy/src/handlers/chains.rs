@@ -3,6 +3,8 @@
 
 use crate::handlers::Handler;
 use crate::handlers::balance::Balance;
+use crate::handlers::breaker::Breaker;
+use crate::handlers::bulkhead::Bulkhead;
 use crate::handlers::metrics::Metrics;
 use crate::handlers::retry::Retry;
 use crate::handlers::route::Route;
@@ -12,13 +14,13 @@ use crate::request::invocation::{Direction, Invocation};
 static CONSUMER: &[&dyn Handler] = &[&Metrics, &Route, &Retry, &Balance];
 
 /// The same where rules may refuse calls, or make them fail.
-static CONSUMER_GUARDED: &[&dyn Handler] = &[&Metrics, &Route, &Retry, &Balance];
+static CONSUMER_GUARDED: &[&dyn Handler] = &[&Metrics, &Route, &Breaker, &Bulkhead, &Retry, &Balance];
 
 /// Calls to the local application.
 static PROVIDER: &[&dyn Handler] = &[&Metrics, &Balance];
 
 /// The same where rules may refuse calls.
-static PROVIDER_GUARDED: &[&dyn Handler] = &[&Metrics, &Balance];
+static PROVIDER_GUARDED: &[&dyn Handler] = &[&Metrics, &Breaker, &Bulkhead, &Balance];
 
 /// The chain of a call. One that no rule guards does not pass by those who would.
 pub(crate) fn of(call: &Invocation) -> &'static [&'static dyn Handler] {

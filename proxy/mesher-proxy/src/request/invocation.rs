@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mesher_traffic::breaker::Permit;
+use mesher_traffic::bulkhead::Place;
 use mesher_traffic::{Actions, CallView, Caller, Choice, HeadView, OwnAnswer};
 
 use crate::bootstrap::PortProtocol;
@@ -97,6 +99,8 @@ pub(crate) struct Invocation {
     pub(crate) choice: Option<Choice>,
     /// The endpoint of the current try, as a place in its cluster.
     pub(crate) endpoint: Option<usize>,
+    /// When its current try was sent, as the clock of the process says; only where rules may ask.
+    pub(crate) sent_at: Duration,
     /// How long it waits before its next try, because a rule says so.
     pub(crate) pause: Option<Duration>,
     /// Who calls, where it comes from another proxy and a rule may ask.
@@ -110,7 +114,12 @@ pub(crate) struct Invocation {
 
 /// What rules gave to a call, and get back when it ends.
 #[derive(Debug, Default)]
-pub(crate) struct Permits {}
+pub(crate) struct Permits {
+    /// Of a breaker, until its call is answered.
+    pub(crate) breaker: Option<Permit>,
+    /// In a bulkhead, since when.
+    pub(crate) bulkhead: Option<(Place, Duration)>,
+}
 
 /// A try that failed, for those who ask why.
 #[derive(Debug, Clone)]
@@ -148,6 +157,7 @@ impl Invocation {
             tries: 0,
             choice: None,
             endpoint: None,
+            sent_at: Duration::ZERO,
             pause: None,
             caller: None,
             permits: Permits::default(),

@@ -32,6 +32,7 @@
 //! | `finish` | what is recorded of every invocation |
 
 pub(crate) mod accept;
+pub(crate) mod blame;
 pub(crate) mod converse;
 pub(crate) mod edits;
 pub(crate) mod exchange;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::guards::Guards;
 use super::{Cluster, Endpoint};
+use crate::handlers::{breaker, bulkhead};
 
 /// The policy of a cluster.
 #[derive(Debug, Clone)]
@@ -71,7 +72,9 @@ impl Governance {
             .route()
             .map(|route| json!({"name": route.name, "rules": route.rule_names().collect::<Vec<_>>()}));
         let timeout = self.request_timeout().map(|limit| format!("{limit:?}"));
-        json!({"route": route, "request_timeout": timeout})
+        let (breakers, bulkheads) = (breaker::view(&self.guards), bulkhead::view(&self.guards));
+        let health = self.guards.health.as_ref().map(|health| health.view());
+        json!({"route": route, "request_timeout": timeout, "breakers": breakers, "bulkheads": bulkheads, "health": health})
     }
 
     /// The instances that take a call, in words.

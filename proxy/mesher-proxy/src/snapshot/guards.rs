@@ -3,18 +3,36 @@
 
 use std::sync::Arc;
 
-use mesher_traffic::Policy;
+use mesher_traffic::breaker::{Breaker, BreakerRule};
+use mesher_traffic::bulkhead::{Bulkhead, BulkheadPolicy};
+use mesher_traffic::{Policy, Standing};
 
+use super::health::Health;
 use super::{Endpoint, EndpointId};
 
 /// What is remembered under one policy.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Guards {}
+pub(crate) struct Guards {
+    pub(crate) breakers: Option<Standing<BreakerRule, Breaker>>,
+    pub(crate) bulkheads: Option<Standing<BulkheadPolicy, Bulkhead>>,
+    pub(crate) health: Option<Arc<Health>>,
+}
 
 impl Guards {
     /// Takes over from `before` what still counts.
-    pub(crate) fn new(_policy: &Policy, _endpoints: &[Endpoint], _before: Option<&Self>) -> Self {
-        Self {}
+    pub(crate) fn new(policy: &Policy, endpoints: &[Endpoint], before: Option<&Self>) -> Self {
+        let health = before.and_then(|before| before.health.as_deref());
+        Self {
+            breakers: policy.breaker.as_ref().map(|rules| {
+                let before = before.and_then(|before| before.breakers.as_ref());
+                Standing::new(rules, before, Breaker::new)
+            }),
+            bulkheads: policy.bulkhead.as_ref().map(|rules| {
+                let before = before.and_then(|before| before.bulkheads.as_ref());
+                Standing::new(rules, before, |policy| Bulkhead::new(*policy))
+            }),
+            health: policy.health.as_ref().map(|rule| Arc::new(Health::new(rule, endpoints, health))),
+        }
     }
 }
 
@@ -25,7 +43,6 @@ pub(crate) struct PerEndpoint<S> {
     states: Box<[Arc<S>]>,
 }
 
-#[expect(dead_code, reason = "the rules that remember anything of endpoints come next")]
 impl<S> PerEndpoint<S> {
     /// An endpoint that was there before keeps what is remembered of it.
     pub(crate) fn new(endpoints: &[Endpoint], before: Option<&Self>, make: impl Fn(&Endpoint) -> S) -> Self {
@@ -44,8 +61,8 @@ impl<S> PerEndpoint<S> {
         self.states.get(place)
     }
 
-    /// What is remembered of the endpoint at a place.
-    pub(crate) fn at(&self, place: usize) -> Option<&Arc<S>> {
-        self.states.get(place)
+    /// What is remembered of each, in the order of their places.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<S>> {
+        self.states.iter()
     }
 }

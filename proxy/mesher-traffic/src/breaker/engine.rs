@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::policy::{BreakerPolicy, Mode};
+use mesher_model::rule::{BreakerMode, Percent};
+
+use super::policy::{BreakerPolicy, BreakerRule};
 use super::state::{Phase, Probes, State};
 use super::window::{Counts, Window};
 use super::{Permit, Seen};
+use crate::statuses::Statuses;
 
 /// How long a caller is told to wait where all probes are under way: nobody knows when they end.
 const PROBES_PAUSE: Duration = Duration::from_secs(1);
@@ -22,6 +25,8 @@ const UNCOUNTED: u32 = u32::MAX;
 #[derive(Debug)]
 pub struct Breaker {
     pub(super) policy: BreakerPolicy,
+    /// Statuses that are failures.
+    failures: Statuses,
     pub(super) state: AtomicU64,
     /// When a probe was last allowed, in milliseconds.
     probed_at: AtomicU64,
@@ -48,8 +53,10 @@ pub(super) struct Ticket {
 impl Breaker {
     /// A closed breaker that has seen nothing.
     #[must_use]
-    pub fn new(policy: BreakerPolicy) -> Self {
+    pub fn new(rule: &BreakerRule) -> Self {
+        let policy = rule.policy;
         Self {
+            failures: rule.failures.clone(),
             state: AtomicU64::new(State::NEW),
             probed_at: AtomicU64::new(0),
             window: Window::new(policy.span),
@@ -64,6 +71,12 @@ impl Breaker {
     #[must_use]
     pub const fn policy(&self) -> &BreakerPolicy {
         &self.policy
+    }
+
+    /// Whether an answer with this status is a failure.
+    #[must_use]
+    pub fn is_failure(&self, status: u16) -> bool {
+        self.failures.contains(status)
     }
 
     /// Asks for a call. `now` is a span since one moment, the same for all who ask.
@@ -84,8 +97,8 @@ impl Breaker {
     /// [`Refused`] where a call would be.
     pub fn foretell(&self, now: Duration) -> Result<(), Refused> {
         match (self.policy.mode, State::unpacked(self.state.load(Ordering::Relaxed)).phase) {
-            (Mode::ForcedOpen, _) => Err(Refused { retry_after: self.policy.open_time }),
-            (Mode::ForcedClosed, _) | (_, Phase::Closed) => Ok(()),
+            (BreakerMode::ForcedOpen, _) => Err(Refused { retry_after: self.policy.open_time }),
+            (BreakerMode::ForcedClosed, _) | (_, Phase::Closed) => Ok(()),
             (_, Phase::Open(until)) => match until.saturating_sub(millis(now)) {
                 0 => Ok(()),
                 left => Err(Refused { retry_after: Duration::from_millis(left) }),
@@ -99,9 +112,9 @@ impl Breaker {
 
     fn decide(&self, now: Duration) -> Result<Ticket, Refused> {
         let mut packed = match self.policy.mode {
-            Mode::Automatic => self.state.load(Ordering::Relaxed),
-            Mode::ForcedOpen => return Err(Refused { retry_after: self.policy.open_time }),
-            Mode::ForcedClosed => return Ok(Ticket { generation: UNCOUNTED, is_probe: false }),
+            BreakerMode::Automatic => self.state.load(Ordering::Relaxed),
+            BreakerMode::ForcedOpen => return Err(Refused { retry_after: self.policy.open_time }),
+            BreakerMode::ForcedClosed => return Ok(Ticket { generation: UNCOUNTED, is_probe: false }),
         };
         loop {
             let state = State::unpacked(packed);
@@ -197,9 +210,11 @@ impl Breaker {
     }
 
     fn is_too_bad(&self, counts: Counts) -> bool {
-        let is_slow = |(rate, _): (super::Rate, Duration)| rate.is_reached(counts.slow, counts.calls);
-        self.policy.failure_rate.is_reached(counts.failed, counts.calls)
-            || self.policy.slow.is_some_and(is_slow)
+        // Without one call that failed nothing opens, even where a rule says 0 %.
+        let reaches =
+            |rate: Percent, some: u32| some > 0 && rate.is_reached(some.into(), counts.calls.into());
+        let is_slow = |(rate, _): (Percent, Duration)| reaches(rate, counts.slow);
+        reaches(self.policy.failure_rate, counts.failed) || self.policy.slow.is_some_and(is_slow)
     }
 
     fn open(&self, now: Duration) -> Phase {

@@ -7,7 +7,6 @@
 //! | `permit` | the right to make one call, given back however the call ends |
 //! | `policy` | what a rule says of it |
 //! | `state` | its state in one word |
-//! | `statuses` | sets of HTTP statuses, such as those that are failures |
 //! | `told` | how it stands, for people and metrics |
 //! | `window` | what became of the last calls |
 
@@ -15,14 +14,12 @@ mod engine;
 mod permit;
 mod policy;
 mod state;
-mod statuses;
 mod told;
 mod window;
 
 pub use engine::{Breaker, Refused};
 pub use permit::Permit;
-pub use policy::{BreakerPolicy, Mode, Rate, Span};
-pub use statuses::Statuses;
+pub use policy::{BreakerPolicy, BreakerRule, Span};
 pub use told::{Standing, Told};
 
 /// How a call ended, as far as a breaker asks.

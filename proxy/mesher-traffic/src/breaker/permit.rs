@@ -26,6 +26,12 @@ impl Permit {
         self.ticket.is_probe
     }
 
+    /// Whether an answer with this status is a failure.
+    #[must_use]
+    pub fn is_failure(&self, status: u16) -> bool {
+        self.breaker.as_ref().is_some_and(|breaker| breaker.is_failure(status))
+    }
+
     /// Says how the call ended.
     pub fn record(mut self, now: Duration, seen: Seen) {
         if let Some(breaker) = self.breaker.take() {

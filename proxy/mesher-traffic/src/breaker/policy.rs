@@ -1,8 +1,11 @@
 //! What a rule says of a breaker.
 //! It must be valid by construction: the engine checks nothing of it.
 
-use std::fmt;
 use std::time::Duration;
+
+use mesher_model::rule::{Breaker, BreakerMode, Percent};
+
+use crate::statuses::Statuses;
 
 /// Calls that a window of calls may hold.
 const WINDOW_CALLS_MAX: u32 = 10_000;
@@ -12,55 +15,6 @@ const WINDOW_TIME_MAX: Duration = Duration::from_secs(3600);
 const WINDOW_TIME_MIN: Duration = Duration::from_millis(100);
 /// Probes that may be under way at once.
 const PROBES_MAX: u16 = 1000;
-
-/// A share of calls, in hundredths of a per cent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rate(u16);
-
-impl Rate {
-    /// All calls.
-    pub const WHOLE: Self = Self(10_000);
-
-    /// A rate of so many hundredths of a per cent; more than all are all.
-    #[must_use]
-    pub const fn of_hundredths(hundredths: u32) -> Self {
-        if hundredths > 10_000 { Self::WHOLE } else { Self(hundredths as u16) }
-    }
-
-    /// A rate of so many per cent; more than 100 are 100.
-    #[must_use]
-    pub const fn of_percent(percent: u32) -> Self {
-        Self::of_hundredths(percent.saturating_mul(100))
-    }
-
-    /// Whether `some` of `all` are this share or more. None at all are never.
-    #[must_use]
-    pub fn is_reached(self, some: u32, all: u32) -> bool {
-        some > 0 && u64::from(some) * 10_000 >= u64::from(self.0) * u64::from(all)
-    }
-}
-
-impl fmt::Display for Rate {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, rest) = (self.0 / 100, self.0 % 100);
-        match rest {
-            0 => write!(formatter, "{whole}%"),
-            _ => write!(formatter, "{}%", format!("{whole}.{rest:02}").trim_end_matches('0')),
-        }
-    }
-}
-
-/// Who decides whether calls are sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Mode {
-    /// What became of the last calls.
-    #[default]
-    Automatic,
-    /// A person: none is sent.
-    ForcedOpen,
-    /// A person: all are sent.
-    ForcedClosed,
-}
 
 /// Which calls count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,11 +28,11 @@ pub enum Span {
 /// What a rule says of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BreakerPolicy {
-    pub(super) mode: Mode,
+    pub(super) mode: BreakerMode,
     pub(super) span: Span,
     pub(super) minimum_calls: u32,
-    pub(super) failure_rate: Rate,
-    pub(super) slow: Option<(Rate, Duration)>,
+    pub(super) failure_rate: Percent,
+    pub(super) slow: Option<(Percent, Duration)>,
     pub(super) open_time: Duration,
     pub(super) probes: u16,
 }
@@ -86,7 +40,7 @@ pub struct BreakerPolicy {
 impl BreakerPolicy {
     /// It opens for `open_time` once `failure_rate` of the calls in `span` failed, and is closed by one good probe.
     #[must_use]
-    pub fn new(span: Span, failure_rate: Rate, open_time: Duration) -> Self {
+    pub fn new(span: Span, failure_rate: Percent, open_time: Duration) -> Self {
         let (span, minimum_calls) = match span {
             Span::Calls(calls) => {
                 let calls = calls.clamp(1, WINDOW_CALLS_MAX);
@@ -94,12 +48,20 @@ impl BreakerPolicy {
             }
             Span::Time(time) => (Span::Time(time.clamp(WINDOW_TIME_MIN, WINDOW_TIME_MAX)), 1),
         };
-        Self { mode: Mode::Automatic, span, minimum_calls, failure_rate, slow: None, open_time, probes: 1 }
+        Self {
+            mode: BreakerMode::Automatic,
+            span,
+            minimum_calls,
+            failure_rate,
+            slow: None,
+            open_time,
+            probes: 1,
+        }
     }
 
     /// The same, where a person may decide.
     #[must_use]
-    pub fn with_mode(self, mode: Mode) -> Self {
+    pub fn with_mode(self, mode: BreakerMode) -> Self {
         Self { mode, ..self }
     }
 
@@ -116,7 +78,7 @@ impl BreakerPolicy {
 
     /// The same, also opened once `rate` of the calls took `duration` or longer.
     #[must_use]
-    pub fn with_slow_calls(self, rate: Rate, duration: Duration) -> Self {
+    pub fn with_slow_calls(self, rate: Percent, duration: Duration) -> Self {
         Self { slow: Some((rate, duration)), ..self }
     }
 
@@ -129,7 +91,7 @@ impl BreakerPolicy {
 
     /// Who decides.
     #[must_use]
-    pub const fn mode(&self) -> Mode {
+    pub const fn mode(&self) -> BreakerMode {
         self.mode
     }
 
@@ -137,5 +99,35 @@ impl BreakerPolicy {
     #[must_use]
     pub const fn open_time(&self) -> Duration {
         self.open_time
+    }
+}
+
+/// What a rule says of a breaker, and which answers it takes for failures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakerRule {
+    /// When it opens and closes.
+    pub policy: BreakerPolicy,
+    /// Statuses that are failures. A connection that fails, and an answer that does not come, always are.
+    pub failures: Statuses,
+}
+
+impl BreakerRule {
+    /// What a document of this kind says.
+    pub(crate) fn of_document(breaker: &Breaker) -> Self {
+        let least = breaker.minimum_requests.unwrap_or(breaker.window_requests);
+        let span = match &breaker.window_time {
+            Some(time) => Span::Time(time.duration()),
+            None => Span::Calls(breaker.window_requests),
+        };
+        let policy = BreakerPolicy::new(span, breaker.failure_rate, breaker.open_time.duration())
+            .with_mode(breaker.mode)
+            .with_minimum_calls(least)
+            .with_probes(breaker.half_open_requests);
+        let slow = breaker.slow_call_rate;
+        Self {
+            policy: slow
+                .map_or(policy, |rate| policy.with_slow_calls(rate, breaker.slow_call_duration.duration())),
+            failures: Statuses::of_patterns(&breaker.failure_statuses),
+        }
     }
 }

@@ -4,8 +4,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use mesher_model::rule::BreakerMode;
+
 use super::engine::{Breaker, millis};
-use super::policy::Mode;
 use super::state::{Phase, State};
 use super::window::Counts;
 
@@ -47,8 +48,8 @@ impl Breaker {
     pub fn told(&self, now: Duration) -> Told {
         let state = State::unpacked(self.state.load(Ordering::Relaxed));
         let (standing, retry_after) = match (self.policy.mode, state.phase) {
-            (Mode::ForcedOpen, _) => (Standing::Open, None),
-            (Mode::ForcedClosed, _) | (_, Phase::Closed) => (Standing::Closed, None),
+            (BreakerMode::ForcedOpen, _) => (Standing::Open, None),
+            (BreakerMode::ForcedClosed, _) | (_, Phase::Closed) => (Standing::Closed, None),
             (_, Phase::Open(until)) => match until.saturating_sub(millis(now)) {
                 0 => (Standing::HalfOpen, None),
                 left => (Standing::Open, Some(Duration::from_millis(left))),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use mesher_model::rule;
+
 use super::adaptive::Adaptive;
 use super::controller::AdaptivePolicy;
 use super::place::Place;
@@ -16,6 +18,17 @@ pub enum BulkheadPolicy {
     Fixed(u32),
     /// What the callee bears.
     Adaptive(AdaptivePolicy),
+}
+
+impl BulkheadPolicy {
+    /// What a document of this kind says.
+    pub(crate) fn of_document(bulkhead: &rule::Bulkhead) -> Self {
+        let Some(adaptive) = &bulkhead.adaptive else { return Self::Fixed(bulkhead.max_concurrent) };
+        let policy = AdaptivePolicy::default()
+            .with_limits(adaptive.min, adaptive.initial, bulkhead.max_concurrent)
+            .with_measurements(adaptive.measure_every.duration());
+        Self::Adaptive(policy)
+    }
 }
 
 /// The places of the calls to one callee, shared by all workers.

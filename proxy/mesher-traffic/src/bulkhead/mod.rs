@@ -15,7 +15,7 @@ mod place;
 
 pub use controller::AdaptivePolicy;
 pub use engine::{Bulkhead, BulkheadPolicy, Full, Told};
-pub use place::{Place, Sample};
+pub use place::Place;
 
 #[cfg(test)]
 mod tests;

@@ -6,15 +6,6 @@ use std::time::Duration;
 
 use super::engine::Bulkhead;
 
-/// What a call that has ended says of how much its callee bears.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sample {
-    /// It was answered, or given up for taking too long, after this time.
-    Took(Duration),
-    /// Nothing: it failed at once, or its caller went away. Calls that fail fast must not look like a callee at ease.
-    Nothing,
-}
-
 /// A place that is taken.
 #[derive(Debug)]
 pub struct Place(Arc<Bulkhead>);
@@ -24,11 +15,10 @@ impl Place {
         Self(bulkhead)
     }
 
-    /// Leaves it, and says how the call went.
-    pub fn leave(self, now: Duration, sample: Sample) {
-        if let Sample::Took(elapsed) = sample {
-            self.0.learn(now, elapsed);
-        }
+    /// Says how long its call took to be answered, or to be given up for taking too long. A call that failed at once, or whose
+    /// caller went away, says nothing: calls that fail fast must not look like a callee at ease.
+    pub fn learn(&self, now: Duration, elapsed: Duration) {
+        self.0.learn(now, elapsed);
     }
 }
 

@@ -15,7 +15,7 @@ mod review;
 mod watch;
 
 pub use member::{Cause, Member, MemberTold};
-pub use policy::{EjectionPolicy, FailureShare, SlowerThan, SuccessRate};
+pub use policy::{EjectionPolicy, HealthRule, SlowerThan, SuccessRate};
 pub use watch::Watch;
 
 #[cfg(test)]

@@ -3,8 +3,22 @@
 
 use std::time::Duration;
 
+use mesher_model::rule::{Health, Percent};
+
+use crate::statuses::Statuses;
+
 /// How long an endpoint is passed over at most, however often it was.
 const EJECTION_TIME_MAX: Duration = Duration::from_secs(300);
+
+/// Endpoints with enough calls that a comparison of successes wants: of fewer, none is far from the mean.
+const COMPARED_MIN: usize = 5;
+/// Those that one of latencies wants: a median of two says nothing.
+const COMPARED_MIN_BY_LATENCY: usize = 3;
+/// Half of the endpoints.
+const HALF: Percent = match Percent::whole(50) {
+    Some(half) => half,
+    None => Percent::ALL,
+};
 
 /// Fewer successes than others have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,13 +27,6 @@ pub struct SuccessRate {
     pub deviations: u32,
     /// Endpoints with enough calls that a comparison wants.
     pub endpoints: usize,
-}
-
-/// Too many failures, whatever others have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FailureShare {
-    /// In per cent.
-    pub percent: u32,
 }
 
 /// Slower than others are.
@@ -39,7 +46,7 @@ pub struct EjectionPolicy {
     /// Compared in each interval.
     pub success_rate: Option<SuccessRate>,
     /// Looked at in each interval.
-    pub failure_share: Option<FailureShare>,
+    pub failure_share: Option<Percent>,
     /// Compared in each interval.
     pub latency: Option<SlowerThan>,
     /// Calls in an interval without which nothing is said of an endpoint.
@@ -50,10 +57,10 @@ pub struct EjectionPolicy {
     pub base_time: Duration,
     /// At most.
     pub time_max: Duration,
-    /// How many of the endpoints may be ejected at once, in per cent; one of two or more always.
-    pub ejected_percent_max: u32,
-    /// Where fewer than so many per cent of the endpoints are left, all are used.
-    pub panic_percent: u32,
+    /// How many of the endpoints may be ejected at once; one of two or more always, unless none may be.
+    pub ejected_share_max: Percent,
+    /// Where a smaller part of the endpoints is left, all are used.
+    pub panic_share: Percent,
 }
 
 impl Default for EjectionPolicy {
@@ -68,8 +75,8 @@ impl Default for EjectionPolicy {
             interval: Duration::from_secs(10),
             base_time: Duration::from_secs(30),
             time_max: EJECTION_TIME_MAX,
-            ejected_percent_max: 50,
-            panic_percent: 50,
+            ejected_share_max: HALF,
+            panic_share: HALF,
         }
     }
 }
@@ -82,14 +89,48 @@ impl EjectionPolicy {
 
     /// How many of so many endpoints may be ejected.
     pub(super) fn ejected_max(&self, endpoints: usize) -> usize {
-        let share = endpoints * self.ejected_percent_max.min(100) as usize / 100;
+        let hundredths = usize::from(self.ejected_share_max.hundredths());
+        let share = endpoints * hundredths / usize::from(Percent::WHOLE);
         // Of two or more, one that works none the less can always be spared; the only one cannot.
-        let least = usize::from(endpoints > 1 && self.ejected_percent_max > 0);
+        let least = usize::from(endpoints > 1 && hundredths > 0);
         share.max(least).min(endpoints.saturating_sub(1))
     }
 
     /// For how long, the time after so many.
     pub(super) fn time(&self, times: u32) -> Duration {
         self.base_time.saturating_mul(times.max(1)).min(self.time_max.max(self.base_time))
+    }
+}
+
+/// What a rule says of passive health, and which answers it takes for failures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthRule {
+    /// When endpoints are passed over.
+    pub policy: EjectionPolicy,
+    /// Statuses that are failures. A connection that fails, and an answer that does not come, always are.
+    pub failures: Statuses,
+}
+
+impl HealthRule {
+    /// What a document of this kind says.
+    pub(crate) fn of_document(health: &Health) -> Self {
+        let passive = &health.passive;
+        let policy = EjectionPolicy {
+            consecutive_failures: passive.consecutive_failures,
+            success_rate: passive
+                .success_rate_stdev_factor
+                .map(|deviations| SuccessRate { deviations, endpoints: COMPARED_MIN }),
+            failure_share: passive.failure_rate,
+            latency: passive
+                .latency_factor
+                .map(|factor| SlowerThan { percent: factor * 100, endpoints: COMPARED_MIN_BY_LATENCY }),
+            minimum_requests: passive.minimum_requests,
+            interval: passive.interval.duration(),
+            base_time: passive.base_ejection_time.duration(),
+            time_max: passive.max_ejection_time.duration(),
+            ejected_share_max: passive.max_ejection_percent,
+            panic_share: passive.panic_threshold,
+        };
+        Self { policy, failures: Statuses::of_patterns(&passive.failure_statuses) }
     }
 }

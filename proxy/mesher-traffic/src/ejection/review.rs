@@ -14,9 +14,7 @@ pub(super) fn outliers(policy: &EjectionPolicy, intervals: &[Interval]) -> Vec<(
     let known: Vec<_> = numbered.filter(|(_, seen)| seen.calls >= policy.minimum_requests.max(1)).collect();
     let mut outliers = Vec::new();
     if let Some(share) = policy.failure_share {
-        let is_too_bad = |seen: &Interval| {
-            u64::from(seen.failures) * 100 >= u64::from(share.percent) * u64::from(seen.calls)
-        };
+        let is_too_bad = |seen: &Interval| share.is_reached(seen.failures.into(), seen.calls.into());
         let failing = known.iter().filter(|(_, seen)| seen.failures > 0 && is_too_bad(seen));
         outliers.extend(failing.map(|(place, seen)| (seen.success_rate(), *place, Cause::FailureShare)));
     }

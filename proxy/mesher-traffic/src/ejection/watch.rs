@@ -29,17 +29,24 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Watches these endpoints.
+    /// Watches these endpoints. Intervals and counts go on from a watch before, where there was one.
     #[must_use]
-    pub fn new(policy: EjectionPolicy, members: impl IntoIterator<Item = Arc<Member>>) -> Self {
+    pub fn new(
+        policy: EjectionPolicy,
+        members: impl IntoIterator<Item = Arc<Member>>,
+        before: Option<&Self>,
+    ) -> Self {
+        let of_before = |count: fn(&Self) -> &AtomicU64| {
+            AtomicU64::new(before.map_or(0, |before| count(before).load(Ordering::Relaxed)))
+        };
         let watch = Self {
             policy,
             members: members.into_iter().collect(),
             outside: AtomicUsize::new(0),
             is_panicking: AtomicBool::new(false),
             is_deciding: AtomicBool::new(false),
-            review_at: AtomicU64::new(0),
-            ejections: AtomicU64::new(0),
+            review_at: of_before(|before| &before.review_at),
+            ejections: of_before(|before| &before.ejections),
         };
         watch.count_outside();
         watch
@@ -57,12 +64,17 @@ impl Watch {
         &self.members
     }
 
-    /// Whether an endpoint is passed over as long as there are others.
+    /// Whether an endpoint is passed over as long as there are others. Once its time is over, the first try of a call may find
+    /// out whether it works again; a further one may not: the call has failed once already.
     #[must_use]
-    pub fn is_ejected(&self, place: usize, now: Duration) -> bool {
+    pub fn is_ejected(&self, place: usize, now: Duration, is_first_try: bool) -> bool {
+        let may_take = |member: &Arc<Member>| match is_first_try {
+            true => member.may_take(now),
+            false => !member.is_out(),
+        };
         self.has_outside()
             && !self.is_panicking.load(Ordering::Relaxed)
-            && self.members.get(place).is_some_and(|member| !member.may_take(now))
+            && self.members.get(place).is_some_and(|member| !may_take(member))
     }
 
     /// Whether any endpoint may be passed over: asked first, since it never is while all goes well.
@@ -168,7 +180,7 @@ impl Watch {
     fn count_outside(&self) {
         let outside = self.members.iter().filter(|member| member.is_out()).count();
         let left = self.members.len() - outside;
-        let is_panicking = left * 100 < self.members.len() * self.policy.panic_percent.min(100) as usize;
+        let is_panicking = !self.policy.panic_share.is_reached(left as u64, self.members.len() as u64);
         self.is_panicking.store(is_panicking, Ordering::Relaxed);
         self.outside.store(outside, Ordering::Relaxed);
     }

@@ -58,6 +58,8 @@ fn standing(
     let part = taking.zip(call.cluster().governance.as_ref());
     let is_outside = part.is_some_and(|(portion, governance)| !governance.is_part(portion, place));
     let is_chosen = call.endpoint == Some(place);
+    let health = call.governance().and_then(|governance| governance.guards.health.as_ref());
+    let passed_over = health.and_then(|health| health.words(place));
     let why = if endpoint.protocol != target.protocol {
         format!("it speaks {}, not {}", protocol_word(endpoint.protocol), protocol_word(target.protocol))
     } else if !is_eligible(endpoint, target) {
@@ -69,9 +71,12 @@ fn standing(
         "it is not part of the subset".to_owned()
     } else if is_suspect {
         "it refused a connection lately".to_owned()
+    } else if let Some(words) = &passed_over {
+        words.clone()
     } else {
         String::new()
     };
+    let is_suspect = is_suspect || passed_over.is_some();
     let standing = match (why.is_empty(), is_suspect) {
         _ if is_chosen => Standing::Chosen,
         (true, _) => Standing::Eligible,

@@ -9,7 +9,10 @@ mod threads;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Breaker, BreakerPolicy, Rate, Seen, Span};
+use mesher_model::rule::Percent;
+
+use super::{Breaker, BreakerPolicy, BreakerRule, Seen, Span};
+use crate::statuses::Statuses;
 
 const MS: Duration = Duration::from_millis(1);
 const FAILED: Seen = Seen { is_failure: true, elapsed: MS };
@@ -20,11 +23,15 @@ const fn at(millis: u64) -> Duration {
 }
 
 fn of_calls(calls: u32, percent: u32, open: Duration) -> BreakerPolicy {
-    BreakerPolicy::new(Span::Calls(calls), Rate::of_percent(percent), open)
+    BreakerPolicy::new(Span::Calls(calls), percent_of(percent), open)
 }
 
 fn breaker(policy: BreakerPolicy) -> Arc<Breaker> {
-    Arc::new(Breaker::new(policy))
+    Arc::new(Breaker::new(&BreakerRule { policy, failures: Statuses::default() }))
+}
+
+fn percent_of(percent: u32) -> Percent {
+    Percent::whole(percent as u8).unwrap()
 }
 
 /// Makes calls that all end so.

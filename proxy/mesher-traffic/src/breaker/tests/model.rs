@@ -57,10 +57,10 @@ const SLOW: Duration = at(50);
 
 impl Rules {
     fn policy(self) -> BreakerPolicy {
-        let policy = BreakerPolicy::new(self.span, Rate::of_percent(self.percent), at(self.open))
+        let policy = BreakerPolicy::new(self.span, percent_of(self.percent), at(self.open))
             .with_minimum_calls(self.minimum)
             .with_probes(self.probes);
-        let slow = self.slow_percent.map(Rate::of_percent);
+        let slow = self.slow_percent.map(percent_of);
         slow.map_or(policy, |rate| policy.with_slow_calls(rate, SLOW))
     }
 

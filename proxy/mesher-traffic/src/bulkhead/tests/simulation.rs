@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bulkhead::{AdaptivePolicy, Bulkhead, BulkheadPolicy, Place, Sample};
+use crate::bulkhead::{AdaptivePolicy, Bulkhead, BulkheadPolicy, Place};
 use crate::chance::Chance;
 
 /// Beyond this an answer is of no use to its caller.
@@ -130,7 +130,7 @@ impl Simulation {
         score.useful += u32::from(latency <= USEFUL);
         if let Some(place) = call.place {
             let now = Duration::from_secs_f64(self.now);
-            place.leave(now, Sample::Took(Duration::from_secs_f64(latency)));
+            place.learn(now, Duration::from_secs_f64(latency));
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::bulkhead::{AdaptivePolicy, Bulkhead, BulkheadPolicy, Full, Sample};
+use crate::bulkhead::{AdaptivePolicy, Bulkhead, BulkheadPolicy, Full};
 
 #[test]
 fn a_place_is_free_again_however_its_call_ends() {
@@ -17,8 +17,9 @@ fn a_place_is_free_again_however_its_call_ends() {
     assert_eq!(bulkhead.enter().unwrap_err(), Full { limit: 2 });
     drop(first);
     let third = bulkhead.enter().unwrap();
-    second.leave(Duration::ZERO, Sample::Nothing);
-    third.leave(Duration::ZERO, Sample::Took(Duration::from_secs(1)));
+    drop(second);
+    third.learn(Duration::ZERO, Duration::from_secs(1));
+    drop(third);
     assert!(bulkhead.foretell().is_ok());
     let told = bulkhead.told();
     assert_eq!((told.in_flight, told.limit, told.refused, told.baseline), (0, 2, 1, None));
@@ -70,7 +71,7 @@ fn threads_may_feed_one_limit() {
             scope.spawn(|| {
                 for call in 0..20_000_u64 {
                     let Ok(place) = bulkhead.enter() else { continue };
-                    place.leave(Duration::from_micros(call * 500), Sample::Took(Duration::from_millis(10)));
+                    place.learn(Duration::from_micros(call * 500), Duration::from_millis(10));
                 }
             });
         }

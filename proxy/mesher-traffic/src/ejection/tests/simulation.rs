@@ -6,7 +6,6 @@ use std::collections::BinaryHeap;
 
 use super::*;
 use crate::chance::Chance;
-use crate::ejection::FailureShare;
 
 const ENDPOINTS: usize = 10;
 const ODD: usize = 3;
@@ -47,7 +46,7 @@ fn run(watch: &Watch, balancing: Balancing, fails: f64, seed: u64) -> Shares {
             watch.ended(place, Duration::from_micros(ending), is_failure, elapsed);
         }
         let time = Duration::from_secs_f64(now);
-        let may_take = |place: &usize| !watch.is_ejected(*place, time);
+        let may_take = |place: &usize| !watch.is_ejected(*place, time, true);
         let left: Vec<_> = (0..ENDPOINTS).filter(may_take).collect();
         let place = match balancing {
             Balancing::InTurn => left[next % left.len()],
@@ -87,7 +86,7 @@ fn an_endpoint_that_fails_fast_gets_next_to_nothing() {
 
 #[test]
 fn an_endpoint_of_which_every_other_call_fails_is_found_by_its_share() {
-    let failure_share = Some(FailureShare { percent: 30 });
+    let failure_share = Some(percent_of(30));
     for seed in 1..=5 {
         let policy = EjectionPolicy { consecutive_failures: 20, failure_share, ..EjectionPolicy::default() };
         let later = run(&watch(policy, ENDPOINTS), Balancing::InTurn, 0.5, seed).between(11..60);
