@@ -11,3 +11,8 @@ static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
 pub(crate) fn now() -> Duration {
     BEGAN.elapsed()
 }
+
+/// The moment itself.
+pub(crate) fn epoch() -> Instant {
+    *BEGAN
+}

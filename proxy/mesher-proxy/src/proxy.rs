@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use mesher_client::{Address, ControlClient, Credentials, Tenancy};
@@ -396,6 +396,8 @@ impl Proxy {
             lookups,
             own_addresses: all.collect(),
             relief: Relief::default(),
+            epoch: crate::clock::epoch(),
+            retries_spent_at: AtomicU64::new(0),
             is_draining: AtomicBool::new(false),
         }
     }

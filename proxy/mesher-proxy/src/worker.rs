@@ -6,16 +6,17 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::Cache;
 use hashbrown::{HashMap, HashSet};
 use mesher_codec::ResponseHead;
 use mesher_model::explain::Explanation;
+use mesher_model::rule::RetryBudget;
 use mesher_model::rule::link::Ask;
 use mesher_net::{Deadlines, Pool, Scratch};
-use mesher_traffic::{RoundRobin, Suspects};
+use mesher_traffic::{Budget, RoundRobin, Suspects};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::bootstrap::{Bootstrap, Limits};
@@ -24,7 +25,7 @@ use crate::explain::Memory;
 use crate::memory::{Relief, Tide};
 use crate::request::accept::Door;
 use crate::request::exchange::Buffers;
-use crate::request::invocation::{Direction, InvocationId};
+use crate::request::invocation::{Direction, Invocation, InvocationId};
 use crate::snapshot::{Cluster, ClusterId, Endpoint, EndpointId, SharedSnapshot, Snapshot, View};
 use crate::telemetry::access_log::{LogBuffer, Writer};
 use crate::telemetry::counters::{Counters, Row, peer_label};
@@ -36,6 +37,8 @@ const COUNT_BITS: u32 = 40;
 const SPARE_BUFFERS_MAX: usize = 1024;
 /// Sets that are left after a burst.
 const SPARE_BUFFERS_MIN: usize = 64;
+/// How far the moments are apart between which the rate of calls is measured.
+const SAMPLE_TIME: Duration = Duration::from_secs(10);
 /// Most bytes of room that a worker keeps for what comes behind answers' heads.
 const SPARE_REST_BYTES_MAX: usize = 16 * 1024;
 
@@ -58,11 +61,28 @@ pub(crate) struct Shared {
     pub(crate) own_addresses: Vec<std::net::SocketAddr>,
     /// Asks for free memory to be given back.
     pub(crate) relief: Relief,
+    /// What times that workers share are counted from.
+    pub(crate) epoch: Instant,
+    /// When a call of the application was last given up after all tries, in microseconds of `epoch`; 0: never.
+    pub(crate) retries_spent_at: AtomicU64,
     /// Set when inbound work ends; kept connections are closed after their current call.
     pub(crate) is_draining: AtomicBool,
 }
 
 impl Shared {
+    /// A call of the application was given up after all tries that it may have.
+    pub(crate) fn retries_are_spent(&self) {
+        let now = u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX);
+        // Told before the application learns of it, and read after it has answered: both lie in the kernel between.
+        self.retries_spent_at.fetch_max(now.max(1), Ordering::Release);
+    }
+
+    /// Whether that was so since a moment.
+    pub(crate) fn has_spent_retries_since(&self, moment: Instant) -> bool {
+        let last = self.retries_spent_at.load(Ordering::Acquire);
+        last > 0 && u128::from(last) >= moment.saturating_duration_since(self.epoch).as_micros()
+    }
+
     pub(crate) fn signature(&self, direction: Direction) -> &str {
         let [inbound, outbound] = &self.signatures;
         match direction {
@@ -106,10 +126,10 @@ pub(crate) struct Worker {
     pub(crate) mirrors: Cell<usize>,
     /// This worker, for tasks that outlive the call which begins them.
     itself: OnceCell<Weak<Self>>,
-    /// When it began: what times of suspects are counted from.
-    started: Instant,
     /// Endpoints that refused a connection lately.
     suspects: RefCell<Suspects<EndpointId>>,
+    /// Further tries that the calls of each cluster took lately; of clusters where one failed.
+    budgets: RefCell<HashMap<ClusterId, Budget, foldhash::fast::RandomState>>,
     rotations: RefCell<HashMap<ClusterId, RoundRobin, foldhash::fast::RandomState>>,
     /// Calls of each cluster that each rule of its route shares out: counted apart, for a rule that takes every eighth
     /// call of a common count would share them out unevenly.
@@ -126,6 +146,8 @@ pub(crate) struct Worker {
     spare_rest: RefCell<Vec<u8>>,
     next_invocation: Cell<u64>,
     is_between_seconds: Cell<bool>,
+    /// When calls were counted last, for their rate.
+    sampled_at: Cell<Duration>,
     tide: Tide,
     /// Number of the snapshot after which everything unknown was forgotten.
     swept_snapshot: Cell<u64>,
@@ -148,8 +170,8 @@ impl Worker {
             connection_count: Cell::new(0),
             mirrors: Cell::new(0),
             itself: OnceCell::new(),
-            started: Instant::now(),
             suspects: RefCell::default(),
+            budgets: RefCell::default(),
             rotations: RefCell::default(),
             shared_out: RefCell::default(),
             published: RefCell::new(Cache::new(Arc::clone(&shared.snapshot))),
@@ -158,6 +180,7 @@ impl Worker {
             spare_rest: RefCell::default(),
             next_invocation: Cell::new(fastrand::u64(..)),
             is_between_seconds: Cell::new(false),
+            sampled_at: Cell::default(),
             tide: Tide::default(),
             swept_snapshot: Cell::new(0),
             number,
@@ -216,12 +239,29 @@ impl Worker {
     /// Those that refused a connection lately, and the time to ask them at; `None` while there are none.
     pub(crate) fn suspects(&self) -> Option<(RefMut<'_, Suspects<EndpointId>>, Duration)> {
         let suspects = self.suspects.borrow_mut();
-        (!suspects.is_empty()).then(|| (suspects, self.started.elapsed()))
+        (!suspects.is_empty()).then(|| (suspects, self.now()))
+    }
+
+    /// The time, in the way in which everything that is remembered of calls counts it.
+    pub(crate) fn now(&self) -> Duration {
+        self.shared.epoch.elapsed()
+    }
+
+    /// Takes a further try from the budget of a call's service, where one is left.
+    pub(crate) fn may_spend_a_try(&self, call: &Invocation, allowed: RetryBudget) -> bool {
+        let (now, workers) = (self.now(), u32::try_from(self.shared.bootstrap.workers).unwrap_or(u32::MAX));
+        let counters = self.counters.borrow();
+        let (calls, rate) = (counters.begun(call.row), counters.rate(call.row, now));
+        let mut budgets = self.budgets.borrow_mut();
+        let budget = budgets
+            .entry(call.cluster().id)
+            .or_insert_with(|| Budget::beginning_at(now, calls, rate, allowed, workers));
+        budget.take(now, calls, allowed, workers)
     }
 
     /// Takes note of an endpoint that refused a connection.
     pub(crate) fn suspect(&self, endpoint: &Endpoint) {
-        if self.suspects.borrow_mut().refused(endpoint.id, self.started.elapsed()) {
+        if self.suspects.borrow_mut().refused(endpoint.id, self.now()) {
             tracing::info!(endpoint = %endpoint.address, instance = %endpoint.instance, "accepts no connection; calls go elsewhere while there are others");
         }
     }
@@ -314,6 +354,11 @@ impl Worker {
     }
 
     fn sweep(&self) {
+        let now = self.now();
+        if now.saturating_sub(self.sampled_at.get()) >= SAMPLE_TIME {
+            self.sampled_at.set(now);
+            self.counters.borrow_mut().sample(now);
+        }
         if self.tide.has_ebbed(self.connection_count.get()) {
             self.spare_buffers.borrow_mut().truncate(SPARE_BUFFERS_MIN);
             self.spare_buffers.borrow_mut().shrink_to_fit();
@@ -332,6 +377,7 @@ impl Worker {
         let clusters: HashSet<_, foldhash::fast::RandomState> =
             snapshot.clusters().map(|cluster| cluster.id).collect();
         self.suspects.borrow_mut().retain(|id| known.contains(&id));
+        self.budgets.borrow_mut().retain(|id, _| clusters.contains(id));
         self.rotations.borrow_mut().retain(|id, _| clusters.contains(id));
         self.shared_out.borrow_mut().retain(|(id, _), _| clusters.contains(id));
         self.counters.borrow_mut().forget_clusters(|id| clusters.contains(&id));

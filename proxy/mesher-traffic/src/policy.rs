@@ -8,7 +8,7 @@ use mesher_model::explain::Said;
 use mesher_model::rule::{Document, Kind, Rule};
 
 use crate::breaker::BreakerRule;
-use crate::bulkhead::BulkheadPolicy;
+use crate::bulkhead::BulkheadRule;
 use crate::egress::EgressPolicy;
 use crate::ejection::HealthRule;
 use crate::retry::RetryPolicy;
@@ -88,7 +88,11 @@ pub struct Policy {
     /// When calls are refused because too many before them failed.
     pub breaker: Option<Arc<Selection<BreakerRule>>>,
     /// How many calls may be under way at once.
-    pub bulkhead: Option<Arc<Selection<BulkheadPolicy>>>,
+    pub bulkhead: Option<Arc<Selection<BulkheadRule>>>,
+    /// The same for each instance by itself.
+    pub instance_breaker: Option<Arc<Selection<BreakerRule>>>,
+    /// The same for each instance by itself.
+    pub instance_bulkhead: Option<Arc<Selection<BulkheadRule>>>,
     /// Which endpoints are passed over.
     pub health: Option<Arc<HealthRule>>,
     /// Who says so, and what is shadowed. Left empty by [`Self::compile`]: revisions are known to whoever keeps documents.
@@ -131,13 +135,26 @@ impl Policy {
 
     /// Adds what another says of which this says nothing; who says so is left as it is.
     pub fn complete(&mut self, other: Self) {
-        let Self { route, request_timeout, egress, retry, breaker, bulkhead, health, said: _ } = other;
+        let Self {
+            route,
+            request_timeout,
+            egress,
+            retry,
+            breaker,
+            bulkhead,
+            instance_breaker,
+            instance_bulkhead,
+            health,
+            said: _,
+        } = other;
         self.route = self.route.take().or(route);
         self.request_timeout = self.request_timeout.or(request_timeout);
         self.egress = self.egress.take().or(egress);
         self.retry = self.retry.take().or(retry);
         self.breaker = self.breaker.take().or(breaker);
         self.bulkhead = self.bulkhead.take().or(bulkhead);
+        self.instance_breaker = self.instance_breaker.take().or(instance_breaker);
+        self.instance_bulkhead = self.instance_bulkhead.take().or(instance_bulkhead);
         self.health = self.health.take().or(health);
     }
 
@@ -155,9 +172,9 @@ fn breaker(rule: &Rule) -> Option<BreakerRule> {
     }
 }
 
-fn bulkhead(rule: &Rule) -> Option<BulkheadPolicy> {
+fn bulkhead(rule: &Rule) -> Option<BulkheadRule> {
     match rule {
-        Rule::Bulkhead(bulkhead) => Some(BulkheadPolicy::of_document(bulkhead)),
+        Rule::Bulkhead(bulkhead) => Some(BulkheadRule::of_document(bulkhead)),
         _ => None,
     }
 }

@@ -36,6 +36,7 @@ mod programs;
 mod registries;
 mod replace;
 mod requests;
+mod retries;
 mod rolling;
 mod routing;
 mod rule_faults;

@@ -12,6 +12,10 @@ use super::words::{ServiceName, Span};
 const ATTEMPTS_MAX: u32 = 10;
 /// Statuses of one document.
 const CODES_MAX: usize = 32;
+/// Further tries in each second that may always be allowed.
+const FLOOR_MAX: u32 = 1_000;
+/// The longest interval of a budget.
+const INTERVAL_SECONDS_MAX: u64 = 3_600;
 /// The longest pause before a try.
 const BACKOFF_SECONDS_MAX: u64 = 60;
 
@@ -54,10 +58,12 @@ pub struct Retry {
 pub struct RetryBudget {
     /// Of the calls of the last `interval`.
     pub percent: Percent,
-    /// The calls that count.
+    /// The calls that count, `1s` to `1h`.
+    #[serde(deserialize_with = "interval")]
     pub interval: Span,
-    /// So many in each second are always allowed, 0 to 1,000, however few calls there are.
-    #[cfg_attr(feature = "schema", schemars(range(max = 1000)))]
+    /// So many in each second are always allowed, 0 to 1,000, however few calls there are; unused ones gather for one `interval`.
+    #[serde(deserialize_with = "floor")]
+    #[cfg_attr(feature = "schema", schemars(range(max = FLOOR_MAX)))]
     pub min_per_second: u32,
 }
 
@@ -66,9 +72,23 @@ impl Default for RetryBudget {
         Self {
             percent: Percent::whole(20).unwrap_or(Percent::ALL),
             interval: Span::try_from("10s").expect("ten seconds are a span"),
-            min_per_second: 3,
+            min_per_second: 10,
         }
     }
+}
+
+fn floor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    checked(u32::deserialize(deserializer)?, |floor| match floor {
+        0..=FLOOR_MAX => Ok(()),
+        _ => Err(format!("minPerSecond of {floor}; it is 0 to {FLOOR_MAX}")),
+    })
+}
+
+fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+    checked(Span::deserialize(deserializer)?, |interval| match interval.duration().as_secs() {
+        1..=INTERVAL_SECONDS_MAX => Ok(()),
+        _ => Err(format!("an interval of {interval}; it is 1s to 1h")),
+    })
 }
 
 const fn attempts() -> u32 {

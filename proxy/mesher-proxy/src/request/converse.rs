@@ -17,7 +17,7 @@ use crate::request::invocation::{Direction, Invocation};
 use crate::request::pump::{Ends, Pump, PumpError};
 use crate::request::upstream::Upstream;
 use crate::request::vigil::Wait;
-use crate::request::{edits, faults, reply};
+use crate::request::{edits, faults, reply, spent};
 use crate::telemetry::context;
 use crate::worker::Worker;
 
@@ -184,7 +184,10 @@ impl<'c> HttpExchange<'c> {
                     Ends { source: &mut upstream.socket, input: upstream_input, sink: self.socket, scratch };
                 let response = self.worker.response.borrow();
                 debug_assert_eq!(response.status(), self.status, "nothing waits between reading and writing");
-                let head = |output: &mut Vec<u8>| edits::write_response(call, &response, downstream, output);
+                let is_spent = spent::is_to_be_told(self.worker, call, self.status);
+                let head = |output: &mut Vec<u8>| {
+                    edits::write_response(call, &response, downstream, is_spent, output);
+                };
                 let used = self.down.start(context, transfer, head, ends)?;
                 upstream_input.drain(..used);
             }

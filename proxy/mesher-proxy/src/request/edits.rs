@@ -8,6 +8,7 @@ use mesher_codec::{FieldEdits, RequestEdit, RequestHead, ResponseHead};
 use mesher_traffic::{Actions, Asked};
 
 use crate::request::invocation::Invocation;
+use crate::request::spent;
 
 /// The field by which whoever gets a copy knows it.
 const MIRROR_MARK: &str = "x-mesher-mirror";
@@ -59,14 +60,16 @@ fn write_edited(
     request.write_edited(set, &edit, output);
 }
 
-/// Appends the answer to a call for its caller.
+/// Appends the answer to a call for its caller; with `is_spent` it is told that all was tried already.
 pub(crate) fn write_response(
     call: &Invocation,
     response: &ResponseHead,
     downstream: Downstream,
+    is_spent: bool,
     output: &mut Vec<u8>,
 ) {
     match call.actions() {
+        None if is_spent => response.write_edited(downstream, spent::mark(), output),
         None => response.write(downstream, output),
         Some(actions) => response.write_edited(downstream, lend(&actions.response), output),
     }

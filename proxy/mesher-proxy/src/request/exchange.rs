@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use mesher_codec::field::FieldKind;
 use mesher_codec::response::Downstream;
-use mesher_codec::{Conversation, Framing, HeadLimits, Heard, RequestHead};
+use mesher_codec::{Conversation, Framing, HeadLimits, Heard, RequestHead, ResponseHead};
 use mesher_net::{Deadline, Socket};
 use mesher_traffic::{HeadView, Message, Safety};
 
@@ -21,7 +21,7 @@ use crate::request::pump::Pump;
 use crate::request::tunnel::{self, Half};
 use crate::request::upstream::Upstream;
 use crate::request::vigil::Vigil;
-use crate::request::{edits, faults, mirror, own_answer, reply, respond};
+use crate::request::{edits, faults, mirror, own_answer, reply, respond, spent};
 use crate::telemetry::counters::{Counters, DropReason};
 use crate::worker::Worker;
 
@@ -132,9 +132,7 @@ impl<'c> HttpExchange<'c> {
             return None;
         }
         let response = self.worker.response.borrow();
-        let status = std::str::from_utf8(response.value(FieldKind::ProxyStatus)?).ok()?;
-        let is_peer = status.starts_with("mesher/") && status.contains("/inbound;");
-        let says = |error: &str| is_peer && status.contains(error);
+        let says = |error: &str| peer_says(&response, error);
         if says("error=connection_refused") {
             let detail = "the application behind the peer's proxy refused the connection";
             return Some(Failure::upstream(FailureKind::ConnectRefused, Safety::NothingSent, detail));
@@ -212,7 +210,7 @@ impl<'c> HttpExchange<'c> {
         let Buffers { input, upstream_input, .. } = &mut *self.buffers;
         let head = |output: &mut Vec<u8>| {
             let response = self.worker.response.borrow();
-            edits::write_response(call, &response, Downstream::default(), output);
+            edits::write_response(call, &response, Downstream::default(), false, output);
         };
         let ends = (&mut *self.socket, &mut upstream.socket);
         let inputs = (input, upstream_input);
@@ -261,7 +259,6 @@ impl Exchange for HttpExchange<'_> {
                         Err(failure)
                     }
                     None => {
-                        self.buffers.input.drain(..std::mem::take(&mut self.held));
                         (self.upstream, self.heard) = (Some(upstream), Some(heard));
                         Ok(Code::Status(self.status))
                     }
@@ -275,6 +272,36 @@ impl Exchange for HttpExchange<'_> {
         }
     }
 
+    fn after_answer(&self) -> (Safety, bool) {
+        let response = self.worker.response.borrow();
+        let is_spent_below = spent::is_told(&response);
+        if self.is_body_gone() || self.conversation.has_heard_interim() {
+            return (Safety::Spent, is_spent_below);
+        }
+        let says = |word: &str| peer_says(&response, word);
+        // What the peer's proxy refused has reached no application.
+        let is_refused = says("error=destination_unavailable") || says("error=http_request_denied");
+        (if is_refused { Safety::NothingSent } else { Safety::MayHaveActed }, is_spent_below)
+    }
+
+    /// The connection goes on only where all of the answer lies here already, as it does for most answers of a few words.
+    fn drop_answer(&mut self) {
+        self.heard = None;
+        let Some(upstream) = self.upstream.take() else { return };
+        let input = &mut self.buffers.upstream_input;
+        let used = self
+            .worker
+            .scratch
+            .with_output(|output| self.conversation.response.encode(input, output).unwrap_or_default());
+        input.drain(..used);
+        self.vigil.end();
+        if self.up.is_drained() && self.conversation.keeps_upstream(!input.is_empty()) {
+            upstream.keep(self.keeps_for);
+        } else {
+            upstream.socket.reset_on_close();
+        }
+    }
+
     fn give_up(&mut self, mut failure: Failure) -> Failure {
         // The next try gets its whole time.
         self.vigil.end();
@@ -284,6 +311,8 @@ impl Exchange for HttpExchange<'_> {
     }
 
     async fn relay(&mut self, call: &Invocation) -> Outcome {
+        // Nobody sends the body again.
+        self.buffers.input.drain(..std::mem::take(&mut self.held));
         let (upstream, heard) = (self.upstream.take(), self.heard.take());
         self.has_answered = true;
         let said = self.words_of_callee();
@@ -408,6 +437,14 @@ impl HeadView for HttpExchange<'_> {
     fn address(&self) -> Option<IpAddr> {
         Some(self.socket.peer().ip())
     }
+}
+
+/// Whether the proxy beside the callee answers in its place, with this word.
+fn peer_says(response: &ResponseHead, word: &str) -> bool {
+    let status = response.value(FieldKind::ProxyStatus).and_then(|value| std::str::from_utf8(value).ok());
+    status.is_some_and(|status| {
+        status.starts_with("mesher/") && status.contains("/inbound;") && status.contains(word)
+    })
 }
 
 /// The first line of a request, as rules see it.

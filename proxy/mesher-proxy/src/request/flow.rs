@@ -82,6 +82,14 @@ impl Exchange for FlowExchange<'_> {
         Ok(Code::Connected)
     }
 
+    fn after_answer(&self) -> (Safety, bool) {
+        (Safety::Spent, false)
+    }
+
+    fn drop_answer(&mut self) {
+        self.upstream = None;
+    }
+
     /// It came to no connection.
     fn give_up(&mut self, failure: Failure) -> Failure {
         Failure { safety: Safety::NothingSent, ..failure }

@@ -15,8 +15,12 @@ pub(crate) async fn forward<E: Exchange>(call: &mut Invocation, exchange: &mut E
         call.sent_at = clock::now();
     }
     let reply = exchange.send(call).await;
-    if let Err(failure) = &reply {
-        call.mark_tried(failure);
+    match &reply {
+        Err(failure) => call.mark_tried(failure),
+        Ok(_) if call.retry.rule.is_some() => {
+            (call.retry.answer_safety, call.retry.is_spent_below) = exchange.after_answer();
+        }
+        Ok(_) => {}
     }
     reply
 }

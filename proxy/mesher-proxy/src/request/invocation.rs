@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use mesher_traffic::breaker::Permit;
 use mesher_traffic::bulkhead::Place;
-use mesher_traffic::{Actions, CallView, Caller, Choice, HeadView, OwnAnswer};
+use mesher_traffic::{Actions, CallView, Caller, Choice, HeadView, OwnAnswer, Safety};
 
 use crate::bootstrap::PortProtocol;
+use crate::handlers::balance::Taken;
 use crate::request::failure::{Failure, FailureKind, Side};
 use crate::snapshot::governance::Governance;
 use crate::snapshot::{Cluster, ClusterIndex, Endpoint, EndpointId, View};
@@ -105,6 +106,8 @@ pub(crate) struct Invocation {
     pub(crate) pause: Option<Duration>,
     /// Who calls, where it comes from another proxy and a rule may ask.
     pub(crate) caller: Option<Box<str>>,
+    /// How it stands with further tries.
+    pub(crate) retry: Retrying,
     /// What it holds until it ends, however it does.
     pub(crate) permits: Permits,
     /// Tries that failed, in their order.
@@ -119,6 +122,35 @@ pub(crate) struct Permits {
     pub(crate) breaker: Option<Permit>,
     /// In a bulkhead, since when.
     pub(crate) bulkhead: Option<(Place, Duration)>,
+    /// Of the endpoint of the current try.
+    pub(crate) of_endpoint: Taken,
+}
+
+/// How a call stands with further tries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Retrying {
+    /// The rule that is about it, as a place among those of its kind.
+    pub(crate) rule: Option<usize>,
+    /// What a further try after the current answer risks.
+    pub(crate) answer_safety: Safety,
+    /// Whether whoever answered, or failed, has tried again already.
+    pub(crate) is_spent_below: bool,
+    /// Whether the next try goes to the same endpoint.
+    pub(crate) is_on_same: bool,
+    /// Whether there was no try left for it in the budget of its service.
+    pub(crate) is_denied: bool,
+}
+
+impl Default for Retrying {
+    fn default() -> Self {
+        Self {
+            rule: None,
+            answer_safety: Safety::Spent,
+            is_spent_below: false,
+            is_on_same: false,
+            is_denied: false,
+        }
+    }
 }
 
 /// A try that failed, for those who ask why.
@@ -160,6 +192,7 @@ impl Invocation {
             sent_at: Duration::ZERO,
             pause: None,
             caller: None,
+            retry: Retrying::default(),
             permits: Permits::default(),
             failed_tries: Vec::new(),
             tried: [const { Cell::new(None) }; TRIED_MAX],
@@ -273,6 +306,12 @@ pub(crate) struct Operation<'a> {
 pub(crate) trait Exchange: HeadView {
     /// One try: sends the call to the current endpoint, up to the first sign of an answer.
     async fn send(&mut self, call: &Invocation) -> Result<Code, Failure>;
+
+    /// What a further try risks after the answer that is there, and whether whoever gave it has tried again already.
+    fn after_answer(&self) -> (Safety, bool);
+
+    /// Lets go of the answer that is there: the call is tried again.
+    fn drop_answer(&mut self);
 
     /// The failure of a try that was given up in its midst: with how far it had come.
     fn give_up(&mut self, failure: Failure) -> Failure;

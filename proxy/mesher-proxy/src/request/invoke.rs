@@ -65,6 +65,9 @@ async fn travel<E: Exchange>(
             let Some(above) = depth.checked_sub(1) else { return reply };
             let next = chain.get(above).map(|handler| handler.response(worker, call, &reply));
             if next == Some(Next::Again) {
+                if reply.is_ok() {
+                    exchange.drop_answer();
+                }
                 break;
             }
             depth = above;

@@ -26,6 +26,12 @@ pub(crate) async fn forward<E: Exchange>(call: &mut Invocation, exchange: &mut E
     }
 }
 
+/// What is left of the time that rules give a call; `None` where they give it all it likes.
+pub(crate) fn left(call: &Invocation) -> Option<Duration> {
+    let whole = Limits::of(call)?.whole?;
+    Some(whole.saturating_sub(call.started.elapsed()))
+}
+
 impl Limits {
     /// What rules say; `None` where they say nothing, as for most calls. Zero lifts what is said elsewhere.
     fn of(call: &Invocation) -> Option<Self> {

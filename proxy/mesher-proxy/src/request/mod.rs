@@ -20,12 +20,15 @@
 //! | `exchange` | HTTP/1.1's side of a call: send it, bring the answer back, or say why there is none |
 //! | `converse` | the two halves of that on the connections: up to the answer's head, and the answer's body |
 //! | `edits` | heads as they leave: as they came, or as a rule changes them |
+//! | `spent` | who may try again: what a proxy tells those before it |
 //! | `mirror` | copies of calls for those whom a rule names beside the callee |
 //! | `reply` | reading the head of an answer, watching the caller who waits |
 //! | `pump` | one direction of a body or a flow, with back-pressure |
 //! | `tunnel` | both directions of an opaque flow, or of what follows an upgrade |
 //! | `vigil` | how long an exchange waits for whom |
 //! | `failure` | how an invocation can go wrong: side, kind, whether a further try is safe |
+//! | `blame` | what a reply says of the callee, for those who count |
+//! | `stand_in` | answers that keys of ServiceComb ask for in place of a refusal |
 //! | `faults` | what a broken or silent connection means for its call |
 //! | `respond` | the one table from failure to status, and the answer's bytes |
 //! | `own_answer` | the bytes of an answer that a rule gives itself |
@@ -50,6 +53,8 @@ pub(crate) mod pump;
 pub(crate) mod reply;
 pub(crate) mod respond;
 pub(crate) mod serve;
+pub(crate) mod spent;
+pub(crate) mod stand_in;
 pub(crate) mod target;
 pub(crate) mod tunnel;
 pub(crate) mod upstream;

@@ -48,6 +48,8 @@ pub(crate) struct Counts {
     pub(crate) response_bytes: u64,
     pub(crate) failures: Vec<((Side, &'static str), u64)>,
     pub(crate) retries: Vec<(&'static str, u64)>,
+    /// Further tries for which there was no place in the budget.
+    pub(crate) retries_denied: u64,
     /// Connections that have spoken another protocol, and those that do.
     pub(crate) upgrades: u64,
     pub(crate) active_upgrades: i64,
@@ -113,6 +115,14 @@ pub(crate) struct Counters {
     pub(crate) downstream: [i64; 2],
     pub(crate) panics: u64,
     overflow: u64,
+    samples: [Sample; 2],
+}
+
+/// How many calls of each row had begun at some moment.
+#[derive(Debug, Default)]
+struct Sample {
+    at: Duration,
+    begun: Vec<u64>,
 }
 
 /// A copy of the counters, for the scrape.
@@ -271,6 +281,33 @@ impl Counters {
         add(&mut self.counts(row).retries, reason.as_str(), 1);
     }
 
+    /// A call was not tried again, for its service's budget was spent.
+    pub(crate) fn retry_denied(&mut self, row: Row) {
+        self.counts(row).retries_denied += 1;
+    }
+
+    /// Takes note of how many calls there were, for [`Self::rate`]. To be called at a steady pace.
+    pub(crate) fn sample(&mut self, now: Duration) {
+        self.samples.rotate_left(1);
+        let begun = (0..self.rows.len()).map(|row| self.begun(Row(row))).collect();
+        let [_, last] = &mut self.samples;
+        *last = Sample { at: now, begun };
+    }
+
+    /// Calls of a row in each second, since the sample before the last.
+    pub(crate) fn rate(&self, row: Row, now: Duration) -> f64 {
+        let [before, _] = &self.samples;
+        let calls = self.begun(row) - before.begun.get(row.0).copied().unwrap_or_default();
+        calls as f64 / now.saturating_sub(before.at).as_secs_f64().max(1.0)
+    }
+
+    /// Calls that ever began.
+    pub(crate) fn begun(&self, row: Row) -> u64 {
+        let Some((_, counts)) = self.rows.get(row.0) else { return 0 };
+        let ended: u64 = counts.by_code.iter().map(|(_, count)| count).sum();
+        ended + u64::try_from(counts.active).unwrap_or_default()
+    }
+
     /// A connection to a cluster was tried.
     pub(crate) fn connected<T>(&mut self, cluster: &Cluster, result: &Result<T, ConnectError>) {
         let peer = peer_label(cluster);
@@ -340,6 +377,7 @@ impl Counts {
         for (key, count) in &other.failures {
             add(&mut self.failures, *key, *count);
         }
+        self.retries_denied += other.retries_denied;
         for (key, count) in &other.retries {
             add(&mut self.retries, *key, *count);
         }

@@ -204,6 +204,18 @@ impl Scrape {
         for ((peer, reason), count) in sums {
             family.counter(&vec![("service", &self.service), ("peer", peer), ("reason", reason)], count)?;
         }
+        let name = (
+            "mesher_retries_denied",
+            "Calls that were not tried again: the budget of their service was spent",
+        );
+        let mut family = Family::begin(encoder, name, None, MetricType::Counter)?;
+        let mut sums = BTreeMap::<&str, u64>::new();
+        for (labels, counts) in self.rows().filter(|(_, counts)| counts.retries_denied > 0) {
+            *sums.entry(&labels.peer).or_default() += counts.retries_denied;
+        }
+        for (peer, count) in sums {
+            family.counter(&vec![("service", &self.service), ("peer", peer)], count)?;
+        }
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mesher_model::rule::{Breaker, BreakerMode, Percent};
 
+use crate::stand_in::StandIn;
 use crate::statuses::Statuses;
 
 /// Calls that a window of calls may hold.
@@ -109,6 +110,8 @@ pub struct BreakerRule {
     pub policy: BreakerPolicy,
     /// Statuses that are failures. A connection that fails, and an answer that does not come, always are.
     pub failures: Statuses,
+    /// What callers get in place of a refusal of the proxy's own.
+    pub stand_in: Option<StandIn>,
 }
 
 impl BreakerRule {
@@ -128,6 +131,7 @@ impl BreakerRule {
             policy: slow
                 .map_or(policy, |rate| policy.with_slow_calls(rate, breaker.slow_call_duration.duration())),
             failures: Statuses::of_patterns(&breaker.failure_statuses),
+            stand_in: None,
         }
     }
 }

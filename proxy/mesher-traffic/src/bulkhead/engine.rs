@@ -10,6 +10,7 @@ use mesher_model::rule;
 use super::adaptive::Adaptive;
 use super::controller::AdaptivePolicy;
 use super::place::Place;
+use crate::stand_in::StandIn;
 
 /// Who says how many calls may be under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,14 +21,27 @@ pub enum BulkheadPolicy {
     Adaptive(AdaptivePolicy),
 }
 
-impl BulkheadPolicy {
+/// What a rule says of a bulkhead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BulkheadRule {
+    /// How many calls may be under way.
+    pub policy: BulkheadPolicy,
+    /// What callers get in place of a refusal of the proxy's own.
+    pub stand_in: Option<StandIn>,
+}
+
+impl BulkheadRule {
     /// What a document of this kind says.
     pub(crate) fn of_document(bulkhead: &rule::Bulkhead) -> Self {
-        let Some(adaptive) = &bulkhead.adaptive else { return Self::Fixed(bulkhead.max_concurrent) };
-        let policy = AdaptivePolicy::default()
-            .with_limits(adaptive.min, adaptive.initial, bulkhead.max_concurrent)
-            .with_measurements(adaptive.measure_every.duration());
-        Self::Adaptive(policy)
+        let policy = match &bulkhead.adaptive {
+            None => BulkheadPolicy::Fixed(bulkhead.max_concurrent),
+            Some(adaptive) => BulkheadPolicy::Adaptive(
+                AdaptivePolicy::default()
+                    .with_limits(adaptive.min, adaptive.initial, bulkhead.max_concurrent)
+                    .with_measurements(adaptive.measure_every.duration()),
+            ),
+        };
+        Self { policy, stand_in: None }
     }
 }
 

@@ -14,7 +14,7 @@ mod engine;
 mod place;
 
 pub use controller::AdaptivePolicy;
-pub use engine::{Bulkhead, BulkheadPolicy, Full, Told};
+pub use engine::{Bulkhead, BulkheadPolicy, BulkheadRule, Full, Told};
 pub use place::Place;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::commands::AREAS;
 use super::matching::Named;
 
 /// What keys begin with that are about calls, the older words first: those of the Go Mesher's first files, those of
@@ -10,7 +11,8 @@ use super::matching::Named;
 const PREFIXES: [&str; 3] = ["", "cse.", "servicecomb."];
 
 /// Kinds of Java's governance: what stands in front of the name that they share with a match group.
-pub(super) const GOVERNED: [&str; 1] = ["retry"];
+pub(super) const GOVERNED: [&str; 5] =
+    ["retry", "circuitBreaker", "instanceIsolation", "bulkhead", "instanceBulkhead"];
 
 /// A key with its value.
 pub(super) type Entry<'k> = (&'k str, &'k str);
@@ -29,6 +31,8 @@ pub(super) struct Sorted<'k> {
     pub(super) named: Named<'k>,
     /// Of Java's governance, by kind and name.
     pub(super) governed: BTreeMap<&'k str, BTreeMap<&'k str, Entry<'k>>>,
+    /// Of what was taken from Hystrix, by what stands behind the prefix.
+    pub(super) commands: BTreeMap<&'k str, Entry<'k>>,
 }
 
 impl<'k> Sorted<'k> {
@@ -78,6 +82,9 @@ impl<'k> Sorted<'k> {
             "matchGroup" => {
                 self.named.groups.insert(name, entry);
             }
+            _ if AREAS.contains(&word) && is_of_side(name) => {
+                self.commands.insert(rest, entry);
+            }
             _ if GOVERNED.contains(&word) => {
                 self.governed.entry(word).or_default().insert(name, entry);
             }
@@ -91,4 +98,10 @@ impl<'k> Sorted<'k> {
             _ => {}
         }
     }
+}
+
+/// Whether a key is about one side of calls, as those are that were taken from Hystrix. A match group of such a name would have
+/// to be called `Consumer.…`.
+fn is_of_side(name: &str) -> bool {
+    ["Consumer.", "Provider."].iter().any(|side| name.starts_with(side)) || name == "scope"
 }

@@ -1,22 +1,24 @@
 //! `balance`: chooses the endpoint of each try, taking the instances in turn.
-//! It must not choose an endpoint that failed in this invocation, refused a connection lately, or is passed over by a rule, while another one is left.
+//! It must not choose an endpoint that failed in this invocation, refused a connection lately, or that a rule passes over, while
+//! another one is left.
 
+mod sieve;
 mod standing;
 
 use std::cell::RefMut;
 use std::time::Duration;
 
 use mesher_model::explain::Explanation;
-use mesher_traffic::ejection::Watch;
 use mesher_traffic::{HeadView, RoundRobin, Suspects};
 
-use crate::clock;
 use crate::handlers::{Handler, Next};
-use crate::request::blame;
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::{Code, Invocation, Target};
 use crate::snapshot::{Cluster, ClusterKind, Endpoint, EndpointId};
 use crate::worker::Worker;
+
+use sieve::Sieve;
+pub(crate) use sieve::Taken;
 
 pub(crate) struct Balance;
 
@@ -25,22 +27,24 @@ impl Handler for Balance {
         "balance"
     }
 
-    fn request(&self, worker: &Worker, call: &mut Invocation, _: &dyn HeadView) -> Result<(), Failure> {
+    fn request(&self, worker: &Worker, call: &mut Invocation, head: &dyn HeadView) -> Result<(), Failure> {
         if let Some(refusal) = call.refusal.take() {
             return Err(refusal);
         }
+        if std::mem::take(&mut call.retry.is_on_same) && call.endpoint.is_some() {
+            return Ok(());
+        }
         let cluster = call.cluster();
         let mut suspects = worker.suspects();
-        let watch = watch(call);
-        let chosen =
-            worker.with_rotation(cluster.id, |rotation| choose(call, rotation, suspects.as_ref(), watch));
+        let sieve = Sieve::of(worker, call, head);
+        let chosen = worker
+            .with_rotation(cluster.id, |rotation| choose(call, rotation, suspects.as_ref(), sieve.as_ref()));
         let place = chosen.ok_or_else(|| nothing_to_choose(cluster, call))?;
         if let (Some((suspects, now)), Some(endpoint)) = (&mut suspects, cluster.endpoints.get(place)) {
             suspects.chosen(endpoint.id, *now);
         }
-        if let Some((watch, now)) = watch {
-            watch.chosen(place, now);
-        }
+        let taken = sieve.map(|sieve| sieve.take(place)).transpose()?;
+        call.permits.of_endpoint = taken.unwrap_or_default();
         call.endpoint = Some(place);
         Ok(())
     }
@@ -49,7 +53,7 @@ impl Handler for Balance {
         &self,
         worker: &Worker,
         call: &mut Invocation,
-        _: &dyn HeadView,
+        head: &dyn HeadView,
         told: &mut Explanation,
     ) -> Result<(), Failure> {
         if told.call.is_none() {
@@ -58,9 +62,10 @@ impl Handler for Balance {
             }
             let suspects = worker.suspects();
             let mut rotation = worker.with_rotation(call.cluster().id, |rotation| *rotation);
-            call.endpoint = choose(call, &mut rotation, suspects.as_ref(), watch(call));
+            let sieve = Sieve::of(worker, call, head);
+            call.endpoint = choose(call, &mut rotation, suspects.as_ref(), sieve.as_ref());
         }
-        standing::tell(worker, call, told);
+        standing::tell(worker, call, Sieve::of(worker, call, head).as_ref(), told);
         match call.endpoint {
             None if told.call.is_none() => Err(nothing_to_choose(call.cluster(), call)),
             _ => Ok(()),
@@ -68,7 +73,7 @@ impl Handler for Balance {
     }
 
     fn response(&self, worker: &Worker, call: &mut Invocation, reply: &Result<Code, Failure>) -> Next {
-        watch_end(call, reply);
+        sieve::end(call, reply);
         match reply {
             Err(failure) if failure.is_refused_connection() => {
                 call.current_endpoint().into_iter().for_each(|endpoint| worker.suspect(endpoint));
@@ -92,7 +97,7 @@ fn choose(
     call: &Invocation,
     rotation: &mut RoundRobin,
     suspects: Option<&(RefMut<'_, Suspects<EndpointId>>, Duration)>,
-    watch: Option<(&Watch, Duration)>,
+    sieve: Option<&Sieve<'_>>,
 ) -> Option<usize> {
     let cluster = call.cluster();
     let part = call.choice.zip(cluster.governance.as_ref());
@@ -109,9 +114,9 @@ fn choose(
         let is_untried = |endpoint: &Endpoint, place| belongs(place) && !call.has_tried(endpoint.id);
         let is_trusted = |endpoint: &Endpoint, place| {
             suspects.is_none_or(|(suspects, now)| suspects.may_take(endpoint.id, *now, is_first_try))
-                && watch.is_none_or(|(watch, now)| !watch.is_ejected(place, now, is_first_try))
+                && sieve.is_none_or(|sieve| sieve.lets_pass(place))
         };
-        let has_doubts = suspects.is_some() || watch.is_some();
+        let has_doubts = suspects.is_some() || sieve.is_some();
         let trusted = has_doubts
             .then(|| pick(&|endpoint, place| is_untried(endpoint, place) && is_trusted(endpoint, place)));
         let trusted = trusted.flatten();
@@ -122,22 +127,6 @@ fn choose(
     let mut portions = choice.portions();
     let in_portion = portions.find_map(|portion| pick_of(&|place| governance.is_part(portion, place)));
     in_portion.or_else(|| if governance.takes_any(choice) { pick_of(&|_| true) } else { None })
-}
-
-/// The watch over the endpoints of a call, and the time to ask it at; `None` while it passes over none.
-fn watch(call: &Invocation) -> Option<(&Watch, Duration)> {
-    let watch = &call.governance()?.guards.health.as_ref()?.watch;
-    watch.has_outside().then(|| (watch, clock::now()))
-}
-
-/// Tells the watch how a try ended, where there is one.
-fn watch_end(call: &Invocation, reply: &Result<Code, Failure>) {
-    let health = call.governance().and_then(|governance| governance.guards.health.as_ref());
-    let Some((health, place)) = health.zip(call.endpoint) else { return };
-    if let Some(has_failed) = blame::has_callee_failed(reply, |status| health.is_failure(status)) {
-        let now = clock::now();
-        health.watch.ended(place, now, has_failed, now.saturating_sub(call.sent_at));
-    }
 }
 
 /// Whether an endpoint is one that a target asks for.

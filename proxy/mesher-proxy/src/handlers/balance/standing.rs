@@ -4,6 +4,7 @@
 use mesher_model::explain::{EndpointTold, Explanation, Standing};
 
 use super::is_eligible;
+use super::sieve::Sieve;
 use crate::request::invocation::Invocation;
 use crate::snapshot::Endpoint;
 use crate::telemetry::exposition::protocol_word;
@@ -15,7 +16,7 @@ const ENDPOINTS_MAX: usize = 50;
 const ENDPOINTS_REMEMBERED_MAX: usize = 8;
 
 /// Tells of the endpoints, the best first.
-pub(super) fn tell(worker: &Worker, call: &Invocation, told: &mut Explanation) {
+pub(super) fn tell(worker: &Worker, call: &Invocation, sieve: Option<&Sieve<'_>>, told: &mut Explanation) {
     let suspects = worker.suspects();
     let is_suspect = |endpoint: &Endpoint| {
         let is_first_try = call.tries == 0;
@@ -27,7 +28,7 @@ pub(super) fn tell(worker: &Worker, call: &Invocation, told: &mut Explanation) {
     let mut places: Vec<_> = endpoints
         .map(|(place, endpoint)| {
             let of_portion = (taking, place);
-            (standing(call, of_portion, endpoint, is_suspect(endpoint)), place, endpoint)
+            (standing(call, of_portion, endpoint, is_suspect(endpoint), sieve), place, endpoint)
         })
         .collect();
     places.sort_by_key(|((standing, _), place, _)| (*standing, *place));
@@ -53,13 +54,13 @@ fn standing(
     (taking, place): (Option<u16>, usize),
     endpoint: &Endpoint,
     is_suspect: bool,
+    sieve: Option<&Sieve<'_>>,
 ) -> (Standing, String) {
     let target = call.target;
     let part = taking.zip(call.cluster().governance.as_ref());
     let is_outside = part.is_some_and(|(portion, governance)| !governance.is_part(portion, place));
     let is_chosen = call.endpoint == Some(place);
-    let health = call.governance().and_then(|governance| governance.guards.health.as_ref());
-    let passed_over = health.and_then(|health| health.words(place));
+    let passed_over = sieve.and_then(|sieve| sieve.words(place));
     let why = if endpoint.protocol != target.protocol {
         format!("it speaks {}, not {}", protocol_word(endpoint.protocol), protocol_word(target.protocol))
     } else if !is_eligible(endpoint, target) {

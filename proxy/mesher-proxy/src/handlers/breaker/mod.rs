@@ -4,6 +4,7 @@
 mod words;
 
 use mesher_model::explain::{Explanation, GuardTold};
+use mesher_model::rule::BreakerMode;
 use mesher_traffic::HeadView;
 use mesher_traffic::breaker::{self, BreakerRule, Seen};
 use mesher_traffic::selection::Entry;
@@ -14,10 +15,12 @@ use crate::handlers::{Handler, Next};
 use crate::request::blame;
 use crate::request::failure::{Advice, Failure, FailureKind};
 use crate::request::invocation::{Code, Invocation};
+use crate::request::stand_in;
+use crate::snapshot::Cluster;
 use crate::snapshot::guards::Guards;
 use crate::worker::Worker;
 
-pub(crate) use words::standing as standing_word;
+pub(crate) use words::{standing as standing_word, state as state_words};
 
 pub(crate) struct Breaker;
 
@@ -33,7 +36,7 @@ impl Handler for Breaker {
                 call.permits.breaker = Some(permit);
                 Ok(())
             }
-            Err(refused) => Err(refusal(entry, breaker, refused)),
+            Err(refused) => Err(refusal(call.cluster(), (entry, breaker), refused)),
         }
     }
 
@@ -65,7 +68,7 @@ impl Handler for Breaker {
             state: words::state(breaker),
             refuses,
         });
-        foretold.map_err(|refused| refusal(entry, breaker, refused))
+        foretold.map_err(|refused| refusal(call.cluster(), (entry, breaker), refused))
     }
 }
 
@@ -77,9 +80,15 @@ fn of<'c>(worker: &'c Worker, call: &'c Invocation, head: &'c dyn HeadView) -> O
     breakers.pick(&call.view(worker, head))
 }
 
-fn refusal(entry: &Entry<BreakerRule>, breaker: &breaker::Breaker, refused: breaker::Refused) -> Failure {
+/// Why a breaker refuses a call.
+pub(crate) fn refusal(cluster: &Cluster, (entry, breaker): Found<'_>, refused: breaker::Refused) -> Failure {
     let detail = format!("{} is {}", entry.name, words::state(breaker));
-    let advice = Advice { retry_after: Some(refused.retry_after), ..Advice::default() };
+    let why = match breaker.policy().mode() {
+        BreakerMode::ForcedOpen => "is isolated because of error: force fallback",
+        _ => "is isolated because of error: circuit open",
+    };
+    let stand_in = stand_in::of(entry.item.stand_in, &cluster.name, why);
+    let advice = Advice { retry_after: Some(refused.retry_after), stand_in, ..Advice::default() };
     Failure::local(FailureKind::BreakerOpen, detail).advising(advice)
 }
 

@@ -16,7 +16,7 @@ pub(crate) const fn standing(standing: Standing) -> &'static str {
 }
 
 /// How it stands, and why, as behind "Breaker calculator is …".
-pub(super) fn state(breaker: &Breaker) -> String {
+pub(crate) fn state(breaker: &Breaker) -> String {
     let (policy, told) = (breaker.policy(), breaker.told(clock::now()));
     match (policy.mode(), told.standing) {
         (BreakerMode::ForcedOpen, _) => "forced open".to_owned(),

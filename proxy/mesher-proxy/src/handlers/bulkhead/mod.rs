@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mesher_model::explain::{Explanation, GuardTold};
 use mesher_traffic::HeadView;
-use mesher_traffic::bulkhead::{self, BulkheadPolicy, Full};
+use mesher_traffic::bulkhead::{self, BulkheadPolicy, BulkheadRule, Full};
 use mesher_traffic::selection::Entry;
 use serde_json::{Value, json};
 
@@ -14,6 +14,8 @@ use crate::clock;
 use crate::handlers::{Handler, Next};
 use crate::request::failure::{Advice, Failure, FailureKind};
 use crate::request::invocation::{Code, Invocation};
+use crate::request::stand_in;
+use crate::snapshot::Cluster;
 use crate::snapshot::guards::Guards;
 use crate::worker::Worker;
 
@@ -31,7 +33,7 @@ impl Handler for Bulkhead {
 
     fn request(&self, worker: &Worker, call: &mut Invocation, head: &dyn HeadView) -> Result<(), Failure> {
         let Some((entry, bulkhead)) = of(worker, call, head) else { return Ok(()) };
-        let place = bulkhead.enter().map_err(|full| refusal(entry, full))?;
+        let place = bulkhead.enter().map_err(|full| refusal(call.cluster(), entry, full))?;
         call.permits.bulkhead = Some((place, clock::now()));
         Ok(())
     }
@@ -68,11 +70,11 @@ impl Handler for Bulkhead {
         let state = format!("{} of {} calls are under way", stands.in_flight, stands.limit);
         let rule = entry.name.to_string();
         told.guards.push(GuardTold { handler: self.name().to_owned(), rule, state, refuses });
-        foretold.map_err(|full| refusal(entry, full))
+        foretold.map_err(|full| refusal(call.cluster(), entry, full))
     }
 }
 
-type Found<'c> = (&'c Entry<BulkheadPolicy>, &'c Arc<bulkhead::Bulkhead>);
+type Found<'c> = (&'c Entry<BulkheadRule>, &'c Arc<bulkhead::Bulkhead>);
 
 /// The bulkhead that a call has to enter.
 fn of<'c>(worker: &'c Worker, call: &'c Invocation, head: &'c dyn HeadView) -> Option<Found<'c>> {
@@ -80,16 +82,18 @@ fn of<'c>(worker: &'c Worker, call: &'c Invocation, head: &'c dyn HeadView) -> O
     bulkheads.pick(&call.view(worker, head))
 }
 
-fn refusal(entry: &Entry<BulkheadPolicy>, full: Full) -> Failure {
+pub(crate) fn refusal(cluster: &Cluster, entry: &Entry<BulkheadRule>, full: Full) -> Failure {
     let limit = full.limit;
-    let detail = match entry.item {
+    let detail = match entry.item.policy {
         BulkheadPolicy::Fixed(_) => format!("{} is full: {limit} calls are under way", entry.name),
         BulkheadPolicy::Adaptive(_) => format!(
             "{} is full: {limit} calls are under way, as many as the service bears by its latency",
             entry.name
         ),
     };
-    let advice = Advice { retry_after: Some(PAUSE), ..Advice::default() };
+    let stand_in =
+        stand_in::of(entry.item.stand_in, &cluster.name, "is reject because of error: max concurrency");
+    let advice = Advice { retry_after: Some(PAUSE), stand_in, ..Advice::default() };
     Failure::local(FailureKind::BulkheadFull, detail).advising(advice)
 }
 

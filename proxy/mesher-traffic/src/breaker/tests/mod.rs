@@ -27,7 +27,7 @@ fn of_calls(calls: u32, percent: u32, open: Duration) -> BreakerPolicy {
 }
 
 fn breaker(policy: BreakerPolicy) -> Arc<Breaker> {
-    Arc::new(Breaker::new(&BreakerRule { policy, failures: Statuses::default() }))
+    Arc::new(Breaker::new(&BreakerRule { policy, failures: Statuses::default(), stand_in: None }))
 }
 
 fn percent_of(percent: u32) -> Percent {

@@ -5,6 +5,7 @@ mod bad_values;
 mod dark_launch;
 mod go_rules;
 mod governed;
+mod guards;
 mod java_rules;
 mod precedence;
 

@@ -1,8 +1,11 @@
 //! Decides whether a failed call may be tried again, elsewhere.
 //! It must not try anything itself, and must never allow what could make a call happen twice unasked.
 
+mod budget;
+
 use std::time::Duration;
 
+pub use budget::Budget;
 use mesher_model::rule::{RetryBudget, Rule};
 
 use crate::statuses::Statuses;
@@ -109,3 +112,6 @@ impl RetryPolicy {
 pub fn is_idempotent(method: &[u8]) -> bool {
     matches!(method, b"GET" | b"HEAD" | b"PUT" | b"DELETE" | b"OPTIONS" | b"TRACE")
 }
+
+#[cfg(test)]
+mod tests;
