@@ -85,6 +85,8 @@ pub enum FieldKind {
     CseContext,
     /// `x-cse-src-microservice`
     CseSource,
+    /// `x-mesher-timeout`
+    Timeout,
     /// `X-Forwarded-Port`
     ForwardedPort,
     /// `X-Forwarded-For`
@@ -139,6 +141,7 @@ impl FieldKind {
             14 if reads(name, b"content-length") => Self::ContentLength,
             15 if reads(name, b"x-forwarded-for") => Self::ForwardedFor,
             16 if reads(name, b"proxy-connection") => Self::Hop,
+            16 if reads(name, b"x-mesher-timeout") => Self::Timeout,
             16 if reads(name, b"x-forwarded-port") => Self::ForwardedPort,
             17 if reads(name, b"transfer-encoding") => Self::TransferEncoding,
             18 if reads(name, b"proxy-authenticate") => Self::Hop,

@@ -159,7 +159,7 @@ impl RequestHead {
 
     /// How many fields there are without those that a proxy adds, and with the `Host` that it would add.
     fn passed_field_count(&self) -> usize {
-        let added = [FieldKind::MesherVia, FieldKind::CseContext, FieldKind::Connection];
+        let added = [FieldKind::MesherVia, FieldKind::CseContext, FieldKind::Connection, FieldKind::Timeout];
         self.fields.len_without(&added) + usize::from(!self.fields.has(FieldKind::Host))
     }
 

@@ -17,7 +17,7 @@ use crate::request::invocation::{Direction, Invocation};
 use crate::request::pump::{Ends, Pump, PumpError};
 use crate::request::upstream::Upstream;
 use crate::request::vigil::Wait;
-use crate::request::{edits, faults, reply, spent};
+use crate::request::{deadline, edits, faults, reply, spent};
 use crate::telemetry::context;
 use crate::worker::Worker;
 
@@ -106,7 +106,17 @@ impl<'c> HttpExchange<'c> {
         let transfer = &mut self.conversation.request;
         if !std::mem::replace(&mut sending.has_begun, true) {
             let own = own_fields(self.worker, call.direction, &self.context);
-            let set = if self.context.is_empty() { &own[..1] } else { &own[..] };
+            let left = deadline::Left::of(call);
+            let timed;
+            let mut set = own.as_slice();
+            if let Some(left) = &left {
+                let [via, context, source] = own;
+                timed = [via, left.field(), context, source];
+                set = timed.as_slice();
+            }
+            if self.context.is_empty() {
+                set = set.get(..set.len() - 2).unwrap_or_default();
+            }
             let ends = Ends { source: self.socket, input, sink: &mut upstream.socket, scratch };
             let head = |output: &mut Vec<u8>| edits::write_request(call, request, set, output);
             let used = self.up.start(context, transfer, head, ends)?;

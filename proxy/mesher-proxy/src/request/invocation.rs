@@ -106,6 +106,8 @@ pub(crate) struct Invocation {
     pub(crate) pause: Option<Duration>,
     /// Who calls, where it comes from another proxy and a rule may ask.
     pub(crate) caller: Option<Box<str>>,
+    /// What the caller gave it, to the head of its answer.
+    pub(crate) time_given: Option<Duration>,
     /// How it stands with further tries.
     pub(crate) retry: Retrying,
     /// What it holds until it ends, however it does.
@@ -192,6 +194,7 @@ impl Invocation {
             sent_at: Duration::ZERO,
             pause: None,
             caller: None,
+            time_given: None,
             retry: Retrying::default(),
             permits: Permits::default(),
             failed_tries: Vec::new(),

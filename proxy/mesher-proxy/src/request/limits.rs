@@ -7,8 +7,8 @@ use mesher_traffic::Safety;
 use tokio::time::Instant;
 
 use crate::request::failure::{Failure, FailureKind};
-use crate::request::forward;
 use crate::request::invocation::{Code, Exchange, Invocation};
+use crate::request::{deadline, forward};
 
 /// What a call may take.
 struct Limits {
@@ -35,13 +35,17 @@ pub(crate) fn left(call: &Invocation) -> Option<Duration> {
 impl Limits {
     /// What rules say; `None` where they say nothing, as for most calls. Zero lifts what is said elsewhere.
     fn of(call: &Invocation) -> Option<Self> {
-        let governance = call.cluster().governance.as_ref()?;
+        let governance = call.governance();
+        if governance.is_none() && call.time_given.is_none() {
+            return None;
+        }
         let actions = call.actions();
         let is_limit = |limit: &Duration| !limit.is_zero();
-        let whole = match actions.and_then(|actions| actions.request_limit) {
+        let of_rules = match actions.and_then(|actions| actions.request_limit) {
             Some(limit) => Some(limit).filter(is_limit),
-            None => governance.request_timeout(),
+            None => governance.and_then(|governance| governance.request_timeout()),
         };
+        let whole = of_rules.into_iter().chain(call.time_given).min();
         let each = actions.and_then(|actions| actions.try_limit).filter(is_limit);
         (whole.is_some() || each.is_some()).then_some(Self { whole, each })
     }
@@ -54,6 +58,11 @@ impl Limits {
         let Some((end, limit, is_whole)) = ends.into_iter().flatten().min_by_key(|(end, ..)| *end) else {
             return forward::forward(call, exchange).await;
         };
+        if call.tries == 0 && self.whole.is_some_and(|limit| call.started.elapsed() >= limit) {
+            let detail =
+                format!("the time of the call, {} ms, was over before it could begin", limit.as_millis());
+            return Err(Failure::local(FailureKind::DeadlineSpent, detail));
+        }
         if let Ok(reply) = tokio::time::timeout_at(end, forward::forward(call, exchange)).await {
             return reply;
         }
@@ -71,6 +80,9 @@ fn detail(call: &Invocation, limit: Duration, is_whole: bool) -> String {
         true => actions.request_limit.is_some(),
         false => actions.try_limit.is_some(),
     });
+    if is_whole && call.time_given == Some(limit) {
+        return format!("no answer within {limit:?}, which its caller gave it ({})", deadline::NAME);
+    }
     let governance = call.choice.filter(|_| is_of_rule).zip(call.cluster().governance.as_ref());
     let Some((choice, governance)) = governance else {
         return format!("no answer within {limit:?}, the limit that a rule of kind Timeout sets");

@@ -16,6 +16,7 @@
 //! | `invoke` | one invocation from start to outcome: the chain down, `forward`, the chain up, one exit |
 //! | `forward` | the last step of the chain: the endpoint, the try |
 //! | `limits` | how long that may take, where rules say so |
+//! | `deadline` | the time that is left, as one hop tells it to the next |
 //! | `upstream` | a connection for a try, from the pool or new, within its bounds |
 //! | `exchange` | HTTP/1.1's side of a call: send it, bring the answer back, or say why there is none |
 //! | `converse` | the two halves of that on the connections: up to the answer's head, and the answer's body |
@@ -37,6 +38,7 @@
 pub(crate) mod accept;
 pub(crate) mod blame;
 pub(crate) mod converse;
+pub(crate) mod deadline;
 pub(crate) mod edits;
 pub(crate) mod exchange;
 pub(crate) mod failure;

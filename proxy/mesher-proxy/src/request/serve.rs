@@ -16,7 +16,7 @@ use crate::explain;
 use crate::request::exchange::{Buffers, HttpExchange};
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::{Code, Direction, Invocation, Outcome, Protocol, Target};
-use crate::request::{invoke, respond, target};
+use crate::request::{deadline, invoke, respond, target};
 use crate::snapshot::View;
 use crate::telemetry::context;
 use crate::telemetry::counters::{DropReason, Row};
@@ -230,6 +230,7 @@ async fn exchange(
     let mut call = Invocation::new(worker, snapshot, (direction, Protocol::Http1), target, row);
     call.is_idempotent = is_idempotent(request.method_bytes());
     call.refusal = refusal;
+    call.time_given = deadline::given(&buffers.request);
     if direction == Direction::Inbound && call.governance().is_some() {
         call.caller = context::caller(&buffers.request).map(String::into_boxed_str);
     }

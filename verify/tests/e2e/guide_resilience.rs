@@ -1,0 +1,71 @@
+//! The guide to resilience, section by section: what stands in it is sent, and what it promises is looked for.
+//! It must send the guide's own texts, byte for byte.
+
+use mesher_verify::application::{self, Application};
+use mesher_verify::http::{Message, get_with};
+use mesher_verify::mesh::{Proxy, QUESTION};
+use mesher_verify::patience::until;
+
+use crate::guide::{Stage, given};
+
+const GUIDE: &str = include_str!("../../../docs/guide/resilience.md");
+/// The calls that the guide's `ask` makes.
+const CALLS: usize = 20;
+
+/// The document of the guide of this kind, the first of its kind in the section with this title.
+#[track_caller]
+fn document(title: &str, kind: &str) -> &'static str {
+    let section = GUIDE.split("\n## ").find(|section| section.starts_with(title));
+    let section = section.unwrap_or_else(|| panic!("the guide has no section {title}"));
+    let texts = given(GUIDE, "mesher apply").into_iter();
+    let mut own = texts.filter(|text| section.contains(text) && text.contains(&format!("\nkind: {kind}\n")));
+    own.next().unwrap_or_else(|| panic!("{title} has no document of kind {kind}"))
+}
+
+/// One of the guide's calls.
+fn call(stage: &Stage, fields: &[(&str, &str)]) -> Message {
+    get_with(stage.outbound(), "calculator", QUESTION, fields).unwrap()
+}
+
+/// How the guide's `ask` ends: statuses in order.
+fn ask(stage: &Stage) -> Vec<u16> {
+    (0..CALLS).map(|_| call(stage, &[]).status()).collect()
+}
+
+/// Whether the guide shows this line, which a command prints.
+#[track_caller]
+fn assert_shown(line: &str, printed: &str) {
+    assert!(GUIDE.contains(line) && printed.contains(line), "{line}: {printed}");
+}
+
+#[test]
+fn a_busy_instance_fails_no_call_that_may_be_tried_again() {
+    let stage = Stage::start();
+    let busy = Application::http(|_| application::answer("503 Busy", ""));
+    let port = format!("rest:{}", busy.port());
+    let mut command = Proxy::command(&stage.control.url(), "calculator", &["--ports", &port]);
+    let proxy = Proxy::of(command.env("MESHER_VERSION", "0.0.3"));
+    proxy.addresses.wait_ready();
+    until("the third is known", || (stage.caller.addresses.endpoints("calculator").len() == 3).then_some(()));
+    let failed = ask(&stage).iter().filter(|status| **status == 503).count();
+    assert!((5..=8).contains(&failed), "{failed} of {CALLS}");
+    stage.apply(document("Trying again", "Retry"));
+    assert_eq!(ask(&stage), [200; CALLS]);
+    assert_shown(
+        "guarded by  retry: Retry calculator, up to 2 further tries, also after 503",
+        &stage.explained(&[]),
+    );
+}
+
+#[test]
+fn a_call_whose_time_is_over_is_not_begun() {
+    let stage = Stage::start();
+    stage.apply(document("How long a call may take", "Timeout"));
+    assert_eq!(ask(&stage), [200; CALLS]);
+    let late = call(&stage, &[("x-mesher-timeout", "0m")]);
+    assert_eq!(late.status(), 504);
+    assert_shown(
+        "{\"error\":\"http_response_timeout\",\"detail\":\"the time of the call, 0 ms, was over before it could begin\"",
+        &late.text(),
+    );
+}
