@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mesher_verify::application::{Application, Gate, answer};
-use mesher_verify::http::{Message, Wire};
+use mesher_verify::http::{Message, Wire, send_json};
 use mesher_verify::mesh::{Control, Proxy};
 use mesher_verify::patience::{until, until_within};
 use mesher_verify::process::Process;
@@ -325,4 +325,57 @@ fn a_breaker_of_java_chassis_by_its_match_group() {
     assert_refused(&pay(), "servicecomb.circuitBreaker.pay is open");
     stage.assert_answers(6, 503);
     assert_eq!(stage.get().text(), "1.0");
+}
+
+/// What the first releases took from Hystrix, through config-center: a breaker at the caller, and its fallback.
+#[test]
+fn a_breaker_of_the_first_releases_with_its_fallback() {
+    let stage = Stage::start(1);
+    let write = |items: Value| {
+        let body = json!({"dimensionsInfo": "webapp@default", "items": items}).to_string();
+        let answer = send_json(stage.control.address, "POST", "/v3/default/configuration/items", &body).unwrap();
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+    };
+    let holds = |key: &str| {
+        until(&format!("{key} holds"), || {
+            (stage.rules(&stage.caller, "service")["breakers"][0]["rule"] == key).then_some(())
+        });
+    };
+    let volume = "cse.circuitBreaker.Consumer.shop.requestVolumeThreshold";
+    write(json!({volume: "4", "cse.fallbackpolicy.Consumer.policy": "throwexception"}));
+    holds(volume);
+    stage.shop().says(503);
+    stage.assert_answers(4, 503);
+    let refused = stage.get();
+    let said = "API shop:: is isolated because of error: circuit open";
+    assert_eq!((refused.status(), refused.text().as_str()), (503, said));
+    assert!(refused.head.field("proxy-status").contains("Breaker") || refused.head.field("proxy-status").contains(volume));
+    write(json!({"cse.fallbackpolicy.Consumer.policy": "returnnull"}));
+    until("nothing is answered in place of the refusal", || {
+        let answer = stage.get();
+        (answer.status() == 200 && answer.text().is_empty()).then_some(())
+    });
+}
+
+/// Keys of Java Chassis: a breaker for each instance, at the caller, through kie.
+#[test]
+fn an_instance_is_isolated_by_java_chassis_keys() {
+    let stage = Stage::start(2);
+    let labels = json!({"app": "default", "service": "webapp"});
+    write_key(&stage.control, "servicecomb.matchGroup.all", "matches:\n  - apiPath: {prefix: /}\n", &labels);
+    let value = "minimumNumberOfCalls: 3\nslidingWindowType: COUNT_BASED\nslidingWindowSize: 3\nwaitDurationInOpenState: 60000\n";
+    write_key(&stage.control, "servicecomb.instanceIsolation.all", value, &labels);
+    until("the key holds", || {
+        let told = stage.caller.addresses.admin("/explain?to=shop&path=/").text();
+        told.contains("servicecomb.instanceIsolation.all").then_some(())
+    });
+    stage.shops[0].says(503);
+    let failed = (0..40).filter(|_| stage.get().status() == 503).count();
+    assert_eq!(failed, 3, "then it is passed over");
+    let told = stage.caller.addresses.admin("/explain?to=shop&path=/").text();
+    assert!(told.contains("servicecomb.instanceIsolation.all is open: 3 of the last 3 calls failed"), "{told}");
+    // Where all are isolated, callers are told so.
+    stage.shops[1].says(503);
+    stage.assert_answers(3, 503);
+    assert_refused(&stage.get(), "servicecomb.instanceIsolation.all is open");
 }
