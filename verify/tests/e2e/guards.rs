@@ -333,7 +333,8 @@ fn a_breaker_of_the_first_releases_with_its_fallback() {
     let stage = Stage::start(1);
     let write = |items: Value| {
         let body = json!({"dimensionsInfo": "webapp@default", "items": items}).to_string();
-        let answer = send_json(stage.control.address, "POST", "/v3/default/configuration/items", &body).unwrap();
+        let answer =
+            send_json(stage.control.address, "POST", "/v3/default/configuration/items", &body).unwrap();
         assert_eq!(answer.status(), 200, "{}", answer.text());
     };
     let holds = |key: &str| {
@@ -349,7 +350,10 @@ fn a_breaker_of_the_first_releases_with_its_fallback() {
     let refused = stage.get();
     let said = "API shop:: is isolated because of error: circuit open";
     assert_eq!((refused.status(), refused.text().as_str()), (503, said));
-    assert!(refused.head.field("proxy-status").contains("Breaker") || refused.head.field("proxy-status").contains(volume));
+    assert!(
+        refused.head.field("proxy-status").contains("Breaker")
+            || refused.head.field("proxy-status").contains(volume)
+    );
     write(json!({"cse.fallbackpolicy.Consumer.policy": "returnnull"}));
     until("nothing is answered in place of the refusal", || {
         let answer = stage.get();
@@ -373,7 +377,10 @@ fn an_instance_is_isolated_by_java_chassis_keys() {
     let failed = (0..40).filter(|_| stage.get().status() == 503).count();
     assert_eq!(failed, 3, "then it is passed over");
     let told = stage.caller.addresses.admin("/explain?to=shop&path=/").text();
-    assert!(told.contains("servicecomb.instanceIsolation.all is open: 3 of the last 3 calls failed"), "{told}");
+    assert!(
+        told.contains("servicecomb.instanceIsolation.all is open: 3 of the last 3 calls failed"),
+        "{told}"
+    );
     // Where all are isolated, callers are told so.
     stage.shops[1].says(503);
     stage.assert_answers(3, 503);

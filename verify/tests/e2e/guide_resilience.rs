@@ -79,7 +79,8 @@ fn further_calculator(stage: &Stage, status: &'static str) -> (Application, Prox
 #[test]
 fn a_service_is_left_alone_and_a_person_may_decide_so() {
     let stage = Stage::start();
-    let texts: Vec<_> = given(GUIDE, "mesher apply").into_iter().filter(|text| text.contains("kind: Breaker")).collect();
+    let texts: Vec<_> =
+        given(GUIDE, "mesher apply").into_iter().filter(|text| text.contains("kind: Breaker")).collect();
     let [automatic, forced] = texts.as_slice() else { panic!("{texts:?}") };
     stage.apply(automatic);
     assert_eq!(ask(&stage), [200; CALLS]);
@@ -94,7 +95,10 @@ fn a_bound_that_follows_the_latency_is_in_nobodys_way() {
     stage.apply(document("Bounding what is under way", "Bulkhead"));
     assert_eq!(ask(&stage), [200; CALLS]);
     let metrics = stage.caller.addresses.admin("/metrics").text();
-    assert!(metrics.lines().any(|line| line.starts_with("mesher_bulkhead_limit{") && line.ends_with(" 20")), "{metrics}");
+    assert!(
+        metrics.lines().any(|line| line.starts_with("mesher_bulkhead_limit{") && line.ends_with(" 20")),
+        "{metrics}"
+    );
 }
 
 #[test]
