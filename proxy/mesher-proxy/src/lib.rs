@@ -8,6 +8,7 @@
 //! | `error` | why one cannot start |
 //! | `request` | one request's way, one file per stage, in travel order |
 //! | `handlers` | the two chains and their handlers |
+//! | [`handler`] | what handlers of one's own are written against |
 //! | `snapshot` | everything a worker believes |
 //! | `discovery` | where the snapshot comes from: the registry, a file, names, the resolver; our own record in the registry |
 //! | `worker`, `threads` | what one thread owns; how the threads begin and end |
@@ -26,6 +27,7 @@ mod clock;
 mod discovery;
 mod error;
 mod explain;
+pub mod handler;
 mod handlers;
 mod handover;
 mod listening;

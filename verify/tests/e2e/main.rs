@@ -34,6 +34,7 @@ mod metrics;
 mod mirrors;
 mod names;
 mod outages;
+mod own_handler;
 mod programs;
 mod registries;
 mod replace;

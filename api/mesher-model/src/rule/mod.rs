@@ -47,8 +47,8 @@ pub use change::{
 pub use document::{API_VERSION, Document, Metadata, RuleKey, Target};
 pub use egress::{Egress, EgressRule, Host, Otherwise, Way};
 pub use filters::{
-    DirectResponse, Filter, FilterKind, HeaderLine, HeaderModifier, PathModifier, RequestMirror,
-    RequestRedirect, Scheme, UrlRewrite,
+    DirectResponse, FieldFault, Filter, FilterKind, HeaderLine, HeaderModifier, PathModifier, RequestMirror,
+    RequestRedirect, Scheme, UrlRewrite, check_field_name, check_field_value,
 };
 pub use health::{Health, PassiveHealth};
 pub use kinds::{Kind, Rule};

@@ -8,6 +8,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::handlers::chains::all_names;
+use crate::request::invocation::Direction;
 use crate::snapshot::{Cluster, ClusterKind, Endpoint};
 use crate::status::{LinkState, Rules, State as ProxyState, Status};
 use crate::telemetry::exposition::protocol_word;
@@ -42,8 +44,8 @@ pub(super) async fn config(State(status): State<Arc<Status>>) -> Json<Value> {
         "addresses": status.addresses,
         "workers": bootstrap.workers,
         "properties": bootstrap.properties,
-        "chains": {"consumer": chain(crate::request::invocation::Direction::Outbound),
-            "provider": chain(crate::request::invocation::Direction::Inbound)},
+        "chains": {"consumer": all_names(Direction::Outbound, &bootstrap.handlers),
+            "provider": all_names(Direction::Inbound, &bootstrap.handlers)},
         "rules": rules(&status.rules()),
         "snapshot": snapshot(&status),
     }))
@@ -86,10 +88,6 @@ pub(super) async fn health(State(status): State<Arc<Status>>) -> (StatusCode, Js
         }
     }
     (if is_red { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK }, Json(body))
-}
-
-fn chain(direction: crate::request::invocation::Direction) -> Vec<&'static str> {
-    crate::handlers::chains::whole(direction).iter().map(|handler| handler.name()).collect()
 }
 
 fn snapshot(status: &Status) -> Value {

@@ -32,6 +32,8 @@ pub use problem::{BootstrapError, Problem};
 pub use sources::Sources;
 pub use table::{SETTINGS, Setting};
 
+use crate::handler::Registration;
+use crate::request::invocation::Direction;
 pub(crate) use sources::{excerpt_of, syntax_problem};
 use values::Reader;
 
@@ -96,6 +98,10 @@ pub struct Bootstrap {
     pub state: StateFolder,
     /// The Unix socket over which a new process takes the place of this one.
     pub handover: Option<PathBuf>,
+    /// Where handlers of this build's own stand.
+    pub handlers: Vec<Placement>,
+    /// Those that this build brings along.
+    pub registrations: Vec<Registration>,
     /// Sockets that a service manager passes to this process.
     pub activation: Option<Activation>,
     /// Where a service manager wants to be told that this process serves.
@@ -197,6 +203,17 @@ pub enum StateFolder {
     Below(PathBuf),
 }
 
+/// Where a handler of one's own stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// Its name.
+    pub name: String,
+    /// The chain.
+    pub(crate) direction: Direction,
+    /// The handler behind which it stands.
+    pub(crate) behind: &'static str,
+}
+
 /// Which calls are logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccessLog {
@@ -265,6 +282,8 @@ impl Bootstrap {
             limits: Limits::read(&mut reader),
             state: reader.state("state_dir", sources.environment.get("XDG_STATE_HOME")),
             handover: reader.socket_path("handover"),
+            handlers: reader.handlers("handlers", &sources.handlers),
+            registrations: sources.handlers.clone(),
             activation: reader.activation(&sources.environment),
             manager: sources.environment.get("NOTIFY_SOCKET").filter(|path| !path.is_empty()).cloned(),
         };

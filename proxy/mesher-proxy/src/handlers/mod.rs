@@ -6,6 +6,7 @@ pub(crate) mod breaker;
 pub(crate) mod bulkhead;
 pub(crate) mod chains;
 pub(crate) mod metrics;
+pub(crate) mod own;
 pub(crate) mod retry;
 pub(crate) mod route;
 
@@ -28,7 +29,7 @@ pub(crate) enum Next {
 }
 
 /// One step of a chain. Handlers hold no state: what they remember is the worker's.
-pub(crate) trait Handler: Sync {
+pub(crate) trait Handler {
     /// Its name: in the chain, in configuration, in metrics, in documentation.
     fn name(&self) -> &'static str;
 

@@ -106,6 +106,8 @@ pub(crate) struct Invocation {
     pub(crate) pause: Option<Duration>,
     /// Who calls, where it comes from another proxy and a rule may ask.
     pub(crate) caller: Option<Box<str>>,
+    /// What handlers of one's own change of its head.
+    pub(crate) edits: Option<Box<OwnEdits>>,
     /// What the caller gave it, to the head of its answer.
     pub(crate) time_given: Option<Duration>,
     /// How it stands with further tries.
@@ -126,6 +128,15 @@ pub(crate) struct Permits {
     pub(crate) bulkhead: Option<(Place, Duration)>,
     /// Of the endpoint of the current try.
     pub(crate) of_endpoint: Taken,
+}
+
+/// Changes of a head that handlers of one's own make.
+#[derive(Debug, Default)]
+pub(crate) struct OwnEdits {
+    /// Names of fields that do not pass.
+    pub(crate) left_out: Vec<Box<str>>,
+    /// Lines that are added behind all others.
+    pub(crate) added: Vec<(Box<str>, Box<str>)>,
 }
 
 /// How a call stands with further tries.
@@ -194,6 +205,7 @@ impl Invocation {
             sent_at: Duration::ZERO,
             pause: None,
             caller: None,
+            edits: None,
             time_given: None,
             retry: Retrying::default(),
             permits: Permits::default(),

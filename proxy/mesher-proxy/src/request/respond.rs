@@ -54,6 +54,7 @@ pub(crate) const fn verdict(kind: FailureKind) -> Verdict {
         FailureKind::RateLimited => (429, "http_request_denied", false),
         FailureKind::BreakerOpen | FailureKind::BulkheadFull => (503, "destination_unavailable", false),
         FailureKind::DeadlineSpent => (504, "http_response_timeout", false),
+        FailureKind::Refused(status) => (status, "http_request_denied", false),
         FailureKind::Injected(status) => (status, "proxy_internal_response", false),
         // Where it can be told at all.
         FailureKind::InjectedReset => (502, "connection_terminated", true),
