@@ -23,6 +23,7 @@ mod faults;
 mod fields;
 mod filters;
 mod gateway_api;
+mod guards;
 mod guide;
 mod guide_resilience;
 mod instances;

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::balance::Balance;
 use super::breaker::Breaker;
+use super::bulkhead::Bulkhead;
 use super::egress::Egress;
+use super::health::Health;
 use super::matches::CallMatch;
 use super::retry::Retry;
 use super::route::{Route, Subset};
@@ -95,6 +97,10 @@ kinds! {
     Breaker,
     /// Which of several instances takes a call.
     Balance,
+    /// How many calls may be under way at once.
+    Bulkhead,
+    /// Which instances are passed over, for what became of the calls that they took.
+    Health,
 }
 
 impl Rule {
@@ -103,6 +109,7 @@ impl Rule {
     pub const fn side(&self) -> Side {
         match self {
             Self::Breaker(breaker) => breaker.side,
+            Self::Bulkhead(bulkhead) => bulkhead.side,
             _ => Side::Consumer,
         }
     }
@@ -114,6 +121,7 @@ impl Rule {
             Self::Retry(retry) => &retry.matches,
             Self::Breaker(breaker) => &breaker.matches,
             Self::Balance(balance) => &balance.matches,
+            Self::Bulkhead(bulkhead) => &bulkhead.matches,
             _ => &[],
         }
     }
@@ -144,7 +152,7 @@ impl Kind {
     /// Whether several documents may be about one service, each about some of its calls.
     #[must_use]
     pub const fn has_matches(self) -> bool {
-        matches!(self, Self::Retry | Self::Breaker | Self::Balance)
+        matches!(self, Self::Retry | Self::Breaker | Self::Balance | Self::Bulkhead)
     }
 }
 

@@ -5,6 +5,8 @@ use crate::bootstrap::Placement;
 use crate::handler::Registration;
 use crate::handlers::Handler;
 use crate::handlers::balance::Balance;
+use crate::handlers::breaker::Breaker;
+use crate::handlers::bulkhead::Bulkhead;
 use crate::handlers::metrics::Metrics;
 use crate::handlers::own::Own;
 use crate::handlers::retry::Retry;
@@ -18,7 +20,7 @@ type Chain = Vec<&'static dyn Handler>;
 fn consumer(is_guarded: bool) -> Chain {
     match is_guarded {
         false => vec![&Metrics, &Route, &Retry, &Balance],
-        true => vec![&Metrics, &Route, &Retry, &Balance],
+        true => vec![&Metrics, &Route, &Breaker, &Bulkhead, &Retry, &Balance],
     }
 }
 
@@ -26,7 +28,7 @@ fn consumer(is_guarded: bool) -> Chain {
 fn provider(is_guarded: bool) -> Chain {
     match is_guarded {
         false => vec![&Metrics, &Balance],
-        true => vec![&Metrics, &Balance],
+        true => vec![&Metrics, &Breaker, &Bulkhead, &Balance],
     }
 }
 

@@ -13,12 +13,17 @@
 //! | `ways` | conditions of which one, or all, have to hold |
 //! | `dark_launch` | `darklaunch.policy`: groups of versions, in JSON |
 //! | `governed` | what all of Java's governance has in common: `KIND.NAME` beside `matchGroup.NAME` |
+//! | `breaker`, `bulkhead` | `circuitBreaker.NAME`, `instanceIsolation.NAME`, `bulkhead.NAME`, `instanceBulkhead.NAME` |
+//! | `commands` | `isolation`, `circuitBreaker`, `fallback` of a side, as Hystrix had them |
 //! | `retry` | one of its kinds each |
 //! | `values` | numbers and spans of time |
 //! | `plan` | rules as they are read, and what becomes of them |
 //! | `yaml` | YAML text, with the place of what is wrong with it |
 
 mod balance;
+mod breaker;
+mod bulkhead;
+mod commands;
 mod dark_launch;
 mod governed;
 mod matching;

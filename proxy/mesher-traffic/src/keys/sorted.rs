@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::balance::{Part, Word};
+use super::commands::AREAS;
 use super::matching::Named;
 
 /// What keys begin with that are about calls, the older words first: those of the Go Mesher's first files, those of
@@ -11,7 +12,8 @@ use super::matching::Named;
 const PREFIXES: [&str; 3] = ["", "cse.", "servicecomb."];
 
 /// Kinds of Java's governance: what stands in front of the name that they share with a match group.
-pub(super) const GOVERNED: [&str; 1] = ["retry"];
+pub(super) const GOVERNED: [&str; 5] =
+    ["retry", "circuitBreaker", "instanceIsolation", "bulkhead", "instanceBulkhead"];
 
 /// What stands in front of keys of balancing: of services, and of Java's governance.
 pub(super) const LOADBALANCE: &str = "loadbalance";
@@ -35,6 +37,8 @@ pub(super) struct Sorted<'k> {
     pub(super) balances: BTreeMap<(Option<&'k str>, Word), Entry<'k>>,
     /// Of Java's governance, by kind and name.
     pub(super) governed: BTreeMap<&'k str, BTreeMap<&'k str, Entry<'k>>>,
+    /// Of what was taken from Hystrix, by what stands behind the prefix.
+    pub(super) commands: BTreeMap<&'k str, Entry<'k>>,
 }
 
 impl<'k> Sorted<'k> {
@@ -93,6 +97,9 @@ impl<'k> Sorted<'k> {
                 }
                 Part::Others => {}
             },
+            _ if AREAS.contains(&word) && is_of_side(name) => {
+                self.commands.insert(rest, entry);
+            }
             _ if GOVERNED.contains(&word) => {
                 self.governed.entry(word).or_default().insert(name, entry);
             }
@@ -106,4 +113,10 @@ impl<'k> Sorted<'k> {
             _ => {}
         }
     }
+}
+
+/// Whether a key is about one side of calls, as those are that were taken from Hystrix. A match group of such a name would have
+/// to be called `Consumer.…`.
+fn is_of_side(name: &str) -> bool {
+    ["Consumer.", "Provider."].iter().any(|side| name.starts_with(side)) || name == "scope"
 }
