@@ -7,6 +7,7 @@ use std::process::{ExitCode, ExitStatus};
 
 use anyhow::Context as _;
 use mesher_proxy::bootstrap::{Bootstrap, Sources};
+use mesher_proxy::handler::Registration;
 
 use crate::failure::Misconfigured;
 use crate::supervise::{Pair, Plan};
@@ -16,9 +17,9 @@ use crate::{cli, signals};
 const SIGNAL_BASE: i32 = 128;
 
 /// Runs the application until it ends or a signal comes.
-pub(crate) fn run(arguments: cli::Run) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: cli::Run, handlers: Vec<Registration>) -> anyhow::Result<ExitCode> {
     let plan = plan(&arguments);
-    check(&plan)?;
+    check(&plan, handlers)?;
     mesher_net::worker::block_on(async {
         let shutdown = signals::shutdown()?;
         let mut pair = Pair::start(&plan).await?;
@@ -54,8 +55,9 @@ fn plan(arguments: &cli::Run) -> Plan {
 }
 
 /// Reads the settings as the proxy will, so that a mistake is told before anything is started.
-fn check(plan: &Plan) -> anyhow::Result<()> {
+fn check(plan: &Plan, handlers: Vec<Registration>) -> anyhow::Result<()> {
     let mut sources = Sources::of_process(None)?;
+    sources.handlers = handlers;
     sources.environment.extend(plan.settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     let bootstrap = Bootstrap::load(&sources)?;
     if bootstrap.handover.is_some() {

@@ -8,6 +8,7 @@
 //! | `error` | why one cannot start |
 //! | `request` | one request's way, one file per stage, in travel order |
 //! | `handlers` | the two chains and their handlers |
+//! | [`handler`] | what handlers of one's own are written against |
 //! | `snapshot` | everything a worker believes |
 //! | `discovery` | where the snapshot comes from: the registry, a file, names, the resolver; our own record in the registry |
 //! | `worker`, `threads` | what one thread owns; how the threads begin and end |
@@ -16,15 +17,18 @@
 //! | `application` | where the local application listens, and since when |
 //! | `stored` | the last good snapshot on disk |
 //! | `memory` | gives back what a burst leaves behind |
+//! | `clock` | the time of the process |
 //! | `status`, `admin`, `telemetry` | what the proxy tells of itself |
 
 mod admin;
 mod application;
 mod backoff;
 pub mod bootstrap;
+mod clock;
 mod discovery;
 mod error;
 mod explain;
+pub mod handler;
 mod handlers;
 mod handover;
 mod listening;

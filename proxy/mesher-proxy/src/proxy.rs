@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::bootstrap::{Bootstrap, ConfigType};
+use crate::clock;
 use crate::discovery::{self, DnsSource, FileSource, Fleet, Lookup, Registration, RegistrySource, Source};
 use crate::error::ProxyError;
 use crate::handover::{self, Giver, HandoverError, Offered, Question, Stock, Successor, Taken};
@@ -404,7 +405,7 @@ impl Proxy {
             lookups,
             own_addresses: all.collect(),
             relief: Relief::default(),
-            epoch: std::time::Instant::now(),
+            epoch: clock::beginning(),
             retries_spent_at: AtomicU64::new(0),
             is_draining: AtomicBool::new(false),
         }

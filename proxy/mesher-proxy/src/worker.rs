@@ -22,6 +22,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use crate::bootstrap::{Bootstrap, Limits};
 use crate::discovery::Lookup;
 use crate::explain::Memory;
+use crate::handlers::chains::Chains;
 use crate::memory::{Relief, Tide};
 use crate::request::accept::Door;
 use crate::request::exchange::Buffers;
@@ -114,6 +115,8 @@ pub(crate) struct Worker {
     pub(crate) response: RefCell<ResponseHead>,
     pub(crate) deadlines: Deadlines,
     pub(crate) pool: RefCell<Pool<EndpointId>>,
+    /// The way of each call through the handlers.
+    pub(crate) chains: Chains,
     pub(crate) counters: RefCell<Counters>,
     pub(crate) log: RefCell<LogBuffer>,
     pub(crate) refusal_log: RefusalLog,
@@ -162,6 +165,7 @@ impl Worker {
             response: RefCell::new(ResponseHead::limited_to(shared.bootstrap.limits.head)),
             deadlines: Deadlines::default(),
             pool: RefCell::new(Pool::new(shared.bootstrap.limits.pool)),
+            chains: Chains::new(&shared.bootstrap.registrations, &shared.bootstrap.handlers),
             counters: RefCell::default(),
             log: RefCell::new(LogBuffer::new(log)),
             refusal_log: RefusalLog::default(),

@@ -5,9 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mesher_model::explain::Said;
-use mesher_model::rule::{Breaker, Document, Kind, Rule};
+use mesher_model::rule::{Document, Kind, Rule};
 
+use crate::balance::BalancePolicy;
+use crate::breaker::BreakerRule;
+use crate::bulkhead::BulkheadRule;
 use crate::egress::EgressPolicy;
+use crate::ejection::HealthRule;
 use crate::retry::RetryPolicy;
 use crate::route::{PATTERNS_BYTES_MAX, RoutePolicy};
 use crate::selection::{Entry, Selection};
@@ -82,8 +86,18 @@ pub struct Policy {
     pub egress: Option<Arc<EgressPolicy>>,
     /// When failed calls are tried again; as [`RetryPolicy::default`] says where absent.
     pub retry: Option<Arc<Selection<RetryPolicy>>>,
+    /// Which of several endpoints takes a call; each in turn where absent.
+    pub balance: Option<Arc<Selection<BalancePolicy>>>,
     /// When calls are refused because too many before them failed.
-    pub breaker: Option<Arc<Selection<Breaker>>>,
+    pub breaker: Option<Arc<Selection<BreakerRule>>>,
+    /// How many calls may be under way at once.
+    pub bulkhead: Option<Arc<Selection<BulkheadRule>>>,
+    /// The same for each instance by itself.
+    pub instance_breaker: Option<Arc<Selection<BreakerRule>>>,
+    /// The same for each instance by itself.
+    pub instance_bulkhead: Option<Arc<Selection<BulkheadRule>>>,
+    /// Which endpoints are passed over.
+    pub health: Option<Arc<HealthRule>>,
     /// Who says so, and what is shadowed. Left empty by [`Self::compile`]: revisions are known to whoever keeps documents.
     pub said: Arc<[Said]>,
 }
@@ -114,6 +128,9 @@ impl Policy {
                 }
                 Rule::Retry(_) => policy.retry = select(&documents, RetryPolicy::of_rule)?,
                 Rule::Breaker(_) => policy.breaker = select(&documents, breaker)?,
+                Rule::Balance(_) => policy.balance = select(&documents, BalancePolicy::of_rule)?,
+                Rule::Bulkhead(_) => policy.bulkhead = select(&documents, bulkhead)?,
+                Rule::Health(health) => policy.health = Some(Arc::new(HealthRule::of_document(health))),
                 _ => {}
             }
         }
@@ -122,24 +139,48 @@ impl Policy {
 
     /// Adds what another says of which this says nothing; who says so is left as it is.
     pub fn complete(&mut self, other: Self) {
-        let Self { route, request_timeout, egress, retry, breaker, said: _ } = other;
+        let Self {
+            route,
+            request_timeout,
+            egress,
+            retry,
+            breaker,
+            balance,
+            bulkhead,
+            instance_breaker,
+            instance_bulkhead,
+            health,
+            said: _,
+        } = other;
         self.route = self.route.take().or(route);
         self.request_timeout = self.request_timeout.or(request_timeout);
         self.egress = self.egress.take().or(egress);
         self.retry = self.retry.take().or(retry);
         self.breaker = self.breaker.take().or(breaker);
+        self.balance = self.balance.take().or(balance);
+        self.bulkhead = self.bulkhead.take().or(bulkhead);
+        self.instance_breaker = self.instance_breaker.take().or(instance_breaker);
+        self.instance_bulkhead = self.instance_bulkhead.take().or(instance_bulkhead);
+        self.health = self.health.take().or(health);
     }
 
     /// Whether anything but the way of a call and its time is governed: whether a handler stands in between.
     #[must_use]
     pub fn is_guarded(&self) -> bool {
-        self.breaker.is_some()
+        self.breaker.is_some() || self.bulkhead.is_some()
     }
 }
 
-fn breaker(rule: &Rule) -> Option<Breaker> {
+fn breaker(rule: &Rule) -> Option<BreakerRule> {
     match rule {
-        Rule::Breaker(breaker) => Some(breaker.clone()),
+        Rule::Breaker(breaker) => Some(BreakerRule::of_document(breaker)),
+        _ => None,
+    }
+}
+
+fn bulkhead(rule: &Rule) -> Option<BulkheadRule> {
+    match rule {
+        Rule::Bulkhead(bulkhead) => Some(BulkheadRule::of_document(bulkhead)),
         _ => None,
     }
 }
@@ -150,7 +191,7 @@ fn select<T>(
     item: impl Fn(&Rule) -> Option<T>,
 ) -> Result<Option<Arc<Selection<T>>>, PolicyError> {
     let mut documents = documents.to_vec();
-    documents.sort_by_key(|document| (document.rule.matches().is_empty(), &document.metadata.name));
+    documents.sort_by_key(|document| (document.rule.is_about_all(), &document.metadata.name));
     let (mut entries, mut bytes) = (Vec::new(), 0);
     for document in documents {
         let Some(item) = item(&document.rule) else { continue };
@@ -174,7 +215,10 @@ fn join<'d>(held: &mut Vec<&'d Document>, document: &'d Document) -> Result<(), 
         Some((false, true)) => return Ok(()),
         _ => {}
     }
-    let is_alike = |other: &&&Document| other.rule.matches().is_empty() && document.rule.matches().is_empty();
+    let is_about_one_part = |other: &&&Document| other.rule.subset() == document.rule.subset();
+    let is_alike = |other: &&&Document| {
+        other.rule.matches().is_empty() && document.rule.matches().is_empty() && is_about_one_part(other)
+    };
     if let Some(other) = held.iter().find(is_alike) {
         let mut names = [document, other].map(|document| document.metadata.name.to_string());
         names.sort();

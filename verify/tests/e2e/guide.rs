@@ -19,9 +19,9 @@ const OFF_MAX: usize = 2;
 const SECOND: &str = "0.0.2";
 const THIRD: &str = "0.0.3";
 
-/// What the guide gives to this command, each time that it does, in its order.
-fn given(command: &str) -> Vec<&'static str> {
-    let begun = GUIDE.split("<<'END'\n").collect::<Vec<_>>();
+/// What a guide gives to this command, each time that it does, in its order.
+pub(crate) fn given(guide: &'static str, command: &str) -> Vec<&'static str> {
+    let begun = guide.split("<<'END'\n").collect::<Vec<_>>();
     let pairs = begun.windows(2).filter_map(|pair| match pair {
         [before, text] => Some((before.lines().last()?, text.split("END\n").next()?)),
         _ => None,
@@ -31,15 +31,15 @@ fn given(command: &str) -> Vec<&'static str> {
     texts
 }
 
-/// The mesh that the guide is about: the demo's, on free ports.
-struct Stage {
-    control: Control,
-    caller: Proxy,
+/// The mesh that guides are about: the demo's, on free ports.
+pub(crate) struct Stage {
+    pub(crate) control: Control,
+    pub(crate) caller: Proxy,
     _calculators: [Pair; 2],
 }
 
 impl Stage {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let control = Control::start();
         let calculators = ["0.0.1", SECOND].map(|version| Pair::calculator(&control, version));
         let caller = Proxy::start(&control.url(), "webapp", &[]);
@@ -51,7 +51,7 @@ impl Stage {
         stage
     }
 
-    fn outbound(&self) -> SocketAddr {
+    pub(crate) fn outbound(&self) -> SocketAddr {
         self.caller.addresses.outbound
     }
 
@@ -82,18 +82,18 @@ impl Stage {
     }
 
     #[track_caller]
-    fn apply(&self, text: &str) {
+    pub(crate) fn apply(&self, text: &str) {
         assert_done(&apply(&self.control, text, &["--wait"]));
     }
 
     #[track_caller]
-    fn run(&self, arguments: &[&str]) -> String {
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
         let ended = Process::run(&mut mesher(&self.control, arguments));
         assert_done(&ended);
         ended.output
     }
 
-    fn explained(&self, fields: &[&str]) -> String {
+    pub(crate) fn explained(&self, fields: &[&str]) -> String {
         let question = ["explain", "--from", "webapp", "--to", "calculator", "GET /bmi"];
         self.run(&[&question, fields].concat())
     }
@@ -117,7 +117,7 @@ fn answered_copies(stage: &Stage) -> usize {
 #[test]
 fn documents_of_the_guide_do_what_it_says() {
     let stage = Stage::start();
-    let documents = given("mesher apply");
+    let documents = given(GUIDE, "mesher apply");
     let [tenth, half, dark, mirror] = documents.as_slice() else { panic!("{} documents", documents.len()) };
     let (eve, uma) = ([("x-user", "eve")], [("x-user", "uma")]);
 
@@ -176,8 +176,8 @@ fn keys_of_the_guide_do_what_it_says() {
     const ITEMS: &str = "/v3/default/configuration/items";
     let stage = Stage::start();
     let key = "servicecomb.routeRule.calculator: holds";
-    let [tenth] = given(KEYS)[..] else { panic!("one key is written through kie") };
-    let items = given(ITEMS);
+    let [tenth] = given(GUIDE, KEYS)[..] else { panic!("one key is written through kie") };
+    let items = given(GUIDE, ITEMS);
     let [half, none] = items[..] else { panic!("config-center has {} turns", items.len()) };
     let wait = |words: &str| {
         until(words, || stage.explained(&[]).contains(words).then_some(()));

@@ -6,11 +6,14 @@ use std::fmt;
 use serde::de::{Deserializer, Error as _, MapAccess};
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::balance::Balance;
 use super::breaker::Breaker;
+use super::bulkhead::Bulkhead;
 use super::egress::Egress;
+use super::health::Health;
 use super::matches::CallMatch;
 use super::retry::Retry;
-use super::route::Route;
+use super::route::{Route, Subset};
 use super::side::Side;
 use super::timeout::Timeout;
 use super::words::ServiceName;
@@ -92,6 +95,12 @@ kinds! {
     Retry,
     /// When calls are refused, because too many of those before them failed.
     Breaker,
+    /// Which of several instances takes a call.
+    Balance,
+    /// How many calls may be under way at once.
+    Bulkhead,
+    /// Which instances are passed over, for what became of the calls that they took.
+    Health,
 }
 
 impl Rule {
@@ -100,6 +109,7 @@ impl Rule {
     pub const fn side(&self) -> Side {
         match self {
             Self::Breaker(breaker) => breaker.side,
+            Self::Bulkhead(bulkhead) => bulkhead.side,
             _ => Side::Consumer,
         }
     }
@@ -110,8 +120,25 @@ impl Rule {
         match self {
             Self::Retry(retry) => &retry.matches,
             Self::Breaker(breaker) => &breaker.matches,
+            Self::Balance(balance) => &balance.matches,
+            Self::Bulkhead(bulkhead) => &bulkhead.matches,
             _ => &[],
         }
+    }
+
+    /// The part of the service whose calls alone it is about.
+    #[must_use]
+    pub const fn subset(&self) -> Option<&Subset> {
+        match self {
+            Self::Balance(balance) => balance.subset.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether it is about every call to its service.
+    #[must_use]
+    pub fn is_about_all(&self) -> bool {
+        self.matches().is_empty() && self.subset().is_none()
     }
 }
 
@@ -125,7 +152,7 @@ impl Kind {
     /// Whether several documents may be about one service, each about some of its calls.
     #[must_use]
     pub const fn has_matches(self) -> bool {
-        matches!(self, Self::Retry | Self::Breaker)
+        matches!(self, Self::Retry | Self::Breaker | Self::Balance | Self::Bulkhead)
     }
 }
 

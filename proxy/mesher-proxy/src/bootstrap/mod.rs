@@ -25,6 +25,7 @@ use std::time::Duration;
 use mesher_client::{Address, Credentials};
 use mesher_net::Fallback;
 use mesher_traffic::Caller;
+use mesher_traffic::balance::Locality;
 
 pub use activation::Activation;
 pub use limits::Limits;
@@ -32,6 +33,8 @@ pub use problem::{BootstrapError, Problem};
 pub use sources::Sources;
 pub use table::{SETTINGS, Setting};
 
+use crate::handler::Registration;
+use crate::request::invocation::Direction;
 pub(crate) use sources::{excerpt_of, syntax_problem};
 use values::Reader;
 
@@ -96,6 +99,10 @@ pub struct Bootstrap {
     pub state: StateFolder,
     /// The Unix socket over which a new process takes the place of this one.
     pub handover: Option<PathBuf>,
+    /// Where handlers of this build's own stand.
+    pub handlers: Vec<Placement>,
+    /// Those that this build brings along.
+    pub registrations: Vec<Registration>,
     /// Sockets that a service manager passes to this process.
     pub activation: Option<Activation>,
     /// Where a service manager wants to be told that this process serves.
@@ -197,6 +204,17 @@ pub enum StateFolder {
     Below(PathBuf),
 }
 
+/// Where a handler of one's own stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// Its name.
+    pub name: String,
+    /// The chain.
+    pub(crate) direction: Direction,
+    /// The handler behind which it stands.
+    pub(crate) behind: &'static str,
+}
+
 /// Which calls are logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccessLog {
@@ -214,6 +232,14 @@ impl Bootstrap {
         let own = &self.identity;
         let (service, application, version) = (&own.service, &own.app, &own.version);
         Caller { service, application, version, properties: &self.properties }
+    }
+
+    /// Where this proxy is, as it registers it: empty where neither region nor zone is given.
+    pub(crate) fn locality(&self) -> Locality<'_> {
+        if self.region.is_empty() && self.zone.is_empty() {
+            return Locality::default();
+        }
+        Locality { region: or_default(&self.region), zone: or_default(&self.zone) }
     }
 
     /// Checks what is given, without asking that all that is required is there.
@@ -265,6 +291,8 @@ impl Bootstrap {
             limits: Limits::read(&mut reader),
             state: reader.state("state_dir", sources.environment.get("XDG_STATE_HOME")),
             handover: reader.socket_path("handover"),
+            handlers: reader.handlers("handlers", &sources.handlers),
+            registrations: sources.handlers.clone(),
             activation: reader.activation(&sources.environment),
             manager: sources.environment.get("NOTIFY_SOCKET").filter(|path| !path.is_empty()).cloned(),
         };
@@ -283,6 +311,11 @@ impl Bootstrap {
         let file = self.services_file.as_ref().map(|path| format!("the file {}", path.display()));
         registry.into_iter().chain(file).collect::<Vec<_>>().join(" and ")
     }
+}
+
+/// The registry wants both words where there is one.
+const fn or_default(text: &str) -> &str {
+    if text.is_empty() { mesher_model::DEFAULT } else { text }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use serde_saphyr::Spanned;
 
 use super::problem::{BootstrapError, Problem};
 use super::table::{self, FOREIGN_VARIABLES, SETTINGS, Setting, State};
+use crate::handler::Registration;
 
 /// The largest settings file that is read.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -24,6 +25,8 @@ pub struct Sources {
     pub environment: BTreeMap<String, String>,
     /// The file's name and content.
     pub file: Option<(PathBuf, String)>,
+    /// Handlers that this build brings along.
+    pub handlers: Vec<Registration>,
 }
 
 impl Sources {
@@ -38,7 +41,7 @@ impl Sources {
         // What is no UTF-8 is no setting of ours.
         let environment =
             variables.filter_map(|(name, value)| name.into_string().ok().zip(value.into_string().ok()));
-        Ok(Self { flags: BTreeMap::new(), environment: environment.collect(), file })
+        Ok(Self { environment: environment.collect(), file, ..Self::default() })
     }
 
     /// Sets what a flag says.

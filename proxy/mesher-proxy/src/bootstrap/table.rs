@@ -289,6 +289,12 @@ pub const SETTINGS: &[Setting] = &[
         "silence of both sides after an upgrade, for example to WebSocket, `1h`",
     ),
     built(
+        "handlers",
+        "MESHER_HANDLERS",
+        &[],
+        "`NAME@CHAIN[:BEHIND]`, comma between: where handlers of this build's own stand, CHAIN being `consumer` or `provider`, BEHIND the handler above it, `metrics`; none",
+    ),
+    built(
         "handover",
         "MESHER_HANDOVER",
         &[],

@@ -14,9 +14,12 @@ use super::activation::{self, Activation};
 use super::problem::{BootstrapError, Problem};
 use super::sources::{self, Given, Sources, Values};
 use super::{
-    AccessLog, Advertise, AdvertisedHost, ConfigType, LocalPort, PortProtocol, REGISTRY_DEFAULT, StateFolder,
-    TcpOutbound,
+    AccessLog, Advertise, AdvertisedHost, ConfigType, LocalPort, Placement, PortProtocol, REGISTRY_DEFAULT,
+    StateFolder, TcpOutbound,
 };
+use crate::handler::Registration;
+use crate::handlers::chains::names;
+use crate::request::invocation::Direction;
 
 /// Stands for an address that could not be read; the problem beside it keeps it from being used.
 pub(super) const UNSET: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -205,6 +208,11 @@ impl Reader {
             };
             items(text).map(pair).collect()
         })
+    }
+
+    /// Where handlers of the build's own stand.
+    pub(super) fn handlers(&mut self, key: &str, known: &[Registration]) -> Vec<Placement> {
+        self.read(key, Vec::new(), |text| items(text).map(|item| placement(item, known)).collect())
     }
 
     pub(super) fn access_log(&mut self, key: &str) -> AccessLog {
@@ -424,4 +432,30 @@ fn parse_port(item: &str) -> Result<LocalPort, String> {
 fn parse_port_number(text: &str) -> Result<u16, String> {
     let port = text.parse().ok().filter(|&port: &u16| port != 0);
     port.ok_or_else(|| "a port is a number from 1 to 65535".to_owned())
+}
+
+/// `NAME@CHAIN[:BEHIND]`.
+fn placement(item: &str, known: &[Registration]) -> Result<Placement, String> {
+    let form =
+        || format!("{item:?}: write NAME@CHAIN or NAME@CHAIN:BEHIND, for example audit@consumer:route");
+    let (name, place) = item.split_once('@').ok_or_else(form)?;
+    let (chain, behind) = place.split_once(':').unwrap_or((place, "metrics"));
+    let (name, chain, behind) = (name.trim(), chain.trim(), behind.trim());
+    let direction = match chain {
+        "consumer" => Direction::Outbound,
+        "provider" => Direction::Inbound,
+        _ => return Err(format!("{chain:?} is no chain; there are consumer and provider")),
+    };
+    if !known.iter().any(|registration| registration.name() == name) {
+        let own: Vec<_> = known.iter().map(Registration::name).collect();
+        return Err(match own.as_slice() {
+            [] => format!("no handler is called {name:?}: this build brings none of its own"),
+            _ => format!("no handler is called {name:?}; this build brings {}", own.join(", ")),
+        });
+    }
+    let built_in = names(direction);
+    let behind = built_in.iter().find(|known| **known == behind).ok_or_else(|| {
+        format!("no handler {behind:?} is in the chain {chain}; there are {}", built_in.join(", "))
+    })?;
+    Ok(Placement { name: name.to_owned(), direction, behind })
 }

@@ -9,7 +9,6 @@ use mesher_traffic::{HeadView, Message, OwnAnswer};
 
 use super::story;
 use crate::bootstrap::PortProtocol;
-use crate::handlers::chains;
 use crate::request::exchange::{any_field, message_of, operation_of};
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::{Direction, Invocation, Protocol};
@@ -61,7 +60,7 @@ pub(super) async fn explain(worker: &Worker, question: &Question) -> Explanation
     let mut call = Invocation::new(worker, snapshot, (Direction::Outbound, Protocol::Http1), target, row);
     call.refusal = failure;
     let mut told = story::begin(&call, operation_of(request));
-    let chain = chains::of(&call);
+    let chain = worker.chains.of(&call);
     let led = story::lead(chain, worker, (&mut call, &head), &mut told);
     told.conclusion = match (led, call.current_endpoint()) {
         (Err(failure), _) => refusal(&failure),

@@ -7,7 +7,7 @@ use mesher_model::explain::{CallFacts, Destination, Explanation, FailureFacts, R
 use mesher_traffic::HeadView;
 
 use crate::discovery;
-use crate::handlers::{Handler, chains};
+use crate::handlers::Handler;
 use crate::request::failure::{Failure, FailureKind, Side};
 use crate::request::invocation::{
     Code, Direction, Exchange, Invocation, InvocationId, Operation, Outcome, Protocol,
@@ -32,7 +32,7 @@ pub(crate) fn remember(
     told.call = Some(facts(worker, call, outcome, elapsed));
     told.tries = tries(call, outcome, elapsed);
     // How the call ended is known.
-    let _ = lead(chains::of(call), worker, (call, exchange), &mut told);
+    let _ = lead(worker.chains.of(call), worker, (call, exchange), &mut told);
     if let (None, Some(detail)) = (outcome.failure, &outcome.detail) {
         told.notes.push(cut(detail).to_owned());
     }

@@ -2,8 +2,11 @@
 //! No handler may know a protocol's name or write to a socket.
 
 pub(crate) mod balance;
+pub(crate) mod breaker;
+pub(crate) mod bulkhead;
 pub(crate) mod chains;
 pub(crate) mod metrics;
+pub(crate) mod own;
 pub(crate) mod retry;
 pub(crate) mod route;
 
@@ -26,7 +29,7 @@ pub(crate) enum Next {
 }
 
 /// One step of a chain. Handlers hold no state: what they remember is the worker's.
-pub(crate) trait Handler: Sync {
+pub(crate) trait Handler {
     /// Its name: in the chain, in configuration, in metrics, in documentation.
     fn name(&self) -> &'static str;
 

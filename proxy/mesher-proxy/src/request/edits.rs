@@ -20,9 +20,22 @@ pub(crate) fn write_request(
     set: &[SetField<'_>],
     output: &mut Vec<u8>,
 ) {
-    match call.actions() {
-        None => request.write(set, output),
-        Some(actions) => write_edited(call, actions, request, set, output),
+    match (call.actions(), &call.edits) {
+        (None, None) => request.write(set, output),
+        (Some(actions), None) => write_edited(call, (actions, lend(&actions.request)), request, set, output),
+        (actions, Some(own)) => {
+            // What a rule says holds before what a handler does.
+            let nothing = Actions::default();
+            let actions = actions.unwrap_or(&nothing);
+            let left_out = actions.request.left_out.iter().chain(&own.left_out).cloned().collect::<Vec<_>>();
+            let is_free = |(name, _): &&(Box<str>, Box<str>)| {
+                !actions.request.added.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
+            };
+            let added = actions.request.added.iter().chain(own.added.iter().filter(is_free)).cloned();
+            let added = added.collect::<Vec<_>>();
+            let fields = FieldEdits { left_out: &left_out, added: &added };
+            write_edited(call, (actions, fields), request, set, output);
+        }
     }
 }
 
@@ -45,7 +58,7 @@ pub(crate) fn write_mirrored(
 
 fn write_edited(
     call: &Invocation,
-    actions: &Actions,
+    (actions, fields): (&Actions, FieldEdits<'_>),
     request: &RequestHead,
     set: &[SetField<'_>],
     output: &mut Vec<u8>,
@@ -53,7 +66,7 @@ fn write_edited(
     let rewrite = actions.rewrite.as_ref();
     let path_and_query = rewrite.and_then(|rewrite| rewrite.path_and_query(asked(call, request)));
     let edit = RequestEdit {
-        fields: lend(&actions.request),
+        fields,
         path_and_query: path_and_query.as_deref(),
         host: rewrite.and_then(|rewrite| rewrite.host.as_deref()),
     };
@@ -68,10 +81,20 @@ pub(crate) fn write_response(
     is_spent: bool,
     output: &mut Vec<u8>,
 ) {
-    match call.actions() {
-        None if is_spent => response.write_edited(downstream, spent::mark(), output),
-        None => response.write(downstream, output),
-        Some(actions) => response.write_edited(downstream, lend(&actions.response), output),
+    match (call.actions(), call.session_field.as_deref()) {
+        (None, None) if is_spent => response.write_edited(downstream, spent::mark(), output),
+        (None, None) => response.write(downstream, output),
+        (Some(actions), None) => response.write_edited(downstream, lend(&actions.response), output),
+        (actions, Some(field)) => {
+            let edits = match actions {
+                Some(actions) => lend(&actions.response),
+                None if is_spent => spent::mark(),
+                None => FieldEdits::default(),
+            };
+            // Once for each session.
+            let added: Vec<_> = edits.added.iter().chain([field]).cloned().collect();
+            response.write_edited(downstream, FieldEdits { added: &added, ..edits }, output);
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 use mesher_codec::Refusal;
 use mesher_traffic::Safety;
 
+use crate::request::stand_in::StandInAnswer;
+
 /// What a caller is told beside a failure, so that it knows when to come again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Advice {
@@ -14,6 +16,8 @@ pub(crate) struct Advice {
     pub(crate) retry_after: Option<Duration>,
     /// Further header fields, each with its value.
     pub(crate) fields: Vec<(&'static str, String)>,
+    /// What it gets in place of the proxy's own answer.
+    pub(crate) stand_in: Option<StandInAnswer>,
 }
 
 /// Whose fault it was.
@@ -88,6 +92,8 @@ pub(crate) enum FailureKind {
     BulkheadFull,
     /// The time that the caller gave the call was over before it began.
     DeadlineSpent,
+    /// A handler of one's own refused the call with this status.
+    Refused(u16),
     /// A rule wants this call to fail with this status.
     Injected(u16),
     /// A rule wants the connection of this call to break.
@@ -133,6 +139,7 @@ impl FailureKind {
             Self::BreakerOpen => "breaker_open",
             Self::BulkheadFull => "bulkhead_full",
             Self::DeadlineSpent => "deadline_spent",
+            Self::Refused(_) => "refused",
             Self::Injected(_) => "injected",
             Self::InjectedReset => "injected_reset",
             Self::Internal => "internal",

@@ -3,7 +3,6 @@
 
 use crate::bootstrap::AccessLog;
 use crate::explain;
-use crate::handlers::chains;
 use crate::request::invocation::{Code, Exchange, Invocation, Outcome};
 use crate::telemetry::access_log;
 use crate::worker::Worker;
@@ -11,7 +10,7 @@ use crate::worker::Worker;
 /// Records `call`.
 pub(crate) fn finish(worker: &Worker, call: &mut Invocation, exchange: &impl Exchange, outcome: &Outcome) {
     let elapsed = call.started.elapsed();
-    for handler in chains::of(call).iter().rev() {
+    for handler in worker.chains.of(call).iter().rev() {
         handler.finish(worker, call, outcome, elapsed);
     }
     let has_failed = outcome.failure.is_some() || matches!(outcome.code, Code::Status(500..));

@@ -7,10 +7,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mesher_traffic::balance::{InFlight, SessionToken};
+use mesher_traffic::breaker::Permit;
+use mesher_traffic::bulkhead::Place;
 use mesher_traffic::{Actions, CallView, Caller, Choice, HeadView, OwnAnswer, Safety};
 
 use crate::bootstrap::PortProtocol;
+use crate::handlers::balance::Taken;
 use crate::request::failure::{Failure, FailureKind, Side};
+use crate::snapshot::balancing::Balancing;
 use crate::snapshot::governance::Governance;
 use crate::snapshot::{Cluster, ClusterIndex, Endpoint, EndpointId, View};
 use crate::telemetry::counters::Row;
@@ -97,10 +102,16 @@ pub(crate) struct Invocation {
     pub(crate) choice: Option<Choice>,
     /// The endpoint of the current try, as a place in its cluster.
     pub(crate) endpoint: Option<usize>,
+    /// When its current try was sent, as the clock of the process says; only where rules may ask.
+    pub(crate) sent_at: Duration,
     /// How long it waits before its next try, because a rule says so.
     pub(crate) pause: Option<Duration>,
     /// Who calls, where it comes from another proxy and a rule may ask.
     pub(crate) caller: Option<Box<str>>,
+    /// A field of the answer by which the calls that follow stay with the endpoint.
+    pub(crate) session_field: Option<Box<(Box<str>, Box<str>)>>,
+    /// What handlers of one's own change of its head.
+    pub(crate) edits: Option<Box<OwnEdits>>,
     /// What the caller gave it, to the head of its answer.
     pub(crate) time_given: Option<Duration>,
     /// How it stands with further tries.
@@ -114,7 +125,37 @@ pub(crate) struct Invocation {
 
 /// What rules gave to a call, and get back when it ends.
 #[derive(Debug, Default)]
-pub(crate) struct Permits {}
+pub(crate) struct Permits {
+    /// The current try, where a rule chose its endpoint.
+    pub(crate) balanced: Option<BalancedTry>,
+    /// Of a breaker, until its call is answered.
+    pub(crate) breaker: Option<Permit>,
+    /// In a bulkhead, since when.
+    pub(crate) bulkhead: Option<(Place, Duration)>,
+    /// Of the endpoint of the current try.
+    pub(crate) of_endpoint: Taken,
+}
+
+/// A try whose endpoint a rule chose.
+#[derive(Debug)]
+pub(crate) struct BalancedTry {
+    /// The rule, as a place among those of the cluster.
+    pub(crate) rule: usize,
+    pub(crate) in_flight: InFlight,
+    /// When it goes out, by the clock of the process.
+    pub(crate) began: Duration,
+    /// The instance that the call asked for.
+    pub(crate) asked: Option<SessionToken>,
+}
+
+/// Changes of a head that handlers of one's own make.
+#[derive(Debug, Default)]
+pub(crate) struct OwnEdits {
+    /// Names of fields that do not pass.
+    pub(crate) left_out: Vec<Box<str>>,
+    /// Lines that are added behind all others.
+    pub(crate) added: Vec<(Box<str>, Box<str>)>,
+}
 
 /// How a call stands with further tries.
 #[derive(Debug, Clone, Copy)]
@@ -179,8 +220,11 @@ impl Invocation {
             tries: 0,
             choice: None,
             endpoint: None,
+            sent_at: Duration::ZERO,
             pause: None,
             caller: None,
+            session_field: None,
+            edits: None,
             time_given: None,
             retry: Retrying::default(),
             permits: Permits::default(),
@@ -201,6 +245,11 @@ impl Invocation {
     /// What rules say of its cluster.
     pub(crate) fn governance(&self) -> Option<&Governance> {
         self.cluster().governance.as_ref()
+    }
+
+    /// What rules of kind Balance make of its cluster, where there are any.
+    pub(crate) fn balancing(&self) -> Option<&Balancing> {
+        self.governance()?.guards.balance.as_deref()
     }
 
     /// The cluster that it goes to.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::handlers::{Next, chains};
+use crate::handlers::Next;
 use crate::request::failure::Failure;
 use crate::request::invocation::{Code, Exchange, Invocation, Outcome};
 use crate::request::{finish, limits};
@@ -44,7 +44,7 @@ async fn travel<E: Exchange>(
     call: &mut Invocation,
     exchange: &mut E,
 ) -> Result<Code, Failure> {
-    let chain = chains::of(call);
+    let chain = worker.chains.of(call);
     let mut depth = 0;
     loop {
         let mut reply = Ok(Code::None);

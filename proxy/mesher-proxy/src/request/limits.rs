@@ -60,7 +60,8 @@ impl Limits {
             return forward::forward(call, exchange).await;
         };
         if call.tries == 0 && self.whole.is_some_and(|limit| call.started.elapsed() >= limit) {
-            let detail = format!("the time of the call, {limit:?}, was over before it could begin");
+            let detail =
+                format!("the time of the call, {} ms, was over before it could begin", limit.as_millis());
             return Err(Failure::local(FailureKind::DeadlineSpent, detail));
         }
         if let Ok(reply) = tokio::time::timeout_at(end, forward::forward(call, exchange)).await {

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::InvocationId;
+use crate::request::stand_in::StandInAnswer;
 use crate::worker::Worker;
 
 /// How long a caller may take to read an answer of ours.
@@ -53,6 +54,7 @@ pub(crate) const fn verdict(kind: FailureKind) -> Verdict {
         FailureKind::RateLimited => (429, "http_request_denied", false),
         FailureKind::BreakerOpen | FailureKind::BulkheadFull => (503, "destination_unavailable", false),
         FailureKind::DeadlineSpent => (504, "http_response_timeout", false),
+        FailureKind::Refused(status) => (status, "http_request_denied", false),
         FailureKind::Injected(status) => (status, "proxy_internal_response", false),
         // Where it can be told at all.
         FailureKind::InjectedReset => (502, "connection_terminated", true),
@@ -95,8 +97,12 @@ struct Body<'a> {
 }
 
 impl Answer<'_> {
-    pub(crate) const fn status(&self) -> u16 {
-        verdict(self.failure.kind).status
+    pub(crate) fn status(&self) -> u16 {
+        self.stand_in().map_or_else(|| verdict(self.failure.kind).status, |answer| answer.status)
+    }
+
+    fn stand_in(&self) -> Option<&StandInAnswer> {
+        self.failure.advice.as_deref()?.stand_in.as_ref()
     }
 
     /// Whether the connection ends with this answer.
@@ -105,17 +111,22 @@ impl Answer<'_> {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let Verdict { status, error, .. } = verdict(self.failure.kind);
-        let body = Body {
+        let (status, error) = (self.status(), verdict(self.failure.kind).error);
+        let own = Body {
             error,
             detail: &self.failure.detail,
             service: self.service,
             invocation: self.invocation.map_or_else(String::new, |id| id.to_string()),
         };
-        let mut body = serde_json::to_string(&body).expect("four texts always make an object");
-        body.push('\n');
+        let (body, kind) = match self.stand_in() {
+            Some(answer) => (answer.body.clone(), "text/plain; charset=utf-8"),
+            None => {
+                let text = serde_json::to_string(&own).expect("four texts always make an object");
+                (text + "\n", "application/json")
+            }
+        };
         let mut head = format!(
-            "HTTP/1.1 {status} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nProxy-Status: {}; error={error}; details=\"{}\"",
+            "HTTP/1.1 {status} {}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nProxy-Status: {}; error={error}; details=\"{}\"",
             reason(status),
             body.len(),
             self.signature,

@@ -231,7 +231,8 @@ async fn exchange(
     call.is_idempotent = is_idempotent(request.method_bytes());
     call.refusal = refusal;
     call.time_given = deadline::given(&buffers.request);
-    if direction == Direction::Inbound && call.governance().is_some() {
+    let is_asked_for = call.governance().is_some() || !worker.shared.bootstrap.handlers.is_empty();
+    if direction == Direction::Inbound && is_asked_for {
         call.caller = context::caller(&buffers.request).map(String::into_boxed_str);
     }
     let mut exchange = HttpExchange::new(worker, socket, buffers, deadline, own_context);

@@ -39,6 +39,7 @@ fn every_failure_has_the_status_and_the_word_of_the_interface() {
         (FailureKind::BreakerOpen, 503, "destination_unavailable", false),
         (FailureKind::BulkheadFull, 503, "destination_unavailable", false),
         (FailureKind::DeadlineSpent, 504, "http_response_timeout", false),
+        (FailureKind::Refused(403), 403, "http_request_denied", false),
         (FailureKind::Injected(418), 418, "proxy_internal_response", false),
     ];
     for (kind, status, error, closes) in table {

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use mesher_model::explain::Said;
 use mesher_model::rule::{Fallback, Kind};
+use mesher_traffic::balance::Locality;
 use mesher_traffic::portion::Member;
 use mesher_traffic::{Actions, Choice, Policy, RoutePolicy};
 use serde_json::{Value, json};
 
 use super::guards::Guards;
 use super::{Cluster, Endpoint};
+use crate::handlers::{breaker, bulkhead};
 
 /// The policy of a cluster.
 #[derive(Debug, Clone)]
@@ -23,12 +25,24 @@ pub(crate) struct Governance {
     pub(crate) guards: Guards,
 }
 
+/// What rules find, beside what they say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ground<'g> {
+    pub(crate) endpoints: &'g [Endpoint],
+    /// For each portion of the route, which endpoints are part of it.
+    pub(crate) parts: &'g [Box<[bool]>],
+    /// Where the proxy is.
+    pub(crate) own: Locality<'g>,
+}
+
 impl Governance {
-    fn new(policy: Arc<Policy>, endpoints: &[Endpoint], before: Option<&Guards>) -> Self {
+    fn new(policy: Arc<Policy>, endpoints: &[Endpoint], own: Locality<'_>, before: Option<&Guards>) -> Self {
         let members: Vec<_> = endpoints.iter().map(member).collect();
         let portions = policy.route.iter().flat_map(|route| route.portions());
-        let parts = portions.map(|portion| portion.members(&members)).collect();
-        Self { parts, guards: Guards::new(&policy, endpoints, before), policy }
+        let parts: Vec<_> = portions.map(|portion| portion.members(&members)).collect();
+        let ground = Ground { endpoints, parts: &parts, own };
+        let guards = Guards::new(&policy, &ground, before);
+        Self { parts, guards, policy }
     }
 
     /// What holds.
@@ -80,7 +94,16 @@ impl Governance {
             .route()
             .map(|route| json!({"name": route.name, "rules": route.rule_names().collect::<Vec<_>>()}));
         let timeout = self.request_timeout().map(|limit| format!("{limit:?}"));
-        json!({"route": route, "request_timeout": timeout})
+        let balance = self.guards.balance.as_ref().map(|balancing| {
+            let rules = balancing.rules();
+            rules
+                .map(|(name, policy, calls)| json!({"rule": name, "says": policy.words(), "calls": calls}))
+                .collect::<Vec<_>>()
+        });
+        let (breakers, bulkheads) = (breaker::view(&self.guards), bulkhead::view(&self.guards));
+        let health = self.guards.health.as_ref().map(|health| health.view());
+        json!({"route": route, "request_timeout": timeout, "balance": balance, "breakers": breakers,
+            "bulkheads": bulkheads, "health": health})
     }
 
     /// The instances that take a call, in words.
@@ -108,8 +131,8 @@ pub(crate) fn member(endpoint: &Endpoint) -> Member<'_> {
 }
 
 impl Cluster {
-    /// This cluster under a policy; itself where it stands under it already.
-    pub(crate) fn governed(self: &Arc<Self>, policy: Option<Arc<Policy>>) -> Arc<Self> {
+    /// This cluster under a policy, as a proxy at a place sees it; itself where it stands under it already.
+    pub(crate) fn governed(self: &Arc<Self>, policy: Option<Arc<Policy>>, own: Locality<'_>) -> Arc<Self> {
         let is_same = match (&self.governance, &policy) {
             (None, None) => true,
             (Some(governance), Some(policy)) => {
@@ -121,7 +144,7 @@ impl Cluster {
             return Arc::clone(self);
         }
         let before = self.governance.as_ref().map(|governance| &governance.guards).or(self.guards.as_deref());
-        let governance = policy.map(|policy| Governance::new(policy, &self.endpoints, before));
+        let governance = policy.map(|policy| Governance::new(policy, &self.endpoints, own, before));
         Arc::new(Self { governance, guards: None, ..self.as_ref().clone() })
     }
 }

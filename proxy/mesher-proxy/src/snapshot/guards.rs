@@ -3,18 +3,96 @@
 
 use std::sync::Arc;
 
-use mesher_traffic::Policy;
+use mesher_traffic::breaker::{Breaker, BreakerRule};
+use mesher_traffic::bulkhead::{Bulkhead, BulkheadRule};
+use mesher_traffic::selection::Entry;
+use mesher_traffic::{CallView, Policy, Selection, Standing};
 
+use super::balancing::Balancing;
+use super::governance::Ground;
+use super::health::Health;
 use super::{Endpoint, EndpointId};
 
 /// What is remembered under one policy.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Guards {}
+pub(crate) struct Guards {
+    /// Which endpoint takes a call.
+    pub(crate) balance: Option<Arc<Balancing>>,
+    pub(crate) breakers: Option<Standing<BreakerRule, Breaker>>,
+    pub(crate) bulkheads: Option<Standing<BulkheadRule, Bulkhead>>,
+    pub(crate) instance_breakers: Option<PerInstance<BreakerRule, Breaker>>,
+    pub(crate) instance_bulkheads: Option<PerInstance<BulkheadRule, Bulkhead>>,
+    pub(crate) health: Option<Arc<Health>>,
+}
 
 impl Guards {
     /// Takes over from `before` what still counts.
-    pub(crate) fn new(_policy: &Policy, _endpoints: &[Endpoint], _before: Option<&Self>) -> Self {
-        Self {}
+    pub(crate) fn new(policy: &Policy, ground: &Ground<'_>, before: Option<&Self>) -> Self {
+        let endpoints = ground.endpoints;
+        let balance = before.and_then(|before| before.balance.as_deref());
+        let health = before.and_then(|before| before.health.as_deref());
+        Self {
+            balance: Balancing::new(policy, ground, balance).map(Arc::new),
+            breakers: policy.breaker.as_ref().map(|rules| {
+                let before = before.and_then(|before| before.breakers.as_ref());
+                Standing::new(rules, before, Breaker::new)
+            }),
+            bulkheads: policy.bulkhead.as_ref().map(|rules| {
+                let before = before.and_then(|before| before.bulkheads.as_ref());
+                Standing::new(rules, before, |rule| Bulkhead::new(rule.policy))
+            }),
+            instance_breakers: policy.instance_breaker.as_ref().map(|rules| {
+                let before = before.and_then(|before| before.instance_breakers.as_ref());
+                PerInstance::new(rules, endpoints, before, Breaker::new)
+            }),
+            instance_bulkheads: policy.instance_bulkhead.as_ref().map(|rules| {
+                let before = before.and_then(|before| before.instance_bulkheads.as_ref());
+                PerInstance::new(rules, endpoints, before, |rule| Bulkhead::new(rule.policy))
+            }),
+            health: policy.health.as_ref().map(|rule| Arc::new(Health::new(rule, endpoints, health))),
+        }
+    }
+}
+
+/// Rules with what is remembered for each of them and each endpoint.
+#[derive(Debug)]
+pub(crate) struct PerInstance<T, S> {
+    rules: Arc<Selection<T>>,
+    states: Arc<[PerEndpoint<S>]>,
+}
+
+impl<T, S> Clone for PerInstance<T, S> {
+    fn clone(&self) -> Self {
+        Self { rules: Arc::clone(&self.rules), states: Arc::clone(&self.states) }
+    }
+}
+
+impl<T: PartialEq, S> PerInstance<T, S> {
+    /// What is remembered of an endpoint stays as long as the rule says the same under the same name.
+    fn new(
+        rules: &Arc<Selection<T>>,
+        endpoints: &[Endpoint],
+        before: Option<&Self>,
+        make: impl Fn(&T) -> S,
+    ) -> Self {
+        let states = rules.entries().iter().map(|entry| {
+            let known =
+                before.into_iter().flat_map(|before| before.rules.entries().iter().zip(&*before.states));
+            let mut known = known.filter(|(other, _)| other.name == entry.name && other.item == entry.item);
+            PerEndpoint::new(endpoints, known.next().map(|(_, states)| states), |_| make(&entry.item))
+        });
+        Self { states: states.collect(), rules: Arc::clone(rules) }
+    }
+
+    /// The first rule that is about a call, with what is remembered for it of each endpoint, by place.
+    pub(crate) fn pick(&self, call: &CallView<'_>) -> Option<(&Entry<T>, &PerEndpoint<S>)> {
+        let (place, entry) = self.rules.pick(call)?;
+        Some((entry, self.states.get(place)?))
+    }
+
+    /// Every rule, with what is remembered for it.
+    pub(crate) fn every(&self) -> impl Iterator<Item = (&Entry<T>, &PerEndpoint<S>)> {
+        self.rules.entries().iter().zip(&*self.states)
     }
 }
 
@@ -25,7 +103,6 @@ pub(crate) struct PerEndpoint<S> {
     states: Box<[Arc<S>]>,
 }
 
-#[expect(dead_code, reason = "the rules that remember anything of endpoints come next")]
 impl<S> PerEndpoint<S> {
     /// An endpoint that was there before keeps what is remembered of it.
     pub(crate) fn new(endpoints: &[Endpoint], before: Option<&Self>, make: impl Fn(&Endpoint) -> S) -> Self {
@@ -40,8 +117,17 @@ impl<S> PerEndpoint<S> {
     }
 
     fn of(&self, id: EndpointId) -> Option<&Arc<S>> {
-        let place = self.ids.iter().position(|known| *known == id)?;
-        self.states.get(place)
+        self.states.get(self.place(id)?)
+    }
+
+    /// The place of an endpoint.
+    pub(crate) fn place(&self, id: EndpointId) -> Option<usize> {
+        self.ids.iter().position(|known| *known == id)
+    }
+
+    /// What is remembered of each endpoint, by its place.
+    pub(crate) fn all(&self) -> &[Arc<S>] {
+        &self.states
     }
 
     /// What is remembered of the endpoint at a place.

@@ -6,6 +6,7 @@
 //! | `rules` | what all keys say together, and what a service gets of it |
 //! | `sorted` | keys by what they are about |
 //! | `timeout` | `request.timeout` |
+//! | `balance` | `loadbalance`: strategies, sessions, zones |
 //! | `route_rule` | `routeRule`, `globalRouteRule`: lists of rules, of both SDKs |
 //! | `matching` | which calls a rule is about: `match`, `matchGroup`, `sourceTemplate` |
 //! | `named` | last good values of match groups and source templates |
@@ -13,11 +14,17 @@
 //! | `ways` | conditions of which one, or all, have to hold |
 //! | `dark_launch` | `darklaunch.policy`: groups of versions, in JSON |
 //! | `governed` | what all of Java's governance has in common: `KIND.NAME` beside `matchGroup.NAME` |
+//! | `breaker`, `bulkhead` | `circuitBreaker.NAME`, `instanceIsolation.NAME`, `bulkhead.NAME`, `instanceBulkhead.NAME` |
+//! | `commands` | `isolation`, `circuitBreaker`, `fallback` of a side, as Hystrix had them |
 //! | `retry` | one of its kinds each |
 //! | `values` | numbers and spans of time |
 //! | `plan` | rules as they are read, and what becomes of them |
 //! | `yaml` | YAML text, with the place of what is wrong with it |
 
+mod balance;
+mod breaker;
+mod bulkhead;
+mod commands;
 mod dark_launch;
 mod governed;
 mod matching;

@@ -8,6 +8,8 @@ use mesher_model::DEFAULT;
 use mesher_model::explain::Said;
 use mesher_model::rule::{Kind, ServiceName};
 
+use super::balance::{self, Balances};
+use super::commands::Commands;
 use super::dark_launch;
 use super::governed::Family;
 use super::matching::{self, Called, Named, Setting};
@@ -15,13 +17,18 @@ use super::named::LastGood;
 use super::plan::Reading;
 use super::retry;
 use super::route_rule::{self, Place};
-use super::sorted::{Entry, Sorted};
+use super::sorted::{Entry, LOADBALANCE, Sorted};
 use super::timeout::Timeouts;
 use super::yaml::{Fault, PASSED_OVER};
+use super::{breaker, bulkhead};
 
+use crate::balance::BalancePolicy;
+use crate::breaker::BreakerRule;
+use crate::bulkhead::BulkheadRule;
 use crate::policy::Policy;
 use crate::retry::RetryPolicy;
 use crate::route::RoutePolicy;
+use crate::selection::{Entry as Rule, Selection};
 
 /// Routes that keys may make together.
 const ROUTES_MAX: usize = 1_000;
@@ -51,6 +58,14 @@ pub struct KeyRules {
     /// Of groups and templates.
     last_good: LastGood,
     retries: Family<RetryPolicy>,
+    balances: Balances,
+    /// The same for the calls of match groups.
+    group_balances: Family<BalancePolicy>,
+    breakers: Family<BreakerRule>,
+    bulkheads: Family<BulkheadRule>,
+    instance_breakers: Family<BreakerRule>,
+    instance_bulkheads: Family<BulkheadRule>,
+    commands: Commands,
     /// A sentence for each key that says something which cannot be used, or is passed over.
     pub problems: Vec<String>,
 }
@@ -196,6 +211,17 @@ impl KeyRules {
         let problems = &mut self.problems;
         let of = |kind: &str| sorted.governed.get(kind);
         self.retries = Family::read(of("retry"), own, &before.retries, problems, retry::read);
+        let last = &before.group_balances;
+        self.group_balances = Family::read(of(LOADBALANCE), own, last, problems, balance::read_governed);
+        self.balances = Balances::read(&sorted.balances, &before.balances, problems);
+        self.breakers = Family::read(of("circuitBreaker"), own, &before.breakers, problems, breaker::read);
+        self.bulkheads = Family::read(of("bulkhead"), own, &before.bulkheads, problems, bulkhead::read);
+        let (breakers, bulkheads) = (&before.instance_breakers, &before.instance_bulkheads);
+        self.instance_breakers =
+            Family::read(of("instanceIsolation"), own, breakers, problems, breaker::read);
+        self.instance_bulkheads =
+            Family::read(of("instanceBulkhead"), own, bulkheads, problems, bulkhead::read);
+        self.commands = Commands::read(&sorted.commands, &before.commands, problems);
         for (name, (key, _)) in sorted.governed.values().flatten() {
             match sorted.named.groups.get(name) {
                 None => problems.push(format!(
@@ -253,7 +279,16 @@ impl KeyRules {
     /// The keys of routes with the values that hold, which are not those that they have where these cannot be used.
     pub fn holding(&self) -> impl Iterator<Item = (&str, &str)> {
         let of_routes = self.held.iter().map(|(key, held)| (key.as_str(), held.value.as_str()));
-        of_routes.chain(self.last_good.holding()).chain(self.retries.holding())
+        let of_breakers = self.breakers.holding().chain(self.instance_breakers.holding());
+        let of_bulkheads = self.bulkheads.holding().chain(self.instance_bulkheads.holding());
+        of_routes
+            .chain(self.last_good.holding())
+            .chain(self.retries.holding())
+            .chain(self.balances.holding())
+            .chain(self.group_balances.holding())
+            .chain(of_breakers)
+            .chain(of_bulkheads)
+            .chain(self.commands.holding())
     }
 
     /// Whether one of [`Self::problems`] is about a word that is passed over, while all else of its key holds.
@@ -270,6 +305,8 @@ impl KeyRules {
             || [&sorted.routes, &sorted.dark_launches].iter().any(|keys| !keys.is_empty());
         has_route
             || !sorted.governed.is_empty()
+            || !sorted.balances.is_empty()
+            || !sorted.commands.is_empty()
             || !sorted.timeouts.is_empty()
             || sorted.named != Named::default()
     }
@@ -299,6 +336,17 @@ impl KeyRules {
                 policy.request_timeout = Some(limit.time);
             }
         }
+        if let About::Called { service, qualified } = about {
+            let own = self.balances.of(service, qualified);
+            let rules = self.group_balances.selection(&self.groups, about);
+            let names: Vec<_> = rules.iter().flat_map(Selection::names).map(str::to_owned).collect();
+            said.extend(names.iter().map(|key| of_kind(Kind::Balance, key, ServiceName::EVERY, source)));
+            said.extend(own.as_ref().map(|(_, key, is_own)| {
+                of_kind(Kind::Balance, key, if *is_own { service } else { ServiceName::EVERY }, source)
+            }));
+            let general = own.map(|(item, key, _)| Rule::about_all(key, item));
+            policy.balance = Selection::with_last(rules, general).map(Arc::new);
+        }
         let mut select = |kind: Kind, keys: Vec<&str>| {
             said.extend(keys.into_iter().map(|key| Said {
                 kind: kind.to_string(),
@@ -310,12 +358,47 @@ impl KeyRules {
         };
         if matches!(about, About::Called { .. }) {
             policy.retry = self.retries.selection(&self.groups, about).map(Arc::new);
+            policy.instance_breaker = self.instance_breakers.selection(&self.groups, about).map(Arc::new);
+            policy.instance_bulkhead = self.instance_bulkheads.selection(&self.groups, about).map(Arc::new);
         }
+        let timeout = self.guard(about, &mut policy);
         if let Some(selection) = &policy.retry {
             select(Kind::Retry, selection.names());
         }
+        for selection in [&policy.breaker, &policy.instance_breaker].into_iter().flatten() {
+            select(Kind::Breaker, selection.names());
+        }
+        for selection in [&policy.bulkhead, &policy.instance_bulkhead].into_iter().flatten() {
+            select(Kind::Bulkhead, selection.names());
+        }
+        select(Kind::Timeout, timeout.into_iter().collect());
         policy.said = said.into();
         (policy != Policy::default()).then_some(policy)
+    }
+
+    /// Adds breakers and bulkheads: of Java's governance, which providers carry out, and behind them those that were taken from
+    /// Hystrix. Answers the key that limits the time, where one does.
+    fn guard(&self, about: &About, policy: &mut Policy) -> Option<&str> {
+        let service = match about {
+            About::Called { service, .. } => Some(service.as_str()),
+            About::Provider => None,
+        };
+        let (mut breaker, mut bulkhead) = (None, None);
+        if service.is_none() {
+            breaker = self.breakers.selection(&self.groups, about);
+            bulkhead = self.bulkheads.selection(&self.groups, about);
+        }
+        let said = self.commands.of(service);
+        if let Some((key, rule)) = said.breaker {
+            breaker = Some(Selection::followed_by(breaker, key, rule));
+        }
+        if let Some((key, rule)) = said.bulkhead {
+            bulkhead = Some(Selection::followed_by(bulkhead, key, rule));
+        }
+        (policy.breaker, policy.bulkhead) = (breaker.map(Arc::new), bulkhead.map(Arc::new));
+        let (key, time) = said.timeout.filter(|_| policy.request_timeout.is_none())?;
+        policy.request_timeout = Some(time);
+        Some(key)
     }
 
     /// Where the calls to a service go; `qualified` is its name as callers of other applications write it.
@@ -330,7 +413,23 @@ impl KeyRules {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let has_route = !self.routes.is_empty() || self.global_route.is_some();
-        !has_route && self.timeouts.is_empty() && self.retries.is_empty()
+        let has_balance = !self.balances.is_empty() || !self.group_balances.is_empty();
+        let has_guard = !self.breakers.is_empty()
+            || !self.bulkheads.is_empty()
+            || !self.instance_breakers.is_empty()
+            || !self.instance_bulkheads.is_empty()
+            || !self.commands.is_empty();
+        !has_route && !has_balance && !has_guard && self.timeouts.is_empty() && self.retries.is_empty()
+    }
+}
+
+fn of_kind(kind: Kind, key: &str, service: &str, source: &str) -> Said {
+    Said {
+        kind: kind.to_string(),
+        name: key.to_owned(),
+        source: source.to_owned(),
+        service: service.to_owned(),
+        ..Said::default()
     }
 }
 

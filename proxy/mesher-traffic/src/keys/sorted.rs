@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use super::balance::{Part, Word};
+use super::commands::AREAS;
 use super::matching::Named;
 
 /// What keys begin with that are about calls, the older words first: those of the Go Mesher's first files, those of
@@ -10,7 +12,11 @@ use super::matching::Named;
 const PREFIXES: [&str; 3] = ["", "cse.", "servicecomb."];
 
 /// Kinds of Java's governance: what stands in front of the name that they share with a match group.
-pub(super) const GOVERNED: [&str; 1] = ["retry"];
+pub(super) const GOVERNED: [&str; 5] =
+    ["retry", "circuitBreaker", "instanceIsolation", "bulkhead", "instanceBulkhead"];
+
+/// What stands in front of keys of balancing: of services, and of Java's governance.
+pub(super) const LOADBALANCE: &str = "loadbalance";
 
 /// A key with its value.
 pub(super) type Entry<'k> = (&'k str, &'k str);
@@ -27,8 +33,12 @@ pub(super) struct Sorted<'k> {
     /// About every service that has neither.
     pub(super) global_route: Option<Entry<'k>>,
     pub(super) named: Named<'k>,
+    /// Of balancing, by service and what they say of it.
+    pub(super) balances: BTreeMap<(Option<&'k str>, Word), Entry<'k>>,
     /// Of Java's governance, by kind and name.
     pub(super) governed: BTreeMap<&'k str, BTreeMap<&'k str, Entry<'k>>>,
+    /// Of what was taken from Hystrix, by what stands behind the prefix.
+    pub(super) commands: BTreeMap<&'k str, Entry<'k>>,
 }
 
 impl<'k> Sorted<'k> {
@@ -78,6 +88,18 @@ impl<'k> Sorted<'k> {
             "matchGroup" => {
                 self.named.groups.insert(name, entry);
             }
+            LOADBALANCE => match Part::of(name) {
+                Part::Setting(service, word) => {
+                    self.balances.insert((service, word), entry);
+                }
+                Part::Governed => {
+                    self.governed.entry(LOADBALANCE).or_default().insert(name, entry);
+                }
+                Part::Others => {}
+            },
+            _ if AREAS.contains(&word) && is_of_side(name) => {
+                self.commands.insert(rest, entry);
+            }
             _ if GOVERNED.contains(&word) => {
                 self.governed.entry(word).or_default().insert(name, entry);
             }
@@ -91,4 +113,10 @@ impl<'k> Sorted<'k> {
             _ => {}
         }
     }
+}
+
+/// Whether a key is about one side of calls, as those are that were taken from Hystrix. A match group of such a name would have
+/// to be called `Consumer.…`.
+fn is_of_side(name: &str) -> bool {
+    ["Consumer.", "Provider."].iter().any(|side| name.starts_with(side)) || name == "scope"
 }

@@ -16,7 +16,7 @@ const NAME_BYTES_MAX: usize = 256;
 const VALUE_BYTES_MAX: usize = 4096;
 
 /// Names that no rule may touch, in lower case with hyphens, and why.
-const REFUSED: [(&str, &str); 16] = [
+const REFUSED: [(&str, &str); 18] = [
     ("host", "use URLRewrite with hostname"),
     ("content-length", "it frames the body"),
     ("transfer-encoding", "it frames the body"),
@@ -33,6 +33,8 @@ const REFUSED: [(&str, &str); 16] = [
     ("x-cse-context", "the mesh writes it"),
     ("x-cse-src-microservice", "the mesh writes it"),
     ("x-mesher-mirror", "the mesh writes it"),
+    ("x-mesher-retries", "the mesh writes it"),
+    ("x-mesher-timeout", "the mesh writes it"),
 ];
 
 /// What becomes of header fields. Names are compared without case, and each may stand in one of the lists, once.
@@ -109,6 +111,27 @@ fn lines<'de, D: Deserializer<'de>>(deserializer: D, what: &str) -> Result<Vec<H
             check_value(&line.value).map_err(|reason| format!("{:?}: {reason}", line.name))
         })
     })
+}
+
+/// Why no rule and no handler may set a field so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct FieldFault(String);
+
+/// Whether a field of this name may be changed.
+///
+/// # Errors
+/// Why not.
+pub fn check_field_name(name: &str) -> Result<(), FieldFault> {
+    check_name(name).map_err(FieldFault)
+}
+
+/// Whether a field can have this value.
+///
+/// # Errors
+/// Why not.
+pub fn check_field_value(value: &str) -> Result<(), FieldFault> {
+    check_value(value).map_err(FieldFault)
 }
 
 fn check_name(name: &str) -> Result<(), String> {

@@ -16,7 +16,7 @@ mod mirror;
 pub(super) mod url;
 
 pub use answer::DirectResponse;
-pub use fields::{HeaderLine, HeaderModifier};
+pub use fields::{FieldFault, HeaderLine, HeaderModifier, check_field_name, check_field_value};
 pub use filter::{Filter, FilterKind};
 pub use mirror::RequestMirror;
 pub use url::{PathModifier, RequestRedirect, Scheme, UrlRewrite};

@@ -1,6 +1,9 @@
-//! `balance`: chooses the endpoint of each try, taking the instances in turn.
-//! It must not choose an endpoint that failed in this invocation, or refused a connection lately, while another one is left.
+//! `balance`: chooses the endpoint of each try: as a rule says, or the instances in turn.
+//! It must not choose an endpoint that failed in this invocation, refused a connection lately, or that a rule passes over, while
+//! another one is left.
 
+mod ruled;
+mod sieve;
 mod standing;
 
 use std::cell::RefMut;
@@ -14,6 +17,10 @@ use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::{Code, Invocation, Target};
 use crate::snapshot::{Cluster, ClusterKind, Endpoint, EndpointId};
 use crate::worker::Worker;
+use ruled::ByRule;
+
+use sieve::Sieve;
+pub(crate) use sieve::Taken;
 
 pub(crate) struct Balance;
 
@@ -22,21 +29,30 @@ impl Handler for Balance {
         "balance"
     }
 
-    fn request(&self, worker: &Worker, call: &mut Invocation, _: &dyn HeadView) -> Result<(), Failure> {
+    fn request(&self, worker: &Worker, call: &mut Invocation, head: &dyn HeadView) -> Result<(), Failure> {
         if let Some(refusal) = call.refusal.take() {
             return Err(refusal);
         }
         if std::mem::take(&mut call.retry.is_on_same) && call.endpoint.is_some() {
+            ruled::begin(worker, call, head);
             return Ok(());
         }
         let cluster = call.cluster();
         let mut suspects = worker.suspects();
-        let chosen = worker.with_rotation(cluster.id, |rotation| choose(call, rotation, suspects.as_ref()));
+        let sieve = Sieve::of(worker, call, head);
+        let doubts = Doubts { suspects: suspects.as_ref(), sieve: sieve.as_ref() };
+        let chosen = worker.with_rotation(cluster.id, |rotation| match ruled::ruling(worker, call, head) {
+            None => choose(call, InTurn(rotation), doubts),
+            Some(ruling) => choose(call, ByRule::new(worker, call, head, ruling, rotation), doubts),
+        });
         let place = chosen.ok_or_else(|| nothing_to_choose(cluster, call))?;
         if let (Some((suspects, now)), Some(endpoint)) = (&mut suspects, cluster.endpoints.get(place)) {
             suspects.chosen(endpoint.id, *now);
         }
+        let taken = sieve.map(|sieve| sieve.take(place)).transpose()?;
+        call.permits.of_endpoint = taken.unwrap_or_default();
         call.endpoint = Some(place);
+        ruled::begin(worker, call, head);
         Ok(())
     }
 
@@ -44,7 +60,7 @@ impl Handler for Balance {
         &self,
         worker: &Worker,
         call: &mut Invocation,
-        _: &dyn HeadView,
+        head: &dyn HeadView,
         told: &mut Explanation,
     ) -> Result<(), Failure> {
         if told.call.is_none() {
@@ -53,9 +69,18 @@ impl Handler for Balance {
             }
             let suspects = worker.suspects();
             let mut rotation = worker.with_rotation(call.cluster().id, |rotation| *rotation);
-            call.endpoint = choose(call, &mut rotation, suspects.as_ref());
+            let sieve = Sieve::of(worker, call, head);
+            let doubts = Doubts { suspects: suspects.as_ref(), sieve: sieve.as_ref() };
+            call.endpoint = match ruled::ruling(worker, call, head) {
+                Some(ruling) => {
+                    let by_rule = ByRule::new(worker, call, head, ruling, &mut rotation).question();
+                    choose(call, by_rule, doubts)
+                }
+                None => choose(call, InTurn(&mut rotation), doubts),
+            };
         }
-        standing::tell(worker, call, told);
+        let sieve = Sieve::of(worker, call, head);
+        standing::tell(worker, call, (ruled::ruling(worker, call, head), sieve.as_ref()), told);
         match call.endpoint {
             None if told.call.is_none() => Err(nothing_to_choose(call.cluster(), call)),
             _ => Ok(()),
@@ -63,6 +88,7 @@ impl Handler for Balance {
     }
 
     fn response(&self, worker: &Worker, call: &mut Invocation, reply: &Result<Code, Failure>) -> Next {
+        sieve::end(call, reply);
         match reply {
             Err(failure) if failure.is_refused_connection() => {
                 call.current_endpoint().into_iter().for_each(|endpoint| worker.suspect(endpoint));
@@ -76,42 +102,72 @@ impl Handler for Balance {
             }
             Err(_) => {}
         }
+        ruled::response(worker, call, reply);
         Next::Pass
     }
 }
 
-/// The endpoint that takes a call, as a place in its cluster: the next in turn of those that are left. Where all of them
-/// are suspects, or were tried, one of these.
+/// A way to pick one of the endpoints of a cluster.
+trait Picker {
+    /// The place of one that may take a call which is meant for a portion of the service, or for all of it.
+    fn pick(&mut self, portion: Option<u16>, count: usize, may_take: &dyn Fn(usize) -> bool)
+    -> Option<usize>;
+}
+
+/// Each in turn.
+struct InTurn<'r>(&'r mut RoundRobin);
+
+impl Picker for InTurn<'_> {
+    fn pick(&mut self, _: Option<u16>, count: usize, may_take: &dyn Fn(usize) -> bool) -> Option<usize> {
+        self.0.pick(count, may_take)
+    }
+}
+
+/// Who is passed over while others are left.
+#[derive(Clone, Copy)]
+struct Doubts<'d> {
+    /// Those who refused a connection lately, and the time.
+    suspects: Option<&'d (RefMut<'d, Suspects<EndpointId>>, Duration)>,
+    /// Those whom rules pass over.
+    sieve: Option<&'d Sieve<'d>>,
+}
+
+/// The endpoint that takes a call, as a place in its cluster: one of those that are left. Where all of them are suspects, or
+/// were tried, one of these.
 fn choose(
     call: &Invocation,
-    rotation: &mut RoundRobin,
-    suspects: Option<&(RefMut<'_, Suspects<EndpointId>>, Duration)>,
+    mut picker: impl Picker,
+    Doubts { suspects, sieve }: Doubts<'_>,
 ) -> Option<usize> {
     let cluster = call.cluster();
     let part = call.choice.zip(cluster.governance.as_ref());
     let is_first_try = call.tries == 0;
-    let mut pick = |also: &dyn Fn(&Endpoint, usize) -> bool| {
+    let mut pick = |portion, also: &dyn Fn(&Endpoint, usize) -> bool| {
         let endpoints = &cluster.endpoints;
-        rotation.pick(endpoints.len(), |place| {
+        picker.pick(portion, endpoints.len(), &|place| {
             endpoints
                 .get(place)
                 .is_some_and(|endpoint| is_eligible(endpoint, call.target) && also(endpoint, place))
         })
     };
-    let mut pick_of = |belongs: &dyn Fn(usize) -> bool| {
+    let mut pick_of = |portion: Option<u16>, belongs: &dyn Fn(usize) -> bool| {
         let is_untried = |endpoint: &Endpoint, place| belongs(place) && !call.has_tried(endpoint.id);
-        let trusted = suspects.and_then(|(suspects, now)| {
-            pick(&|endpoint, place| {
-                is_untried(endpoint, place) && suspects.may_take(endpoint.id, *now, is_first_try)
-            })
+        let is_trusted = |endpoint: &Endpoint, place| {
+            suspects.is_none_or(|(suspects, now)| suspects.may_take(endpoint.id, *now, is_first_try))
+                && sieve.is_none_or(|sieve| sieve.lets_pass(place))
+        };
+        let has_doubts = suspects.is_some() || sieve.is_some();
+        let trusted = has_doubts.then(|| {
+            pick(portion, &|endpoint, place| is_untried(endpoint, place) && is_trusted(endpoint, place))
         });
-        let untried = trusted.or_else(|| pick(&is_untried));
-        untried.or_else(|| pick(&|_, place| belongs(place)))
+        let untried = trusted.flatten().or_else(|| pick(portion, &is_untried));
+        untried.or_else(|| pick(portion, &|_, place| belongs(place)))
     };
-    let Some((choice, governance)) = part else { return pick_of(&|_| true) };
+    let Some((choice, governance)) = part else { return pick_of(None, &|_| true) };
     let mut portions = choice.portions();
-    let in_portion = portions.find_map(|portion| pick_of(&|place| governance.is_part(portion, place)));
-    in_portion.or_else(|| if governance.takes_any(choice) { pick_of(&|_| true) } else { None })
+    let in_portion =
+        portions.find_map(|portion| pick_of(Some(portion), &|place| governance.is_part(portion, place)));
+    in_portion.or_else(|| if governance.takes_any(choice) { pick_of(None, &|_| true) } else { None })
 }
 
 /// Whether an endpoint is one that a target asks for.

@@ -1,0 +1,129 @@
+//! The guide to resilience, section by section: what stands in it is sent, and what it promises is looked for.
+//! It must send the guide's own texts, byte for byte.
+
+use mesher_verify::application::{self, Application};
+use mesher_verify::http::{Message, get_with};
+use mesher_verify::mesh::{Proxy, QUESTION};
+use mesher_verify::patience::until;
+
+use crate::guide::{Stage, given};
+
+const GUIDE: &str = include_str!("../../../docs/guide/resilience.md");
+/// The calls that the guide's `ask` makes.
+const CALLS: usize = 20;
+
+/// The document of the guide of this kind, the first of its kind in the section with this title.
+#[track_caller]
+fn document(title: &str, kind: &str) -> &'static str {
+    let section = GUIDE.split("\n## ").find(|section| section.starts_with(title));
+    let section = section.unwrap_or_else(|| panic!("the guide has no section {title}"));
+    let texts = given(GUIDE, "mesher apply").into_iter();
+    let mut own = texts.filter(|text| section.contains(text) && text.contains(&format!("\nkind: {kind}\n")));
+    own.next().unwrap_or_else(|| panic!("{title} has no document of kind {kind}"))
+}
+
+/// One of the guide's calls.
+fn call(stage: &Stage, fields: &[(&str, &str)]) -> Message {
+    get_with(stage.outbound(), "calculator", QUESTION, fields).unwrap()
+}
+
+/// How the guide's `ask` ends: statuses in order.
+fn ask(stage: &Stage) -> Vec<u16> {
+    (0..CALLS).map(|_| call(stage, &[]).status()).collect()
+}
+
+/// Whether the guide shows this line, which a command prints.
+#[track_caller]
+fn assert_shown(line: &str, printed: &str) {
+    assert!(GUIDE.contains(line) && printed.contains(line), "{line}: {printed}");
+}
+
+#[test]
+fn a_busy_instance_fails_no_call_that_may_be_tried_again() {
+    let stage = Stage::start();
+    let _busy = further_calculator(&stage, "503 Busy");
+    let failed = ask(&stage).iter().filter(|status| **status == 503).count();
+    assert!((5..=8).contains(&failed), "{failed} of {CALLS}");
+    stage.apply(document("Trying again", "Retry"));
+    assert_eq!(ask(&stage), [200; CALLS]);
+    assert_shown(
+        "guarded by  retry: Retry calculator, up to 2 further tries, also after 503",
+        &stage.explained(&[]),
+    );
+}
+
+#[test]
+fn a_call_whose_time_is_over_is_not_begun() {
+    let stage = Stage::start();
+    stage.apply(document("How long a call may take", "Timeout"));
+    assert_eq!(ask(&stage), [200; CALLS]);
+    let late = call(&stage, &[("x-mesher-timeout", "0m")]);
+    assert_eq!(late.status(), 504);
+    assert_shown(
+        "{\"error\":\"http_response_timeout\",\"detail\":\"the time of the call, 0 ms, was over before it could begin\"",
+        &late.text(),
+    );
+}
+
+#[test]
+fn calls_go_where_fewer_are_on_their_way_and_users_stay() {
+    let stage = Stage::start();
+    stage.apply(document("Which instance", "Balance"));
+    assert_eq!(ask(&stage), [200; CALLS]);
+    assert_shown("guarded by  balance: Balance calculator, LeastRequest", &stage.explained(&[]));
+    let texts = given(GUIDE, "mesher apply");
+    stage.apply(texts.iter().find(|text| text.contains("sessionPersistence")).unwrap());
+    let first = call(&stage, &[]);
+    let cookie = first.field("set-cookie").split(';').next().unwrap().to_owned();
+    assert!(cookie.starts_with("calculator-session="), "{cookie}");
+    let instance = |answer: &Message| answer.json()["instance"].as_str().unwrap().to_owned();
+    for _ in 0..CALLS {
+        let answer = call(&stage, &[("cookie", &cookie)]);
+        assert_eq!((instance(&answer), answer.field("set-cookie")), (instance(&first), ""));
+    }
+}
+
+/// Applications that answer as is said, each with its proxy, and all of them known to the caller.
+fn further_calculator(stage: &Stage, status: &'static str) -> (Application, Proxy) {
+    let application = Application::http(move |_| application::answer(status, ""));
+    let port = format!("rest:{}", application.port());
+    let mut command = Proxy::command(&stage.control.url(), "calculator", &["--ports", &port]);
+    let proxy = Proxy::of(command.env("MESHER_VERSION", "0.0.3"));
+    proxy.addresses.wait_ready();
+    until("the third is known", || (stage.caller.addresses.endpoints("calculator").len() == 3).then_some(()));
+    (application, proxy)
+}
+
+#[test]
+fn a_service_is_left_alone_and_a_person_may_decide_so() {
+    let stage = Stage::start();
+    let texts: Vec<_> =
+        given(GUIDE, "mesher apply").into_iter().filter(|text| text.contains("kind: Breaker")).collect();
+    let [automatic, forced] = texts.as_slice() else { panic!("{texts:?}") };
+    stage.apply(automatic);
+    assert_eq!(ask(&stage), [200; CALLS]);
+    assert_shown("guarded by  breaker: Breaker calculator, closed: ", &stage.explained(&[]));
+    stage.apply(forced);
+    assert_eq!(ask(&stage), [503; CALLS]);
+}
+
+#[test]
+fn a_bound_that_follows_the_latency_is_in_nobodys_way() {
+    let stage = Stage::start();
+    stage.apply(document("Bounding what is under way", "Bulkhead"));
+    assert_eq!(ask(&stage), [200; CALLS]);
+    let metrics = stage.caller.addresses.admin("/metrics").text();
+    assert!(
+        metrics.lines().any(|line| line.starts_with("mesher_bulkhead_limit{") && line.ends_with(" 20")),
+        "{metrics}"
+    );
+}
+
+#[test]
+fn an_instance_that_fails_is_passed_over() {
+    let stage = Stage::start();
+    let _third = further_calculator(&stage, "500 Broken");
+    stage.apply(document("Passing over an instance", "Health"));
+    let _ = ask(&stage);
+    assert_eq!(ask(&stage), [200; CALLS]);
+}

@@ -1,0 +1,104 @@
+//! A build with a handler of its own, from outside of the workspace: its place, what it sees, what it may do.
+//! It must build the example as whoever copies it does.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use mesher_verify::binary;
+use mesher_verify::http::get_with;
+use mesher_verify::mesh::{ANY_PORT, Control, Proxy};
+use mesher_verify::patience::until;
+use mesher_verify::process::Process;
+
+use crate::echo::{Instance, sent_values};
+use crate::rules::BAD_CONFIGURATION;
+
+/// The example, built beside the program under test.
+fn example() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        // What is built for the program under test is not built again.
+        let target = binary::mesher().ancestors().nth(2).unwrap();
+        let built = Command::new(env!("CARGO"))
+            .args([
+                "build",
+                "--quiet",
+                "--locked",
+                "--offline",
+                "--manifest-path",
+                "examples/handler/Cargo.toml",
+            ])
+            .arg("--target-dir")
+            .arg(target)
+            .current_dir(root)
+            .output()
+            .unwrap();
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        target.join("debug/mesher-with-team")
+    })
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(example());
+    binary::clean(&mut command);
+    command.args(arguments);
+    command
+}
+
+fn caller(control: &Control, handlers: &str) -> Proxy {
+    let mut command =
+        command(&["proxy", "--print-addresses", "--advertise", "127.0.0.1", "--service", "webapp"]);
+    command.args(["--registry", &control.url(), "--outbound-listen", ANY_PORT, "--admin-listen", ANY_PORT]);
+    Proxy::of(command.env("MESHER_HANDLERS", handlers))
+}
+
+#[test]
+fn a_handler_of_ones_own_refuses_and_changes_calls_where_settings_put_it() {
+    let control = Control::start();
+    let _instance = Instance::start(&control, "shop", "1.0");
+    let proxy = caller(&control, "team@consumer:route");
+    let outbound = proxy.addresses.outbound;
+    let call = |fields: &[(&str, &str)]| get_with(outbound, "shop", "/", fields).unwrap();
+    until("the shop is known", || (call(&[("x-team", "blue")]).status() == 200).then_some(()));
+    let answer = call(&[("x-team", "blue"), ("x-account", "of the caller")]);
+    assert_eq!(sent_values(&answer, "x-account"), ["blue/shop"]);
+    assert_eq!(sent_values(&answer, "x-team"), ["blue"], "what it does not touch passes");
+    let refused = call(&[]);
+    assert_eq!(refused.status(), 403);
+    assert!(refused.text().contains("team: say for which team you call: x-team"), "{}", refused.text());
+    assert!(refused.field("proxy-status").contains("http_request_denied"), "{refused:?}");
+    assert_eq!(call(&[("x-team", "bl\u{fc}e")]).status(), 400, "no field can have that value");
+    let admin = |path: &str| proxy.addresses.admin(path);
+    let chains = &admin("/config").json()["chains"];
+    let place = |name: &str| chains["consumer"].as_array().unwrap().iter().position(|known| known == name);
+    assert_eq!(place("team"), place("route").map(|place| place + 1), "{chains}");
+    assert!(!chains["provider"].to_string().contains("team"), "{chains}");
+    assert!(admin("/metrics").text().contains("kind=\"refused\""));
+    assert!(admin("/explain?to=shop&path=/").text().contains("a handler of this build's own"));
+    until("it sees how calls end", || {
+        proxy.process.errors().contains("team: 1 refused so far").then_some(())
+    });
+}
+
+#[test]
+fn a_place_that_is_none_is_refused_at_the_start() {
+    for (handlers, words) in [
+        ("audit@consumer", "no handler is called \"audit\"; this build brings team"),
+        ("team@sideways", "\"sideways\" is no chain; there are consumer and provider"),
+        ("team@provider:route", "no handler \"route\" is in the chain provider"),
+        ("team", "write NAME@CHAIN or NAME@CHAIN:BEHIND"),
+    ] {
+        let mut command = command(&["proxy", "--service", "webapp"]);
+        let ended = Process::run(command.env("MESHER_HANDLERS", handlers));
+        assert_eq!(ended.code, BAD_CONFIGURATION, "{ended:?}");
+        assert!(
+            ended.errors.contains(words) && ended.errors.contains("MESHER_HANDLERS"),
+            "{handlers}: {ended:?}"
+        );
+    }
+    let mut command = binary::command(&["proxy", "--service", "webapp"]);
+    let ended = Process::run(command.env("MESHER_HANDLERS", "team@consumer"));
+    assert!(ended.errors.contains("this build brings none of its own"), "{ended:?}");
+}
