@@ -31,12 +31,15 @@ pub struct Parsed {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Where a document and its parts begin: line and column, counted from one.
+/// A line and a column, counted from one.
+type Position = (u64, u64);
+
+/// Where a document and its parts begin.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places {
-    document: (u64, u64),
+    document: Position,
     /// Its rules, each with its backends.
-    rules: Vec<((u64, u64), Vec<(u64, u64)>)>,
+    rules: Vec<(Position, Vec<Position>)>,
 }
 
 /// A part of a document.
