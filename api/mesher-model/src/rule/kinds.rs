@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::breaker::Breaker;
 use super::egress::Egress;
+use super::fault::Fault;
 use super::matches::CallMatch;
+use super::rate_limit::RateLimit;
 use super::retry::Retry;
 use super::route::Route;
 use super::side::Side;
@@ -92,6 +94,10 @@ kinds! {
     Retry,
     /// When calls are refused, because too many of those before them failed.
     Breaker,
+    /// How many calls pass in a time.
+    RateLimit,
+    /// What goes wrong with calls on purpose.
+    Fault,
 }
 
 impl Rule {
@@ -100,6 +106,7 @@ impl Rule {
     pub const fn side(&self) -> Side {
         match self {
             Self::Breaker(breaker) => breaker.side,
+            Self::RateLimit(limit) => limit.side,
             _ => Side::Consumer,
         }
     }
@@ -112,6 +119,23 @@ impl Rule {
             Self::Breaker(breaker) => &breaker.matches,
             _ => &[],
         }
+    }
+}
+
+impl Rule {
+    /// Every match of it, also of its parts.
+    pub fn all_matches(&self) -> impl Iterator<Item = &CallMatch> {
+        let of_limits = match self {
+            Self::RateLimit(rule) => rule.limits.as_slice(),
+            _ => &[],
+        };
+        let of_faults = match self {
+            Self::Fault(rule) => rule.faults.as_slice(),
+            _ => &[],
+        };
+        let of_limits = of_limits.iter().flat_map(|limit| &limit.matches);
+        let of_faults = of_faults.iter().flat_map(|fault| &fault.matches);
+        self.matches().iter().chain(of_limits).chain(of_faults)
     }
 }
 

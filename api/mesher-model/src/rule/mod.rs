@@ -6,7 +6,7 @@
 //! | `document` | the frame that all kinds share |
 //! | `kinds` | the list of all kinds |
 //! | `words`, `percent` | names, places, spans of time, parts of a hundred: text with a grammar |
-//! | `route`, `timeout`, `egress`, `retry`, `breaker` | one kind each |
+//! | `route`, `timeout`, `egress`, `retry`, `breaker`, `rate_limit`, `fault` | one kind each |
 //! | `side` | whose proxy carries a rule out |
 //! | `matches` | what a rule of a route asks of a call |
 //! | `sticky` | what calls of one user have in common |
@@ -21,11 +21,13 @@ mod breaker;
 mod change;
 mod document;
 mod egress;
+mod fault;
 mod filters;
 mod kinds;
 pub mod link;
 mod matches;
 mod percent;
+mod rate_limit;
 mod retry;
 mod route;
 #[cfg(feature = "schema")]
@@ -41,6 +43,7 @@ pub use change::{
 };
 pub use document::{API_VERSION, Document, Metadata, RuleKey, Target};
 pub use egress::{Egress, EgressRule, Host, Otherwise, Way};
+pub use fault::{Fault, FaultAbort, FaultDelay, FaultRule, SlowBody};
 pub use filters::{
     DirectResponse, FieldFault, Filter, FilterKind, HeaderLine, HeaderModifier, PathModifier, RequestMirror,
     RequestRedirect, Scheme, UrlRewrite, check_field_name, check_field_value,
@@ -48,6 +51,7 @@ pub use filters::{
 pub use kinds::{Kind, Rule};
 pub use matches::{CallMatch, FieldMatch, PathKind, PathMatch, SourceMatch, ValueKind};
 pub use percent::Percent;
+pub use rate_limit::{Limit, Per, RateLimit, Scope};
 pub use retry::{Retry, RetryBudget};
 pub use route::{Backend, Fallback, Route, RouteRule, Subset};
 pub use side::Side;
@@ -56,6 +60,10 @@ pub use timeout::{RouteTimeouts, Timeout};
 pub use words::{Cidr, Name, ServiceName, Span, WordError};
 
 #[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
 mod filter_tests;
+#[cfg(test)]
+mod rate_limit_tests;
 #[cfg(test)]
 mod tests;
