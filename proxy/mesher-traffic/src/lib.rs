@@ -4,7 +4,9 @@
 pub mod actions;
 pub mod balance;
 pub mod egress;
+pub mod fault;
 pub mod keys;
+pub mod limit;
 pub mod matching;
 mod plan;
 pub mod policy;

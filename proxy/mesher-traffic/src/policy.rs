@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mesher_model::explain::Said;
-use mesher_model::rule::{Breaker, Document, Kind, Rule};
+use mesher_model::rule::link::LimitKey;
+use mesher_model::rule::{Breaker, CallMatch, Document, Kind, Rule};
 
 use crate::egress::EgressPolicy;
+use crate::fault;
+use crate::limit::LimitRule;
 use crate::retry::RetryPolicy;
 use crate::route::{PATTERNS_BYTES_MAX, RoutePolicy};
 use crate::selection::{Entry, Selection};
@@ -84,6 +87,10 @@ pub struct Policy {
     pub retry: Option<Arc<Selection<RetryPolicy>>>,
     /// When calls are refused because too many before them failed.
     pub breaker: Option<Arc<Selection<Breaker>>>,
+    /// How many calls pass; each limit that is about a call has to let it.
+    pub limits: Option<Arc<Selection<LimitRule>>>,
+    /// What goes wrong with calls on purpose.
+    pub faults: Option<Arc<Selection<fault::Plan>>>,
     /// Who says so, and what is shadowed. Left empty by [`Self::compile`]: revisions are known to whoever keeps documents.
     pub said: Arc<[Said]>,
 }
@@ -114,6 +121,23 @@ impl Policy {
                 }
                 Rule::Retry(_) => policy.retry = select(&documents, RetryPolicy::of_rule)?,
                 Rule::Breaker(_) => policy.breaker = select(&documents, breaker)?,
+                Rule::RateLimit(rule) => {
+                    let parts = rule.limits.iter().map(|limit| {
+                        let key = LimitKey {
+                            target: document.target(),
+                            limit: format!("{}/{}", document.metadata.name, limit.name),
+                        };
+                        let item = LimitRule::of_document(limit, key);
+                        (limit.name.as_str(), limit.matches.as_slice(), item)
+                    });
+                    policy.limits = select_parts(document, "limit", parts)?;
+                }
+                Rule::Fault(rule) => {
+                    let parts = rule.faults.iter().map(|part| {
+                        (part.name.as_str(), part.matches.as_slice(), fault::Plan::of_document(part))
+                    });
+                    policy.faults = select_parts(document, "fault", parts)?;
+                }
                 _ => {}
             }
         }
@@ -122,18 +146,20 @@ impl Policy {
 
     /// Adds what another says of which this says nothing; who says so is left as it is.
     pub fn complete(&mut self, other: Self) {
-        let Self { route, request_timeout, egress, retry, breaker, said: _ } = other;
+        let Self { route, request_timeout, egress, retry, breaker, limits, faults, said: _ } = other;
         self.route = self.route.take().or(route);
         self.request_timeout = self.request_timeout.or(request_timeout);
         self.egress = self.egress.take().or(egress);
         self.retry = self.retry.take().or(retry);
         self.breaker = self.breaker.take().or(breaker);
+        self.limits = self.limits.take().or(limits);
+        self.faults = self.faults.take().or(faults);
     }
 
     /// Whether anything but the way of a call and its time is governed: whether a handler stands in between.
     #[must_use]
     pub fn is_guarded(&self) -> bool {
-        self.breaker.is_some()
+        self.breaker.is_some() || self.limits.is_some() || self.faults.is_some()
     }
 }
 
@@ -158,6 +184,31 @@ fn select<T>(
         let matches = document.rule.matches().iter().map(|part| (part, [].as_slice()));
         let entry = Entry::compile(format!("{kind} {name}"), matches, item)
             .map_err(|(place, reason)| PolicyError::Match { kind, name: name.clone(), place, reason })?;
+        bytes += entry.pattern_bytes();
+        if bytes > PATTERNS_BYTES_MAX {
+            return Err(PolicyError::Patterns { kind, name, most: PATTERNS_BYTES_MAX });
+        }
+        entries.push(entry);
+    }
+    Ok(Selection::of(entries).map(Arc::new))
+}
+
+/// What the parts of one document say, each about its calls.
+fn select_parts<'p, T>(
+    document: &Document,
+    what: &str,
+    parts: impl Iterator<Item = (&'p str, &'p [CallMatch], T)>,
+) -> Result<Option<Arc<Selection<T>>>, PolicyError> {
+    let (kind, name) = (document.kind(), document.metadata.name.to_string());
+    let (mut entries, mut bytes) = (Vec::new(), 0);
+    for (part, matches, item) in parts {
+        let matches = matches.iter().map(|part| (part, [].as_slice()));
+        let entry = Entry::compile(format!("{kind} {name}, {what} {part}"), matches, item).map_err(
+            |(place, reason)| {
+                let place = format!("{what} {part}, {place}");
+                PolicyError::Match { kind, name: name.clone(), place, reason }
+            },
+        )?;
         bytes += entry.pattern_bytes();
         if bytes > PATTERNS_BYTES_MAX {
             return Err(PolicyError::Patterns { kind, name, most: PATTERNS_BYTES_MAX });

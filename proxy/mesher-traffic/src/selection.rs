@@ -71,6 +71,11 @@ impl<T> Selection<T> {
         (!entries.is_empty()).then(|| Self { entries: entries.into() })
     }
 
+    /// The rules, to put them together with others.
+    pub(crate) fn into_entries(self) -> Vec<Entry<T>> {
+        self.entries.into_vec()
+    }
+
     /// The rules, in their order.
     #[must_use]
     pub fn entries(&self) -> &[Entry<T>] {
