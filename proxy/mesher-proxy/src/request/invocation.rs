@@ -99,6 +99,10 @@ pub(crate) struct Invocation {
     pub(crate) endpoint: Option<usize>,
     /// How long it waits before its next try, because a rule says so.
     pub(crate) pause: Option<Duration>,
+    /// Why it ends after that pause, where a rule says so.
+    pub(crate) end: Option<Box<Failure>>,
+    /// How fast the body of its answer may come, in bytes a second, where a rule says so.
+    pub(crate) slow_body: Option<u64>,
     /// Who calls, where it comes from another proxy and a rule may ask.
     pub(crate) caller: Option<Box<str>>,
     /// What handlers of one's own change of its head.
@@ -191,6 +195,8 @@ impl Invocation {
             choice: None,
             endpoint: None,
             pause: None,
+            end: None,
+            slow_body: None,
             caller: None,
             edits: None,
             time_given: None,

@@ -66,12 +66,12 @@ impl Governance {
     }
 
     /// What holds, for people.
-    pub(crate) fn words(&self) -> Value {
+    pub(crate) fn words(&self, now: Duration) -> Value {
         let route = self
             .route()
             .map(|route| json!({"name": route.name, "rules": route.rule_names().collect::<Vec<_>>()}));
         let timeout = self.request_timeout().map(|limit| format!("{limit:?}"));
-        json!({"route": route, "request_timeout": timeout})
+        json!({"route": route, "request_timeout": timeout, "limits": self.guards.limit_words(now), "faults": self.guards.fault_words()})
     }
 
     /// The instances that take a call, in words.

@@ -2,19 +2,52 @@
 //! It must outlive the snapshot: what was learned stays as long as the rule that it was learned for says the same.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mesher_traffic::Policy;
+use mesher_traffic::fault::{Counts, Faults};
+use mesher_traffic::limit::{Counter, Limits};
+use serde_json::{Value, json};
 
 use super::{Endpoint, EndpointId};
 
 /// What is remembered under one policy.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Guards {}
+pub(crate) struct Guards {
+    /// Limits, with what they have counted.
+    pub(crate) limits: Option<Limits>,
+    /// Faults, with the calls that they have seen.
+    pub(crate) faults: Option<Faults>,
+}
 
 impl Guards {
     /// Takes over from `before` what still counts.
-    pub(crate) fn new(_policy: &Policy, _endpoints: &[Endpoint], _before: Option<&Self>) -> Self {
-        Self {}
+    pub(crate) fn new(policy: &Policy, _endpoints: &[Endpoint], before: Option<&Self>) -> Self {
+        let limits = policy
+            .limits
+            .as_ref()
+            .map(|rules| Limits::new(rules, before.and_then(|before| before.limits.as_ref()), Counter::new));
+        let faults = policy.faults.as_ref().map(|rules| {
+            Faults::new(rules, before.and_then(|before| before.faults.as_ref()), |_| Counts::default())
+        });
+        Self { limits, faults }
+    }
+}
+
+impl Guards {
+    /// The limits, and how they stand, for people.
+    pub(super) fn limit_words(&self, now: Duration) -> Vec<Value> {
+        let limits = self.limits.iter().flat_map(|limits| limits.all());
+        let words = limits.map(|(entry, counter)| {
+            json!({"rule": &*entry.name, "allows": entry.item.to_string(), "state": counter.words(&entry.item, now)})
+        });
+        words.collect()
+    }
+
+    /// The faults, for people.
+    pub(super) fn fault_words(&self) -> Vec<Value> {
+        let faults = self.faults.iter().flat_map(|faults| faults.all());
+        faults.map(|(entry, _)| json!({"rule": &*entry.name, "does": entry.item.words()})).collect()
     }
 }
 
