@@ -9,18 +9,24 @@ use mesher_model::explain::Said;
 use mesher_model::rule::{Kind, ServiceName};
 
 use super::dark_launch;
+use super::fault_injection::{self, OlderFaults};
+use super::flow_control::FlowControl;
 use super::governed::Family;
 use super::matching::{self, Called, Named, Setting};
 use super::plan::Reading;
+use super::rate_limiting;
 use super::retry;
 use super::route_rule::{self, Place};
 use super::sorted::{Entry, Sorted};
 use super::timeout::Timeouts;
 use super::yaml::Fault;
 
+use crate::fault;
+use crate::limit::LimitRule;
 use crate::policy::Policy;
 use crate::retry::RetryPolicy;
 use crate::route::RoutePolicy;
+use crate::selection::Selection;
 
 /// Routes that keys may make together.
 const ROUTES_MAX: usize = 1_000;
@@ -44,6 +50,11 @@ pub struct KeyRules {
     /// Match groups, by their names: each with its key and its value.
     groups: BTreeMap<String, (String, String)>,
     retries: Family<RetryPolicy>,
+    limits: Family<LimitRule>,
+    limits_by_identifier: Family<LimitRule>,
+    flow_control: FlowControl,
+    faults: Family<fault::Plan>,
+    older_faults: OlderFaults,
     /// A sentence for each key that says something which cannot be used, or is passed over.
     pub problems: Vec<String>,
 }
@@ -141,7 +152,8 @@ impl KeyRules {
     /// Reads keys with their values, each of them once. `own` is the application beside the proxy; `before` is what was read
     /// last: where a key cannot be used, its last good value holds.
     pub fn read<'k>(keys: impl IntoIterator<Item = (&'k str, &'k str)>, own: &Own, before: &Self) -> Self {
-        let sorted = Sorted::of(keys);
+        let mut sorted = Sorted::of(keys);
+        let unmarked = rate_limiting::join_marked(&mut sorted);
         let application = own.application.as_str();
         let mut rules = Self { named: named(&sorted.named), ..Self::default() };
         for (rest, (key, value)) in &sorted.timeouts {
@@ -169,6 +181,7 @@ impl KeyRules {
             let read = |value: &str| route_rule::read(value, Place { application, setting });
             rules.global_route = rules.hold(entry, before, &mut room, read).flatten();
         }
+        rules.problems.extend(unmarked);
         rules.govern(&sorted, own, before);
         let more = rules.problems.len().saturating_sub(PROBLEMS_MAX);
         if more > 0 {
@@ -187,6 +200,19 @@ impl KeyRules {
         let problems = &mut self.problems;
         let of = |kind: &str| sorted.governed.get(kind);
         self.retries = Family::read(of("retry"), own, &before.retries, problems, retry::read);
+        let limits = of(rate_limiting::KIND);
+        self.limits = Family::read(limits, own, &before.limits, problems, rate_limiting::read);
+        self.limits_by_identifier = Family::read(
+            of(rate_limiting::KIND_BY_IDENTIFIER),
+            own,
+            &before.limits_by_identifier,
+            problems,
+            rate_limiting::read_by_identifier,
+        );
+        self.flow_control = FlowControl::read(&sorted.flow_control, &before.flow_control, problems);
+        let faults = of(fault_injection::KIND);
+        self.faults = Family::read(faults, own, &before.faults, problems, fault_injection::read);
+        self.older_faults = OlderFaults::read(&sorted.older_faults, &before.older_faults, problems);
         for (name, (key, _)) in sorted.governed.values().flatten() {
             match sorted.named.groups.get(name) {
                 None => problems.push(format!(
@@ -241,7 +267,13 @@ impl KeyRules {
     /// The keys of routes with the values that hold, which are not those that they have where these cannot be used.
     pub fn holding(&self) -> impl Iterator<Item = (&str, &str)> {
         let of_routes = self.held.iter().map(|(key, held)| (key.as_str(), held.value.as_str()));
-        of_routes.chain(self.retries.holding())
+        let of_limits = self.limits.holding().chain(self.limits_by_identifier.holding());
+        let of_faults = self.faults.holding().chain(self.older_faults.holding());
+        of_routes
+            .chain(self.retries.holding())
+            .chain(of_limits)
+            .chain(self.flow_control.holding())
+            .chain(of_faults)
     }
 
     /// Whether a key is one of those that are read here. All others are an application's own.
@@ -252,6 +284,8 @@ impl KeyRules {
             || [&sorted.routes, &sorted.dark_launches].iter().any(|keys| !keys.is_empty());
         has_route
             || !sorted.governed.is_empty()
+            || !sorted.flow_control.is_empty()
+            || !sorted.older_faults.is_empty()
             || !sorted.timeouts.is_empty()
             || sorted.named != Named::default()
     }
@@ -296,8 +330,43 @@ impl KeyRules {
         if let Some(selection) = &policy.retry {
             select(Kind::Retry, selection.names());
         }
+        policy.limits = self.limits_about(about).map(Arc::new);
+        if let Some(selection) = &policy.limits {
+            select(Kind::RateLimit, selection.names());
+        }
+        policy.faults = self.faults_about(about).map(Arc::new);
+        if let Some(selection) = &policy.faults {
+            select(Kind::Fault, selection.names());
+        }
         policy.said = said.into();
         (policy != Policy::default()).then_some(policy)
+    }
+
+    /// Who takes calls counts them in periods; both sides do in seconds.
+    fn limits_about(&self, about: &About) -> Option<Selection<LimitRule>> {
+        let mut rules = Vec::new();
+        if *about == About::Provider {
+            for family in [&self.limits, &self.limits_by_identifier] {
+                let selection = family.selection(&self.groups, about);
+                let named = selection.into_iter().flat_map(Selection::into_entries).map(|mut rule| {
+                    rule.item.name = rate_limiting::name_of(&rule.name).into();
+                    rule
+                });
+                rules.extend(named);
+            }
+        }
+        rules.extend(self.flow_control.rules(about));
+        Selection::of(rules)
+    }
+
+    /// What callers do to themselves.
+    fn faults_about(&self, about: &About) -> Option<Selection<fault::Plan>> {
+        if *about == About::Provider {
+            return None;
+        }
+        let selection = self.faults.selection(&self.groups, about);
+        let rules = selection.into_iter().flat_map(Selection::into_entries);
+        Selection::of(rules.chain(self.older_faults.rule(about)).collect())
     }
 
     /// Where the calls to a service go; `qualified` is its name as callers of other applications write it.
@@ -312,7 +381,10 @@ impl KeyRules {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let has_route = !self.routes.is_empty() || self.global_route.is_some();
-        !has_route && self.timeouts.is_empty() && self.retries.is_empty()
+        let has_limit =
+            !self.limits.is_empty() || !self.limits_by_identifier.is_empty() || !self.flow_control.is_empty();
+        let has_fault = !self.faults.is_empty() || !self.older_faults.is_empty();
+        !has_route && !has_limit && !has_fault && self.timeouts.is_empty() && self.retries.is_empty()
     }
 }
 

@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 
 use super::matching::Named;
+use super::{fault_injection, rate_limiting};
 
 /// What keys begin with that are about calls, the older words first: those of the Go Mesher's first files, those of
 /// ServiceComb's first releases, and today's.
 const PREFIXES: [&str; 3] = ["", "cse.", "servicecomb."];
 
 /// Kinds of Java's governance: what stands in front of the name that they share with a match group.
-pub(super) const GOVERNED: [&str; 1] = ["retry"];
+pub(super) const GOVERNED: [&str; 4] =
+    ["retry", rate_limiting::KIND, rate_limiting::KIND_BY_IDENTIFIER, fault_injection::KIND];
 
 /// A key with its value.
 pub(super) type Entry<'k> = (&'k str, &'k str);
@@ -27,6 +29,10 @@ pub(super) struct Sorted<'k> {
     /// About every service that has neither.
     pub(super) global_route: Option<Entry<'k>>,
     pub(super) named: Named<'k>,
+    /// By what stands behind `flowcontrol.`.
+    pub(super) flow_control: BTreeMap<&'k str, Entry<'k>>,
+    /// By what stands behind `governance.`.
+    pub(super) older_faults: BTreeMap<&'k str, Entry<'k>>,
     /// Of Java's governance, by kind and name.
     pub(super) governed: BTreeMap<&'k str, BTreeMap<&'k str, Entry<'k>>>,
 }
@@ -77,6 +83,12 @@ impl<'k> Sorted<'k> {
             }
             "matchGroup" => {
                 self.named.groups.insert(name, entry);
+            }
+            "flowcontrol" => {
+                self.flow_control.insert(name, entry);
+            }
+            "governance" if fault_injection::is_fault(name) => {
+                self.older_faults.insert(name, entry);
             }
             _ if GOVERNED.contains(&word) => {
                 self.governed.entry(word).or_default().insert(name, entry);

@@ -6,6 +6,7 @@ mod dark_launch;
 mod go_rules;
 mod governed;
 mod java_rules;
+mod limits;
 mod precedence;
 
 use std::collections::BTreeMap;
