@@ -28,10 +28,10 @@ fn want(leases: &mut Leases, (id, wanted, known): (&str, u64, u32), now: u64) ->
     let demand = Demand { key: key("all"), wanted, proxies: known };
     let due = leases.take(id, demand, at(now));
     let tell = |id: String| {
-        let Slice { parts, proxies, .. } = leases.tell(&id, &key("all")).expect("it has a part");
-        (id, parts, proxies)
+        let Slice { parts, proxies, .. } = leases.tell(&id, &key("all"))?;
+        Some((id, parts, proxies))
     };
-    due.into_iter().map(tell).collect()
+    due.into_iter().filter_map(tell).collect()
 }
 
 #[test]
@@ -73,6 +73,20 @@ fn a_control_plane_that_begins_waits_for_those_who_have_parts() {
     assert_eq!(want(&mut leases, ("a", TENTH, 3), 0), []);
     assert_eq!(want(&mut leases, ("a", TENTH, 3), 1_900), []);
     assert_eq!(want(&mut leases, ("a", TENTH, 3), 2_000).len(), 1);
+}
+
+#[test]
+fn many_who_come_at_once_wait_for_one_division() {
+    let mut leases = Leases::default();
+    let names: Vec<_> = (0..200).map(|number| format!("p{number}")).collect();
+    let told: Vec<_> = names.iter().map(|name| want(&mut leases, (name, TENTH, 0), 5).len()).collect();
+    assert!(told[..64].iter().all(|count| *count > 0), "{told:?}");
+    assert_eq!(told[64..].iter().sum::<usize>(), 0, "they have no part yet");
+    let told = want(&mut leases, (&names[0], TENTH, 0), 200);
+    assert_eq!((told.len(), told[0].2), (200, 200));
+    assert!(told.iter().map(|(_, parts, _)| u64::from(*parts)).sum::<u64>() <= u64::from(LIMIT_WHOLE));
+    // Whoever asks between two divisions is told the same again, and nobody else is told anything.
+    assert_eq!(want(&mut leases, (&names[7], 0, 0), 210).len(), 1);
 }
 
 #[test]

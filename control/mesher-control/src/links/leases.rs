@@ -9,6 +9,8 @@ use mesher_traffic::limit::slices;
 
 /// How often a limit is divided anew, whatever proxies tell in between.
 const DIVIDE_PAUSE: Duration = Duration::from_millis(100);
+/// Up to so many proxies a limit is divided anew at once for each that comes; for more, with the next division.
+const FEW: usize = 64;
 /// How long a division waits for proxies that had parts of the limit before, after the control plane has begun: until then
 /// they have these still.
 const SETTLE_TIME_MAX: Duration = Duration::from_secs(2);
@@ -42,7 +44,8 @@ struct Member {
     wanted: u64,
     /// Among how many the limit was divided before this control plane began.
     known: u32,
-    parts: u32,
+    /// None before the first division that it is part of.
+    parts: Option<u32>,
     /// Parts and number of proxies, as they were told last.
     told: Option<(u32, u32)>,
     away_since: Option<Duration>,
@@ -65,20 +68,22 @@ impl Leases {
         (member.wanted, member.known, member.away_since) = (demand.wanted, demand.proxies, None);
         // Whoever asks is answered.
         member.told = None;
-        if division.has_settled(now) && (is_new || division.is_due(now)) {
+        let is_of_few = is_new && division.members.len() <= FEW;
+        if division.has_settled(now) && (is_of_few || division.is_due(now)) {
             division.divide(now);
+            return division.untold();
         }
-        division.untold()
+        vec![id.to_owned()]
     }
 
     /// The part of a proxy, once; `None` where it has been told, or has none yet.
     pub(super) fn tell(&mut self, id: &str, key: &LimitKey) -> Option<Slice> {
         let division = self.limits.get_mut(key)?;
         let proxies = division.proxies();
-        division.divided?;
         let member = division.members.get_mut(id)?;
-        member.told = Some((member.parts, proxies));
-        Some(Slice { key: key.clone(), parts: member.parts, proxies })
+        let parts = member.parts?;
+        member.told = Some((parts, proxies));
+        Some(Slice { key: key.clone(), parts, proxies })
     }
 
     /// Takes note that a proxy's link ended: it has its parts for a while still.
@@ -123,14 +128,15 @@ impl Division {
         });
         // One that is away cannot be told: it has what it has, and the others have the rest.
         let away = |member: &&Member| member.away_since.is_some();
-        let gone: u64 = self.members.values().filter(away).map(|member| u64::from(member.parts)).sum();
+        let gone: u64 =
+            self.members.values().filter(away).map(|member| u64::from(member.parts.unwrap_or(0))).sum();
         let rest = u64::from(LIMIT_WHOLE).saturating_sub(gone);
         let here = || self.members.values().filter(|member| member.away_since.is_none());
         let parts = slices(&here().map(|member| member.wanted).collect::<Vec<_>>());
         let here = self.members.values_mut().filter(|member| member.away_since.is_none());
         for (member, parts) in here.zip(parts) {
             // Not more than the parts before, which are of 32 bits.
-            member.parts = (u64::from(parts) * rest / u64::from(LIMIT_WHOLE)) as u32;
+            member.parts = Some((u64::from(parts) * rest / u64::from(LIMIT_WHOLE)) as u32);
         }
     }
 
@@ -139,11 +145,12 @@ impl Division {
         let proxies = self.proxies();
         let is_untold = |member: &Member| {
             let is_other = |(parts, among): (u32, u32)| {
-                among != proxies || member.parts.abs_diff(parts) > parts / TELLING_CHANGE
+                among != proxies
+                    || member.parts.is_some_and(|now| now.abs_diff(parts) > parts / TELLING_CHANGE)
             };
             member.away_since.is_none() && member.told.is_none_or(is_other)
         };
-        let untold = self.members.iter().filter(|(_, member)| self.divided.is_some() && is_untold(member));
+        let untold = self.members.iter().filter(|(_, member)| is_untold(member));
         untold.map(|(id, _)| id.clone()).collect()
     }
 }

@@ -54,8 +54,12 @@ impl Session {
                 }
                 let due = peer.due_limits();
                 if !due.is_empty() {
-                    let slices = due.iter().filter_map(|key| state.leases.tell(&self.id, key)).collect();
-                    return Ok(Next::Slices(slices));
+                    let slices: Vec<_> =
+                        due.iter().filter_map(|key| state.leases.tell(&self.id, key)).collect();
+                    if !slices.is_empty() {
+                        return Ok(Next::Slices(slices));
+                    }
+                    continue;
                 }
                 if let Some((number, ask)) = peer.questions.next() {
                     return Ok(Next::Ask(number, ask));
