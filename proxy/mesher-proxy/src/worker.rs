@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::TcpListener;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -60,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) lookups: mpsc::Sender<Lookup>,
     /// Our own listening addresses: a call that would go there would come back.
     pub(crate) own_addresses: Vec<std::net::SocketAddr>,
+    /// Makes keys of texts, in a way that nobody outside can foresee.
+    pub(crate) hasher: RandomState,
     /// Asks for free memory to be given back.
     pub(crate) relief: Relief,
     /// What times that workers share are counted from.
@@ -71,6 +74,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// The time, as rules count it: since one moment for all threads.
+    pub(crate) fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    /// The key of a text, the same for all threads.
+    pub(crate) fn hash(&self, text: &[u8]) -> u64 {
+        self.hasher.hash_one(text)
+    }
+
     /// A call of the application was given up after all tries that it may have.
     pub(crate) fn retries_are_spent(&self) {
         let now = u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX);
