@@ -17,12 +17,14 @@
 //! | `application` | where the local application listens, and since when |
 //! | `stored` | the last good snapshot on disk |
 //! | `memory` | gives back what a burst leaves behind |
+//! | `clock` | the time of the process |
 //! | `status`, `admin`, `telemetry` | what the proxy tells of itself |
 
 mod admin;
 mod application;
 mod backoff;
 pub mod bootstrap;
+mod clock;
 mod discovery;
 mod error;
 mod explain;

@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::bootstrap::{Bootstrap, ConfigType};
+use crate::clock;
 use crate::discovery::{self, DnsSource, FileSource, Fleet, Lookup, Registration, RegistrySource, Source};
 use crate::error::ProxyError;
 use crate::handover::{self, Giver, HandoverError, Offered, Question, Stock, Successor, Taken};
@@ -401,7 +402,7 @@ impl Proxy {
             own_addresses: all.collect(),
             hasher: RandomState::new(),
             relief: Relief::default(),
-            epoch: std::time::Instant::now(),
+            epoch: clock::beginning(),
             retries_spent_at: AtomicU64::new(0),
             is_draining: AtomicBool::new(false),
         }

@@ -8,6 +8,7 @@ use mesher_model::explain::Said;
 use mesher_model::rule::link::LimitKey;
 use mesher_model::rule::{Breaker, CallMatch, Document, Kind, Rule};
 
+use crate::balance::BalancePolicy;
 use crate::egress::EgressPolicy;
 use crate::fault;
 use crate::limit::LimitRule;
@@ -91,6 +92,8 @@ pub struct Policy {
     pub limits: Option<Arc<Selection<LimitRule>>>,
     /// What goes wrong with calls on purpose.
     pub faults: Option<Arc<Selection<fault::Plan>>>,
+    /// Which of several endpoints takes a call; each in turn where absent.
+    pub balance: Option<Arc<Selection<BalancePolicy>>>,
     /// Who says so, and what is shadowed. Left empty by [`Self::compile`]: revisions are known to whoever keeps documents.
     pub said: Arc<[Said]>,
 }
@@ -138,6 +141,7 @@ impl Policy {
                     });
                     policy.faults = select_parts(document, "fault", parts)?;
                 }
+                Rule::Balance(_) => policy.balance = select(&documents, BalancePolicy::of_rule)?,
                 _ => {}
             }
         }
@@ -146,7 +150,7 @@ impl Policy {
 
     /// Adds what another says of which this says nothing; who says so is left as it is.
     pub fn complete(&mut self, other: Self) {
-        let Self { route, request_timeout, egress, retry, breaker, limits, faults, said: _ } = other;
+        let Self { route, request_timeout, egress, retry, breaker, balance, limits, faults, said: _ } = other;
         self.route = self.route.take().or(route);
         self.request_timeout = self.request_timeout.or(request_timeout);
         self.egress = self.egress.take().or(egress);
@@ -154,6 +158,7 @@ impl Policy {
         self.breaker = self.breaker.take().or(breaker);
         self.limits = self.limits.take().or(limits);
         self.faults = self.faults.take().or(faults);
+        self.balance = self.balance.take().or(balance);
     }
 
     /// Whether anything but the way of a call and its time is governed: whether a handler stands in between.
@@ -176,7 +181,7 @@ fn select<T>(
     item: impl Fn(&Rule) -> Option<T>,
 ) -> Result<Option<Arc<Selection<T>>>, PolicyError> {
     let mut documents = documents.to_vec();
-    documents.sort_by_key(|document| (document.rule.matches().is_empty(), &document.metadata.name));
+    documents.sort_by_key(|document| (document.rule.is_about_all(), &document.metadata.name));
     let (mut entries, mut bytes) = (Vec::new(), 0);
     for document in documents {
         let Some(item) = item(&document.rule) else { continue };
@@ -225,7 +230,10 @@ fn join<'d>(held: &mut Vec<&'d Document>, document: &'d Document) -> Result<(), 
         Some((false, true)) => return Ok(()),
         _ => {}
     }
-    let is_alike = |other: &&&Document| other.rule.matches().is_empty() && document.rule.matches().is_empty();
+    let is_about_one_part = |other: &&&Document| other.rule.subset() == document.rule.subset();
+    let is_alike = |other: &&&Document| {
+        other.rule.matches().is_empty() && document.rule.matches().is_empty() && is_about_one_part(other)
+    };
     if let Some(other) = held.iter().find(is_alike) {
         let mut names = [document, other].map(|document| document.metadata.name.to_string());
         names.sort();

@@ -43,6 +43,11 @@ impl<T> Entry<T> {
         Ok(Self { name: name.into(), item, conditions })
     }
 
+    /// A rule about every call.
+    pub(crate) fn about_all(name: impl Into<Box<str>>, item: T) -> Self {
+        Self { name: name.into(), item, conditions: Box::default() }
+    }
+
     /// Whether it is about a call.
     #[must_use]
     pub fn is_about(&self, call: &CallView<'_>) -> bool {
@@ -74,6 +79,12 @@ impl<T> Selection<T> {
     /// The rules, to put them together with others.
     pub(crate) fn into_entries(self) -> Vec<Entry<T>> {
         self.entries.into_vec()
+    }
+
+    /// These, and behind them one more.
+    pub(crate) fn with_last(rules: Option<Self>, last: Option<Entry<T>>) -> Option<Self> {
+        let rules = rules.map(|rules| rules.entries.into_vec()).unwrap_or_default();
+        Self::of(rules.into_iter().chain(last).collect())
     }
 
     /// The rules, in their order.

@@ -100,3 +100,21 @@ fn a_fifth_of_the_calls_fails_on_purpose() {
     assert!(GUIDE.contains(words) && failed[0].text().contains(&words.replace('\n', " ")), "{:?}", failed[0]);
     assert_eq!(ask(&stage), [200; CALLS]);
 }
+
+#[test]
+fn calls_go_where_fewer_are_on_their_way_and_users_stay() {
+    let stage = Stage::start();
+    stage.apply(document("Which instance", "Balance"));
+    assert_eq!(ask(&stage), [200; CALLS]);
+    assert_shown("guarded by  balance: Balance calculator, LeastRequest", &stage.explained(&[]));
+    let texts = given(GUIDE, "mesher apply");
+    stage.apply(texts.iter().find(|text| text.contains("sessionPersistence")).unwrap());
+    let first = call(&stage, &[]);
+    let cookie = first.field("set-cookie").split(';').next().unwrap().to_owned();
+    assert!(cookie.starts_with("calculator-session="), "{cookie}");
+    let instance = |answer: &Message| answer.json()["instance"].as_str().unwrap().to_owned();
+    for _ in 0..CALLS {
+        let answer = call(&stage, &[("cookie", &cookie)]);
+        assert_eq!((instance(&answer), answer.field("set-cookie")), (instance(&first), ""));
+    }
+}

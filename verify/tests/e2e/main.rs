@@ -5,6 +5,7 @@
 
 mod access;
 mod activation;
+mod balancing;
 mod call;
 mod churn;
 mod command;
@@ -46,6 +47,7 @@ mod routing;
 mod rule_faults;
 mod rules;
 mod settings;
+mod slow_instance;
 mod sources;
 mod start;
 mod stop;

@@ -6,13 +6,14 @@ use std::fmt;
 use serde::de::{Deserializer, Error as _, MapAccess};
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::balance::Balance;
 use super::breaker::Breaker;
 use super::egress::Egress;
 use super::fault::Fault;
 use super::matches::CallMatch;
 use super::rate_limit::RateLimit;
 use super::retry::Retry;
-use super::route::Route;
+use super::route::{Route, Subset};
 use super::side::Side;
 use super::timeout::Timeout;
 use super::words::ServiceName;
@@ -98,6 +99,8 @@ kinds! {
     RateLimit,
     /// What goes wrong with calls on purpose.
     Fault,
+    /// Which of several instances takes a call.
+    Balance,
 }
 
 impl Rule {
@@ -117,8 +120,24 @@ impl Rule {
         match self {
             Self::Retry(retry) => &retry.matches,
             Self::Breaker(breaker) => &breaker.matches,
+            Self::Balance(balance) => &balance.matches,
             _ => &[],
         }
+    }
+
+    /// The part of the service whose calls alone it is about.
+    #[must_use]
+    pub const fn subset(&self) -> Option<&Subset> {
+        match self {
+            Self::Balance(balance) => balance.subset.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether it is about every call to its service.
+    #[must_use]
+    pub fn is_about_all(&self) -> bool {
+        self.matches().is_empty() && self.subset().is_none()
     }
 }
 
@@ -149,7 +168,7 @@ impl Kind {
     /// Whether several documents may be about one service, each about some of its calls.
     #[must_use]
     pub const fn has_matches(self) -> bool {
-        matches!(self, Self::Retry | Self::Breaker)
+        matches!(self, Self::Retry | Self::Breaker | Self::Balance)
     }
 }
 

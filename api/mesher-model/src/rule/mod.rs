@@ -6,7 +6,7 @@
 //! | `document` | the frame that all kinds share |
 //! | `kinds` | the list of all kinds |
 //! | `words`, `percent` | names, places, spans of time, parts of a hundred: text with a grammar |
-//! | `route`, `timeout`, `egress`, `retry`, `breaker`, `rate_limit`, `fault` | one kind each |
+//! | `route`, `timeout`, `egress`, `retry`, `breaker`, `balance`, `rate_limit`, `fault` | one kind each |
 //! | `side` | whose proxy carries a rule out |
 //! | `matches` | what a rule of a route asks of a call |
 //! | `sticky` | what calls of one user have in common |
@@ -16,6 +16,7 @@
 //! | `change` | how documents changed: history, answers, diagnostics |
 //! | `link` | what control plane and proxy say to each other |
 
+mod balance;
 mod bounds;
 mod breaker;
 mod change;
@@ -37,6 +38,10 @@ mod sticky;
 mod timeout;
 mod words;
 
+pub use balance::{
+    Balance, BalanceStrategy, HashOn, Preferred, RetryAfter, SESSION_NAME, SessionKind, SessionPersistence,
+    WEIGHT_PROPERTY, ZonePreference,
+};
 pub use breaker::{Breaker, BreakerMode};
 pub use change::{
     Action, Base, Behind, Change, Checked, Convergence, Diagnostic, Documents, PlannedStep, RuleRow, Severity,
@@ -59,6 +64,8 @@ pub use sticky::Sticky;
 pub use timeout::{RouteTimeouts, Timeout};
 pub use words::{Cidr, Name, ServiceName, Span, WordError};
 
+#[cfg(test)]
+mod balance_tests;
 #[cfg(test)]
 mod fault_tests;
 #[cfg(test)]

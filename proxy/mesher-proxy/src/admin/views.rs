@@ -7,8 +7,10 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use mesher_traffic::balance::Load;
 use serde_json::{Value, json};
 
+use crate::clock;
 use crate::handlers::chains::all_names;
 use crate::request::invocation::Direction;
 use crate::snapshot::{Cluster, ClusterKind, Endpoint};
@@ -109,12 +111,22 @@ fn cluster(cluster: &Cluster, now: Duration) -> Value {
         ClusterKind::Outside => "outside",
         ClusterKind::Nowhere => "nowhere",
     };
-    let endpoints: Vec<_> = cluster.endpoints.iter().map(endpoint).collect();
+    let balancing = cluster.governance.as_ref().and_then(|governance| governance.guards.balance.as_ref());
+    let load = |place| balancing.and_then(|balancing| balancing.load(place));
+    let endpoints = cluster.endpoints.iter().enumerate();
+    let endpoints: Vec<_> =
+        endpoints.map(|(place, one)| endpoint(one, load(place).map(AsRef::as_ref))).collect();
     let rules = cluster.governance.as_ref().map(|governance| governance.words(now));
     json!({"name": &*cluster.name, "kind": kind, "endpoints": endpoints, "rules": rules})
 }
 
-fn endpoint(endpoint: &Endpoint) -> Value {
+fn endpoint(endpoint: &Endpoint, load: Option<&Load>) -> Value {
+    let load = load.map(|load| {
+        let now = clock::now();
+        let latency = load.mean_latency().map(|seconds| (f64::from(seconds) * 1e6).round() / 1e3);
+        json!({"active_requests": load.in_flight(), "requests": load.begun(), "latency_ms": latency,
+            "left_alone_ms": load.avoided_for(now).map(|rest| rest.as_millis() as u64)})
+    });
     json!({
         "address": endpoint.address.to_string(),
         "protocol": protocol_word(endpoint.protocol),
@@ -123,5 +135,6 @@ fn endpoint(endpoint: &Endpoint) -> Value {
         "ports": endpoint.ports,
         "source": endpoint.origin.as_str(),
         "is_kept": endpoint.is_kept,
+        "load": load,
     })
 }

@@ -267,15 +267,13 @@ impl Registration {
 
     /// The registry wants all three parts or none.
     fn data_center(&self) -> Option<DataCenterInfo> {
-        let (region, zone) = (&self.status.bootstrap.region, &self.status.bootstrap.zone);
-        if region.is_empty() && zone.is_empty() {
-            return None;
-        }
-        let or = |text: &String, other: &str| if text.is_empty() { other.to_owned() } else { text.clone() };
+        let bootstrap = &self.status.bootstrap;
+        let own = bootstrap.locality();
+        let name = [&bootstrap.region, &bootstrap.zone].into_iter().find(|text| !text.is_empty())?;
         Some(DataCenterInfo {
-            name: or(region, zone),
-            region: or(region, "default"),
-            available_zone: or(zone, "default"),
+            name: name.clone(),
+            region: own.region.to_owned(),
+            available_zone: own.zone.to_owned(),
         })
     }
 }

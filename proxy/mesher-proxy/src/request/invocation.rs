@@ -7,10 +7,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mesher_traffic::balance::{InFlight, SessionToken};
 use mesher_traffic::{Actions, CallView, Caller, Choice, HeadView, OwnAnswer, Safety};
 
 use crate::bootstrap::PortProtocol;
 use crate::request::failure::{Failure, FailureKind, Side};
+use crate::snapshot::balancing::Balancing;
 use crate::snapshot::governance::Governance;
 use crate::snapshot::{Cluster, ClusterIndex, Endpoint, EndpointId, View};
 use crate::telemetry::counters::Row;
@@ -105,6 +107,8 @@ pub(crate) struct Invocation {
     pub(crate) slow_body: Option<u64>,
     /// Who calls, where it comes from another proxy and a rule may ask.
     pub(crate) caller: Option<Box<str>>,
+    /// A field of the answer by which the calls that follow stay with the endpoint.
+    pub(crate) session_field: Option<Box<(Box<str>, Box<str>)>>,
     /// What handlers of one's own change of its head.
     pub(crate) edits: Option<Box<OwnEdits>>,
     /// What the caller gave it, to the head of its answer.
@@ -120,7 +124,22 @@ pub(crate) struct Invocation {
 
 /// What rules gave to a call, and get back when it ends.
 #[derive(Debug, Default)]
-pub(crate) struct Permits {}
+pub(crate) struct Permits {
+    /// The current try, where a rule chose its endpoint.
+    pub(crate) balanced: Option<BalancedTry>,
+}
+
+/// A try whose endpoint a rule chose.
+#[derive(Debug)]
+pub(crate) struct BalancedTry {
+    /// The rule, as a place among those of the cluster.
+    pub(crate) rule: usize,
+    pub(crate) in_flight: InFlight,
+    /// When it goes out, by the clock of the process.
+    pub(crate) began: Duration,
+    /// The instance that the call asked for.
+    pub(crate) asked: Option<SessionToken>,
+}
 
 /// Changes of a head that handlers of one's own make.
 #[derive(Debug, Default)]
@@ -198,6 +217,7 @@ impl Invocation {
             end: None,
             slow_body: None,
             caller: None,
+            session_field: None,
             edits: None,
             time_given: None,
             retry: Retrying::default(),
@@ -219,6 +239,11 @@ impl Invocation {
     /// What rules say of its cluster.
     pub(crate) fn governance(&self) -> Option<&Governance> {
         self.cluster().governance.as_ref()
+    }
+
+    /// What rules of kind Balance make of its cluster, where there are any.
+    pub(crate) fn balancing(&self) -> Option<&Balancing> {
+        self.governance()?.guards.balance.as_deref()
     }
 
     /// The cluster that it goes to.

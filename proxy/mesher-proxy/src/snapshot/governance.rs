@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mesher_model::explain::Said;
 use mesher_model::rule::Fallback;
+use mesher_traffic::balance::Locality;
 use mesher_traffic::portion::Member;
 use mesher_traffic::{Actions, Choice, Policy, RoutePolicy};
 use serde_json::{Value, json};
@@ -23,12 +24,24 @@ pub(crate) struct Governance {
     pub(crate) guards: Guards,
 }
 
+/// What rules find, beside what they say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ground<'g> {
+    pub(crate) endpoints: &'g [Endpoint],
+    /// For each portion of the route, which endpoints are part of it.
+    pub(crate) parts: &'g [Box<[bool]>],
+    /// Where the proxy is.
+    pub(crate) own: Locality<'g>,
+}
+
 impl Governance {
-    fn new(policy: Arc<Policy>, endpoints: &[Endpoint], before: Option<&Guards>) -> Self {
+    fn new(policy: Arc<Policy>, endpoints: &[Endpoint], own: Locality<'_>, before: Option<&Guards>) -> Self {
         let members: Vec<_> = endpoints.iter().map(member).collect();
         let portions = policy.route.iter().flat_map(|route| route.portions());
-        let parts = portions.map(|portion| portion.members(&members)).collect();
-        Self { parts, guards: Guards::new(&policy, endpoints, before), policy }
+        let parts: Vec<_> = portions.map(|portion| portion.members(&members)).collect();
+        let ground = Ground { endpoints, parts: &parts, own };
+        let guards = Guards::new(&policy, &ground, before);
+        Self { parts, guards, policy }
     }
 
     /// What holds.
@@ -71,7 +84,19 @@ impl Governance {
             .route()
             .map(|route| json!({"name": route.name, "rules": route.rule_names().collect::<Vec<_>>()}));
         let timeout = self.request_timeout().map(|limit| format!("{limit:?}"));
-        json!({"route": route, "request_timeout": timeout, "limits": self.guards.limit_words(now), "faults": self.guards.fault_words()})
+        let balance = self.guards.balance.as_ref().map(|balancing| {
+            let rules = balancing.rules();
+            rules
+                .map(|(name, policy, calls)| json!({"rule": name, "says": policy.words(), "calls": calls}))
+                .collect::<Vec<_>>()
+        });
+        json!({
+            "route": route,
+            "request_timeout": timeout,
+            "balance": balance,
+            "limits": self.guards.limit_words(now),
+            "faults": self.guards.fault_words(),
+        })
     }
 
     /// The instances that take a call, in words.
@@ -99,8 +124,8 @@ pub(crate) fn member(endpoint: &Endpoint) -> Member<'_> {
 }
 
 impl Cluster {
-    /// This cluster under a policy; itself where it stands under it already.
-    pub(crate) fn governed(self: &Arc<Self>, policy: Option<Arc<Policy>>) -> Arc<Self> {
+    /// This cluster under a policy, as a proxy at a place sees it; itself where it stands under it already.
+    pub(crate) fn governed(self: &Arc<Self>, policy: Option<Arc<Policy>>, own: Locality<'_>) -> Arc<Self> {
         let is_same = match (&self.governance, &policy) {
             (None, None) => true,
             (Some(governance), Some(policy)) => {
@@ -112,7 +137,7 @@ impl Cluster {
             return Arc::clone(self);
         }
         let before = self.governance.as_ref().map(|governance| &governance.guards).or(self.guards.as_deref());
-        let governance = policy.map(|policy| Governance::new(policy, &self.endpoints, before));
+        let governance = policy.map(|policy| Governance::new(policy, &self.endpoints, own, before));
         Arc::new(Self { governance, guards: None, ..self.as_ref().clone() })
     }
 }

@@ -9,6 +9,8 @@ use mesher_traffic::fault::{Counts, Faults};
 use mesher_traffic::limit::{Counter, Limits};
 use serde_json::{Value, json};
 
+use super::balancing::Balancing;
+use super::governance::Ground;
 use super::{Endpoint, EndpointId};
 
 /// What is remembered under one policy.
@@ -18,11 +20,14 @@ pub(crate) struct Guards {
     pub(crate) limits: Option<Limits>,
     /// Faults, with the calls that they have seen.
     pub(crate) faults: Option<Faults>,
+    /// Which endpoint takes a call.
+    pub(crate) balance: Option<Arc<Balancing>>,
 }
 
 impl Guards {
     /// Takes over from `before` what still counts.
-    pub(crate) fn new(policy: &Policy, _endpoints: &[Endpoint], before: Option<&Self>) -> Self {
+    pub(crate) fn new(policy: &Policy, ground: &Ground<'_>, before: Option<&Self>) -> Self {
+        let balance = before.and_then(|before| before.balance.as_deref());
         let limits = policy
             .limits
             .as_ref()
@@ -30,11 +35,9 @@ impl Guards {
         let faults = policy.faults.as_ref().map(|rules| {
             Faults::new(rules, before.and_then(|before| before.faults.as_ref()), |_| Counts::default())
         });
-        Self { limits, faults }
+        Self { balance: Balancing::new(policy, ground, balance).map(Arc::new), limits, faults }
     }
-}
 
-impl Guards {
     /// The limits, and how they stand, for people.
     pub(super) fn limit_words(&self, now: Duration) -> Vec<Value> {
         let limits = self.limits.iter().flat_map(|limits| limits.all());
@@ -58,7 +61,6 @@ pub(crate) struct PerEndpoint<S> {
     states: Box<[Arc<S>]>,
 }
 
-#[expect(dead_code, reason = "the rules that remember anything of endpoints come next")]
 impl<S> PerEndpoint<S> {
     /// An endpoint that was there before keeps what is remembered of it.
     pub(crate) fn new(endpoints: &[Endpoint], before: Option<&Self>, make: impl Fn(&Endpoint) -> S) -> Self {
@@ -73,8 +75,17 @@ impl<S> PerEndpoint<S> {
     }
 
     fn of(&self, id: EndpointId) -> Option<&Arc<S>> {
-        let place = self.ids.iter().position(|known| *known == id)?;
-        self.states.get(place)
+        self.states.get(self.place(id)?)
+    }
+
+    /// The place of an endpoint.
+    pub(crate) fn place(&self, id: EndpointId) -> Option<usize> {
+        self.ids.iter().position(|known| *known == id)
+    }
+
+    /// What is remembered of each endpoint, by its place.
+    pub(crate) fn all(&self) -> &[Arc<S>] {
+        &self.states
     }
 
     /// What is remembered of the endpoint at a place.

@@ -1,6 +1,7 @@
 //! Everything a worker believes: which services there are, and where. Immutable, swapped whole.
 //! A snapshot must never change after it is published; an invocation keeps the one it began with.
 
+pub(crate) mod balancing;
 pub(crate) mod governance;
 pub(crate) mod guards;
 
@@ -123,7 +124,9 @@ impl Cluster {
 
 /// Whether a policy asks for more of instances than their versions.
 pub(crate) fn asks_for_labels(policy: &Policy) -> bool {
+    let balances = policy.balance.as_ref();
     policy.route.as_ref().is_some_and(|route| route.is_particular())
+        || balances.is_some_and(|rules| rules.entries().iter().any(|entry| entry.item.is_particular()))
 }
 
 /// One address of a cluster.
@@ -150,6 +153,9 @@ pub(crate) struct Endpoint {
 /// What a rule may ask of an instance beyond its version.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Labels {
+    /// Empty where it is not known.
+    #[serde(default)]
+    pub(crate) region: String,
     /// Empty where it is not known.
     pub(crate) zone: String,
     pub(crate) properties: BTreeMap<String, String>,

@@ -356,6 +356,30 @@ impl Scrape {
         Ok(())
     }
 
+    fn balance(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let clusters: Vec<_> = self
+            .snapshot
+            .clusters()
+            .filter_map(|cluster| Some((cluster, cluster.governance.as_ref()?.guards.balance.as_ref()?)))
+            .collect();
+        let name = ("mesher_balance_picks", "Endpoints that a rule of kind Balance chose");
+        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        for (cluster, balancing) in &clusters {
+            for (rule, _, calls) in balancing.rules() {
+                let pairs =
+                    vec![("service", self.service.as_str()), ("peer", &*cluster.name), ("rule", rule)];
+                family.counter(&pairs, calls)?;
+            }
+        }
+        let name = ("mesher_balance_avoided_endpoints", "Endpoints that asked to be left alone for a time");
+        let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
+        for (cluster, balancing) in &clusters {
+            let pairs = vec![("service", self.service.as_str()), ("peer", &*cluster.name)];
+            family.gauge(&pairs, i64::try_from(balancing.avoided_count()).unwrap_or(i64::MAX))?;
+        }
+        Ok(())
+    }
+
     fn own(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name =
             ("mesher_label_overflow", "Times that a peer was counted as _other because there are too many");
@@ -425,6 +449,7 @@ impl Collector for Scrape {
         self.stale(encoder)?;
         self.connections(encoder)?;
         self.snapshot(encoder)?;
+        self.balance(encoder)?;
         self.own(encoder)
     }
 }

@@ -6,6 +6,7 @@
 //! | `rules` | what all keys say together, and what a service gets of it |
 //! | `sorted` | keys by what they are about |
 //! | `timeout` | `request.timeout` |
+//! | `balance` | `loadbalance`: strategies, sessions, zones |
 //! | `route_rule` | `routeRule`, `globalRouteRule`: lists of rules, of both SDKs |
 //! | `matching` | which calls a rule is about: `match`, `matchGroup`, `sourceTemplate` |
 //! | `operators` | how a value is compared: `exact`, `regex`, `compare` and the others |
@@ -20,6 +21,7 @@
 //! | `plan` | rules as they are read, and what becomes of them |
 //! | `yaml` | YAML text, with the place of what is wrong with it |
 
+mod balance;
 mod dark_launch;
 mod fault_injection;
 mod flow_control;

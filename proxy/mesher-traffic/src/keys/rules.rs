@@ -8,6 +8,7 @@ use mesher_model::DEFAULT;
 use mesher_model::explain::Said;
 use mesher_model::rule::{Kind, ServiceName};
 
+use super::balance::{self, Balances};
 use super::dark_launch;
 use super::fault_injection::{self, OlderFaults};
 use super::flow_control::FlowControl;
@@ -17,16 +18,17 @@ use super::plan::Reading;
 use super::rate_limiting;
 use super::retry;
 use super::route_rule::{self, Place};
-use super::sorted::{Entry, Sorted};
+use super::sorted::{Entry, LOADBALANCE, Sorted};
 use super::timeout::Timeouts;
 use super::yaml::Fault;
 
+use crate::balance::BalancePolicy;
 use crate::fault;
 use crate::limit::LimitRule;
 use crate::policy::Policy;
 use crate::retry::RetryPolicy;
 use crate::route::RoutePolicy;
-use crate::selection::Selection;
+use crate::selection::{Entry as Rule, Selection};
 
 /// Routes that keys may make together.
 const ROUTES_MAX: usize = 1_000;
@@ -55,6 +57,9 @@ pub struct KeyRules {
     flow_control: FlowControl,
     faults: Family<fault::Plan>,
     older_faults: OlderFaults,
+    balances: Balances,
+    /// The same for the calls of match groups.
+    group_balances: Family<BalancePolicy>,
     /// A sentence for each key that says something which cannot be used, or is passed over.
     pub problems: Vec<String>,
 }
@@ -213,6 +218,9 @@ impl KeyRules {
         let faults = of(fault_injection::KIND);
         self.faults = Family::read(faults, own, &before.faults, problems, fault_injection::read);
         self.older_faults = OlderFaults::read(&sorted.older_faults, &before.older_faults, problems);
+        let last = &before.group_balances;
+        self.group_balances = Family::read(of(LOADBALANCE), own, last, problems, balance::read_governed);
+        self.balances = Balances::read(&sorted.balances, &before.balances, problems);
         for (name, (key, _)) in sorted.governed.values().flatten() {
             match sorted.named.groups.get(name) {
                 None => problems.push(format!(
@@ -274,6 +282,8 @@ impl KeyRules {
             .chain(of_limits)
             .chain(self.flow_control.holding())
             .chain(of_faults)
+            .chain(self.balances.holding())
+            .chain(self.group_balances.holding())
     }
 
     /// Whether a key is one of those that are read here. All others are an application's own.
@@ -286,6 +296,7 @@ impl KeyRules {
             || !sorted.governed.is_empty()
             || !sorted.flow_control.is_empty()
             || !sorted.older_faults.is_empty()
+            || !sorted.balances.is_empty()
             || !sorted.timeouts.is_empty()
             || sorted.named != Named::default()
     }
@@ -314,6 +325,17 @@ impl KeyRules {
                 say(Kind::Timeout, &limit.key, self.timeouts.has_own(service, qualified));
                 policy.request_timeout = Some(limit.time);
             }
+        }
+        if let About::Called { service, qualified } = about {
+            let own = self.balances.of(service, qualified);
+            let rules = self.group_balances.selection(&self.groups, about);
+            let names: Vec<_> = rules.iter().flat_map(Selection::names).map(str::to_owned).collect();
+            said.extend(names.iter().map(|key| of_kind(Kind::Balance, key, ServiceName::EVERY, source)));
+            said.extend(own.as_ref().map(|(_, key, is_own)| {
+                of_kind(Kind::Balance, key, if *is_own { service } else { ServiceName::EVERY }, source)
+            }));
+            let general = own.map(|(item, key, _)| Rule::about_all(key, item));
+            policy.balance = Selection::with_last(rules, general).map(Arc::new);
         }
         let mut select = |kind: Kind, keys: Vec<&str>| {
             said.extend(keys.into_iter().map(|key| Said {
@@ -384,7 +406,19 @@ impl KeyRules {
         let has_limit =
             !self.limits.is_empty() || !self.limits_by_identifier.is_empty() || !self.flow_control.is_empty();
         let has_fault = !self.faults.is_empty() || !self.older_faults.is_empty();
-        !has_route && !has_limit && !has_fault && self.timeouts.is_empty() && self.retries.is_empty()
+        let has_balance = !self.balances.is_empty() || !self.group_balances.is_empty();
+        let is_guarded = has_limit || has_fault || !self.retries.is_empty();
+        !has_route && !has_balance && !is_guarded && self.timeouts.is_empty()
+    }
+}
+
+fn of_kind(kind: Kind, key: &str, service: &str, source: &str) -> Said {
+    Said {
+        kind: kind.to_string(),
+        name: key.to_owned(),
+        source: source.to_owned(),
+        service: service.to_owned(),
+        ..Said::default()
     }
 }
 

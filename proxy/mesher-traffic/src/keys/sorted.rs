@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::balance::{Part, Word};
 use super::matching::Named;
 use super::{fault_injection, rate_limiting};
 
@@ -13,6 +14,9 @@ const PREFIXES: [&str; 3] = ["", "cse.", "servicecomb."];
 /// Kinds of Java's governance: what stands in front of the name that they share with a match group.
 pub(super) const GOVERNED: [&str; 4] =
     ["retry", rate_limiting::KIND, rate_limiting::KIND_BY_IDENTIFIER, fault_injection::KIND];
+
+/// What stands in front of keys of balancing: of services, and of Java's governance.
+pub(super) const LOADBALANCE: &str = "loadbalance";
 
 /// A key with its value.
 pub(super) type Entry<'k> = (&'k str, &'k str);
@@ -33,6 +37,8 @@ pub(super) struct Sorted<'k> {
     pub(super) flow_control: BTreeMap<&'k str, Entry<'k>>,
     /// By what stands behind `governance.`.
     pub(super) older_faults: BTreeMap<&'k str, Entry<'k>>,
+    /// Of balancing, by service and what they say of it.
+    pub(super) balances: BTreeMap<(Option<&'k str>, Word), Entry<'k>>,
     /// Of Java's governance, by kind and name.
     pub(super) governed: BTreeMap<&'k str, BTreeMap<&'k str, Entry<'k>>>,
 }
@@ -90,6 +96,15 @@ impl<'k> Sorted<'k> {
             "governance" if fault_injection::is_fault(name) => {
                 self.older_faults.insert(name, entry);
             }
+            LOADBALANCE => match Part::of(name) {
+                Part::Setting(service, word) => {
+                    self.balances.insert((service, word), entry);
+                }
+                Part::Governed => {
+                    self.governed.entry(LOADBALANCE).or_default().insert(name, entry);
+                }
+                Part::Others => {}
+            },
             _ if GOVERNED.contains(&word) => {
                 self.governed.entry(word).or_default().insert(name, entry);
             }

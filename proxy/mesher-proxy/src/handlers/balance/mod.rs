@@ -1,6 +1,7 @@
-//! `balance`: chooses the endpoint of each try, taking the instances in turn.
+//! `balance`: chooses the endpoint of each try: as a rule says, or the instances in turn.
 //! It must not choose an endpoint that failed in this invocation, or refused a connection lately, while another one is left.
 
+mod ruled;
 mod standing;
 
 use std::cell::RefMut;
@@ -14,6 +15,7 @@ use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::{Code, Invocation, Target};
 use crate::snapshot::{Cluster, ClusterKind, Endpoint, EndpointId};
 use crate::worker::Worker;
+use ruled::ByRule;
 
 pub(crate) struct Balance;
 
@@ -22,21 +24,28 @@ impl Handler for Balance {
         "balance"
     }
 
-    fn request(&self, worker: &Worker, call: &mut Invocation, _: &dyn HeadView) -> Result<(), Failure> {
+    fn request(&self, worker: &Worker, call: &mut Invocation, head: &dyn HeadView) -> Result<(), Failure> {
         if let Some(refusal) = call.refusal.take() {
             return Err(refusal);
         }
         if std::mem::take(&mut call.retry.is_on_same) && call.endpoint.is_some() {
+            ruled::begin(worker, call, head);
             return Ok(());
         }
         let cluster = call.cluster();
         let mut suspects = worker.suspects();
-        let chosen = worker.with_rotation(cluster.id, |rotation| choose(call, rotation, suspects.as_ref()));
+        let chosen = worker.with_rotation(cluster.id, |rotation| match ruled::ruling(worker, call, head) {
+            None => choose(call, InTurn(rotation), suspects.as_ref()),
+            Some(ruling) => {
+                choose(call, ByRule::new(worker, call, head, ruling, rotation), suspects.as_ref())
+            }
+        });
         let place = chosen.ok_or_else(|| nothing_to_choose(cluster, call))?;
         if let (Some((suspects, now)), Some(endpoint)) = (&mut suspects, cluster.endpoints.get(place)) {
             suspects.chosen(endpoint.id, *now);
         }
         call.endpoint = Some(place);
+        ruled::begin(worker, call, head);
         Ok(())
     }
 
@@ -44,7 +53,7 @@ impl Handler for Balance {
         &self,
         worker: &Worker,
         call: &mut Invocation,
-        _: &dyn HeadView,
+        head: &dyn HeadView,
         told: &mut Explanation,
     ) -> Result<(), Failure> {
         if told.call.is_none() {
@@ -53,9 +62,15 @@ impl Handler for Balance {
             }
             let suspects = worker.suspects();
             let mut rotation = worker.with_rotation(call.cluster().id, |rotation| *rotation);
-            call.endpoint = choose(call, &mut rotation, suspects.as_ref());
+            call.endpoint = match ruled::ruling(worker, call, head) {
+                Some(ruling) => {
+                    let by_rule = ByRule::new(worker, call, head, ruling, &mut rotation).question();
+                    choose(call, by_rule, suspects.as_ref())
+                }
+                None => choose(call, InTurn(&mut rotation), suspects.as_ref()),
+            };
         }
-        standing::tell(worker, call, told);
+        standing::tell(worker, call, ruled::ruling(worker, call, head), told);
         match call.endpoint {
             None if told.call.is_none() => Err(nothing_to_choose(call.cluster(), call)),
             _ => Ok(()),
@@ -76,42 +91,60 @@ impl Handler for Balance {
             }
             Err(_) => {}
         }
+        ruled::response(worker, call, reply);
         Next::Pass
     }
 }
 
-/// The endpoint that takes a call, as a place in its cluster: the next in turn of those that are left. Where all of them
-/// are suspects, or were tried, one of these.
+/// A way to pick one of the endpoints of a cluster.
+trait Picker {
+    /// The place of one that may take a call which is meant for a portion of the service, or for all of it.
+    fn pick(&mut self, portion: Option<u16>, count: usize, may_take: &dyn Fn(usize) -> bool)
+    -> Option<usize>;
+}
+
+/// Each in turn.
+struct InTurn<'r>(&'r mut RoundRobin);
+
+impl Picker for InTurn<'_> {
+    fn pick(&mut self, _: Option<u16>, count: usize, may_take: &dyn Fn(usize) -> bool) -> Option<usize> {
+        self.0.pick(count, may_take)
+    }
+}
+
+/// The endpoint that takes a call, as a place in its cluster: one of those that are left. Where all of them are suspects, or
+/// were tried, one of these.
 fn choose(
     call: &Invocation,
-    rotation: &mut RoundRobin,
+    mut picker: impl Picker,
     suspects: Option<&(RefMut<'_, Suspects<EndpointId>>, Duration)>,
 ) -> Option<usize> {
     let cluster = call.cluster();
     let part = call.choice.zip(cluster.governance.as_ref());
     let is_first_try = call.tries == 0;
-    let mut pick = |also: &dyn Fn(&Endpoint, usize) -> bool| {
+    let mut pick = |portion, also: &dyn Fn(&Endpoint, usize) -> bool| {
         let endpoints = &cluster.endpoints;
-        rotation.pick(endpoints.len(), |place| {
+        picker.pick(portion, endpoints.len(), &|place| {
             endpoints
                 .get(place)
                 .is_some_and(|endpoint| is_eligible(endpoint, call.target) && also(endpoint, place))
         })
     };
-    let mut pick_of = |belongs: &dyn Fn(usize) -> bool| {
+    let mut pick_of = |portion: Option<u16>, belongs: &dyn Fn(usize) -> bool| {
         let is_untried = |endpoint: &Endpoint, place| belongs(place) && !call.has_tried(endpoint.id);
         let trusted = suspects.and_then(|(suspects, now)| {
-            pick(&|endpoint, place| {
+            pick(portion, &|endpoint, place| {
                 is_untried(endpoint, place) && suspects.may_take(endpoint.id, *now, is_first_try)
             })
         });
-        let untried = trusted.or_else(|| pick(&is_untried));
-        untried.or_else(|| pick(&|_, place| belongs(place)))
+        let untried = trusted.or_else(|| pick(portion, &is_untried));
+        untried.or_else(|| pick(portion, &|_, place| belongs(place)))
     };
-    let Some((choice, governance)) = part else { return pick_of(&|_| true) };
+    let Some((choice, governance)) = part else { return pick_of(None, &|_| true) };
     let mut portions = choice.portions();
-    let in_portion = portions.find_map(|portion| pick_of(&|place| governance.is_part(portion, place)));
-    in_portion.or_else(|| if governance.takes_any(choice) { pick_of(&|_| true) } else { None })
+    let in_portion =
+        portions.find_map(|portion| pick_of(Some(portion), &|place| governance.is_part(portion, place)));
+    in_portion.or_else(|| if governance.takes_any(choice) { pick_of(None, &|_| true) } else { None })
 }
 
 /// Whether an endpoint is one that a target asks for.

@@ -2,6 +2,7 @@
 //! It must show each example of the references by what becomes of calls, never by the form that it is compiled to.
 
 mod bad_values;
+mod balance;
 mod dark_launch;
 mod go_rules;
 mod governed;
