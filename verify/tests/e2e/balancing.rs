@@ -11,7 +11,7 @@ use mesher_verify::mesh::{Control, Proxy};
 use mesher_verify::patience::until;
 use serde_json::{Value, json};
 
-use crate::rules::{apply, assert_done, write_key};
+use crate::rules::{apply, assert_done, documented, write_key};
 
 /// Calls over which shares are counted.
 const CALLS: usize = 200;
@@ -299,6 +299,14 @@ fn the_most_particular_rule_is_about_a_call() {
     assert!(["a", "b"].contains(&distinct(&[("x-user", "jason")]).as_str()));
     let told = caller.addresses.admin("/explain?to=shop&path=/&header=x-new:1").text();
     assert!(told.contains("Balance b-new"), "{told}");
+}
+
+#[test]
+fn the_manuals_example_is_accepted() {
+    let control = Control::start();
+    let applied = apply(&control, documented("calculator-balance"), &[]);
+    assert_done(&applied);
+    assert!(applied.output.contains("Balance calculator-users created"), "{applied:?}");
 }
 
 #[test]

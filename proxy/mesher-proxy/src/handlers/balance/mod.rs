@@ -29,12 +29,14 @@ impl Handler for Balance {
             return Err(refusal);
         }
         if std::mem::take(&mut call.retry.is_on_same) && call.endpoint.is_some() {
-            ruled::begin(worker, call, head);
+            let rule = ruled::ruling(worker, call, head).map(|ruling| ruling.place);
+            ruled::begin(worker, call, head, rule);
             return Ok(());
         }
+        let ruling = ruled::ruling(worker, call, head);
         let cluster = call.cluster();
         let mut suspects = worker.suspects();
-        let chosen = worker.with_rotation(cluster.id, |rotation| match ruled::ruling(worker, call, head) {
+        let chosen = worker.with_rotation(cluster.id, |rotation| match ruling {
             None => choose(call, InTurn(rotation), suspects.as_ref()),
             Some(ruling) => {
                 choose(call, ByRule::new(worker, call, head, ruling, rotation), suspects.as_ref())
@@ -44,8 +46,9 @@ impl Handler for Balance {
         if let (Some((suspects, now)), Some(endpoint)) = (&mut suspects, cluster.endpoints.get(place)) {
             suspects.chosen(endpoint.id, *now);
         }
+        let rule = ruling.map(|ruling| ruling.place);
         call.endpoint = Some(place);
-        ruled::begin(worker, call, head);
+        ruled::begin(worker, call, head, rule);
         Ok(())
     }
 
