@@ -82,6 +82,18 @@ impl<T> Selection<T> {
         Self::of(rules.into_iter().chain(last).collect())
     }
 
+    /// The same with one more, about all calls that no other is about.
+    pub(crate) fn followed_by(one: Option<Self>, name: impl Into<Box<str>>, item: T) -> Self {
+        let last = Entry { name: name.into(), item, conditions: Box::default() };
+        let before = one.map(|one| one.entries.into_vec()).unwrap_or_default();
+        Self { entries: before.into_iter().chain([last]).collect() }
+    }
+
+    /// The rules, to put them together with others.
+    pub(crate) fn into_entries(self) -> Vec<Entry<T>> {
+        self.entries.into_vec()
+    }
+
     /// The rules, in their order.
     #[must_use]
     pub fn entries(&self) -> &[Entry<T>] {

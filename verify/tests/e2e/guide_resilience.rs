@@ -41,12 +41,7 @@ fn assert_shown(line: &str, printed: &str) {
 #[test]
 fn a_busy_instance_fails_no_call_that_may_be_tried_again() {
     let stage = Stage::start();
-    let busy = Application::http(|_| application::answer("503 Busy", ""));
-    let port = format!("rest:{}", busy.port());
-    let mut command = Proxy::command(&stage.control.url(), "calculator", &["--ports", &port]);
-    let proxy = Proxy::of(command.env("MESHER_VERSION", "0.0.3"));
-    proxy.addresses.wait_ready();
-    until("the third is known", || (stage.caller.addresses.endpoints("calculator").len() == 3).then_some(()));
+    let _busy = further_calculator(&stage, "503 Busy");
     let failed = ask(&stage).iter().filter(|status| **status == 503).count();
     assert!((5..=8).contains(&failed), "{failed} of {CALLS}");
     stage.apply(document("Trying again", "Retry"));
@@ -86,4 +81,80 @@ fn calls_go_where_fewer_are_on_their_way_and_users_stay() {
         let answer = call(&stage, &[("cookie", &cookie)]);
         assert_eq!((instance(&answer), answer.field("set-cookie")), (instance(&first), ""));
     }
+}
+
+/// Applications that answer as is said, each with its proxy, and all of them known to the caller.
+fn further_calculator(stage: &Stage, status: &'static str) -> (Application, Proxy) {
+    let application = Application::http(move |_| application::answer(status, ""));
+    let port = format!("rest:{}", application.port());
+    let mut command = Proxy::command(&stage.control.url(), "calculator", &["--ports", &port]);
+    let proxy = Proxy::of(command.env("MESHER_VERSION", "0.0.3"));
+    proxy.addresses.wait_ready();
+    until("the third is known", || (stage.caller.addresses.endpoints("calculator").len() == 3).then_some(()));
+    (application, proxy)
+}
+
+#[test]
+fn a_service_is_left_alone_and_a_person_may_decide_so() {
+    let stage = Stage::start();
+    let texts: Vec<_> =
+        given(GUIDE, "mesher apply").into_iter().filter(|text| text.contains("kind: Breaker")).collect();
+    let [automatic, forced] = texts.as_slice() else { panic!("{texts:?}") };
+    stage.apply(automatic);
+    assert_eq!(ask(&stage), [200; CALLS]);
+    assert_shown("guarded by  breaker: Breaker calculator, closed: ", &stage.explained(&[]));
+    stage.apply(forced);
+    assert_eq!(ask(&stage), [503; CALLS]);
+}
+
+#[test]
+fn a_bound_that_follows_the_latency_is_in_nobodys_way() {
+    let stage = Stage::start();
+    stage.apply(document("Bounding what is under way", "Bulkhead"));
+    assert_eq!(ask(&stage), [200; CALLS]);
+    let metrics = stage.caller.addresses.admin("/metrics").text();
+    assert!(
+        metrics.lines().any(|line| line.starts_with("mesher_bulkhead_limit{") && line.ends_with(" 20")),
+        "{metrics}"
+    );
+}
+
+#[test]
+fn an_instance_that_fails_is_passed_over() {
+    let stage = Stage::start();
+    let _third = further_calculator(&stage, "500 Broken");
+    stage.apply(document("Passing over an instance", "Health"));
+    let _ = ask(&stage);
+    assert_eq!(ask(&stage), [200; CALLS]);
+}
+
+#[test]
+fn each_user_has_a_limit_and_is_told_when_to_come_again() {
+    let stage = Stage::start();
+    stage.apply(document("Not more calls", "RateLimit"));
+    for user in ["uma", "eve"] {
+        let passed = (0..CALLS).filter(|_| call(&stage, &[("x-user", user)]).status() == 200).count();
+        assert_eq!(passed, 6, "{user}");
+    }
+    let refused = call(&stage, &[("x-user", "uma")]);
+    assert_eq!(refused.status(), 429);
+    let policy = refused.field("ratelimit-policy");
+    assert_shown("RateLimit-Policy: \"each-user\";q=6;w=60", &format!("RateLimit-Policy: {policy}"));
+    assert!(refused.field("retry-after").parse::<u64>().is_ok_and(|seconds| seconds <= 10), "{refused:?}");
+    assert_shown(
+        "guarded by  rate_limit: RateLimit calculator, limit each-user, 6 requests in 60s for each value of x-user, none left for ",
+        &stage.explained(&["-H", "x-user: uma"]),
+    );
+}
+
+#[test]
+fn a_fifth_of_the_calls_fails_on_purpose() {
+    let stage = Stage::start();
+    stage.apply(document("What comes of it", "Fault"));
+    let answers: Vec<_> = (0..CALLS).map(|_| call(&stage, &[("x-test", "storm")])).collect();
+    let failed: Vec<_> = answers.iter().filter(|answer| answer.status() == 418).collect();
+    assert_eq!((failed.len(), answers.iter().filter(|answer| answer.status() == 200).count()), (4, 16));
+    let words = "Fault calculator, fault\nstorm makes the call fail on purpose, with status 418";
+    assert!(GUIDE.contains(words) && failed[0].text().contains(&words.replace('\n', " ")), "{:?}", failed[0]);
+    assert_eq!(ask(&stage), [200; CALLS]);
 }

@@ -8,8 +8,12 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::balance::Balance;
 use super::breaker::Breaker;
+use super::bulkhead::Bulkhead;
 use super::egress::Egress;
+use super::fault::Fault;
+use super::health::Health;
 use super::matches::CallMatch;
+use super::rate_limit::RateLimit;
 use super::retry::Retry;
 use super::route::{Route, Subset};
 use super::side::Side;
@@ -95,6 +99,14 @@ kinds! {
     Breaker,
     /// Which of several instances takes a call.
     Balance,
+    /// How many calls may be under way at once.
+    Bulkhead,
+    /// Which instances are passed over, for what became of the calls that they took.
+    Health,
+    /// How many calls pass in a time.
+    RateLimit,
+    /// What goes wrong with calls on purpose.
+    Fault,
 }
 
 impl Rule {
@@ -103,6 +115,8 @@ impl Rule {
     pub const fn side(&self) -> Side {
         match self {
             Self::Breaker(breaker) => breaker.side,
+            Self::Bulkhead(bulkhead) => bulkhead.side,
+            Self::RateLimit(limit) => limit.side,
             _ => Side::Consumer,
         }
     }
@@ -114,6 +128,7 @@ impl Rule {
             Self::Retry(retry) => &retry.matches,
             Self::Breaker(breaker) => &breaker.matches,
             Self::Balance(balance) => &balance.matches,
+            Self::Bulkhead(bulkhead) => &bulkhead.matches,
             _ => &[],
         }
     }
@@ -134,6 +149,23 @@ impl Rule {
     }
 }
 
+impl Rule {
+    /// Every match of it, also of its parts.
+    pub fn all_matches(&self) -> impl Iterator<Item = &CallMatch> {
+        let of_limits = match self {
+            Self::RateLimit(rule) => rule.limits.as_slice(),
+            _ => &[],
+        };
+        let of_faults = match self {
+            Self::Fault(rule) => rule.faults.as_slice(),
+            _ => &[],
+        };
+        let of_limits = of_limits.iter().flat_map(|limit| &limit.matches);
+        let of_faults = of_faults.iter().flat_map(|fault| &fault.matches);
+        self.matches().iter().chain(of_limits).chain(of_faults)
+    }
+}
+
 impl Kind {
     /// The kind of this name, whatever its case.
     #[must_use]
@@ -144,7 +176,7 @@ impl Kind {
     /// Whether several documents may be about one service, each about some of its calls.
     #[must_use]
     pub const fn has_matches(self) -> bool {
-        matches!(self, Self::Retry | Self::Breaker | Self::Balance)
+        matches!(self, Self::Retry | Self::Breaker | Self::Balance | Self::Bulkhead)
     }
 }
 

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::guards::Guards;
 use super::{Cluster, Endpoint};
+use crate::handlers::{breaker, bulkhead};
 
 /// The policy of a cluster.
 #[derive(Debug, Clone)]
@@ -79,7 +80,7 @@ impl Governance {
     }
 
     /// What holds, for people.
-    pub(crate) fn words(&self) -> Value {
+    pub(crate) fn words(&self, now: Duration) -> Value {
         let route = self
             .route()
             .map(|route| json!({"name": route.name, "rules": route.rule_names().collect::<Vec<_>>()}));
@@ -90,7 +91,11 @@ impl Governance {
                 .map(|(name, policy, calls)| json!({"rule": name, "says": policy.words(), "calls": calls}))
                 .collect::<Vec<_>>()
         });
-        json!({"route": route, "request_timeout": timeout, "balance": balance})
+        let (breakers, bulkheads) = (breaker::view(&self.guards), bulkhead::view(&self.guards));
+        let health = self.guards.health.as_ref().map(|health| health.view());
+        json!({"route": route, "request_timeout": timeout, "balance": balance, "breakers": breakers,
+            "bulkheads": bulkheads, "health": health, "limits": self.guards.limit_words(now),
+            "faults": self.guards.fault_words()})
     }
 
     /// The instances that take a call, in words.

@@ -4,6 +4,7 @@
 pub(crate) mod balancing;
 pub(crate) mod governance;
 pub(crate) mod guards;
+pub(crate) mod health;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

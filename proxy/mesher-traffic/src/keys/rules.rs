@@ -9,17 +9,26 @@ use mesher_model::explain::Said;
 use mesher_model::rule::{Kind, ServiceName};
 
 use super::balance::{self, Balances};
+use super::commands::Commands;
 use super::dark_launch;
+use super::fault_injection::{self, OlderFaults};
+use super::flow_control::FlowControl;
 use super::governed::Family;
 use super::matching::{self, Called, Named, Setting};
 use super::plan::Reading;
+use super::rate_limiting;
 use super::retry;
 use super::route_rule::{self, Place};
 use super::sorted::{Entry, LOADBALANCE, Sorted};
 use super::timeout::Timeouts;
 use super::yaml::Fault;
+use super::{breaker, bulkhead};
 
 use crate::balance::BalancePolicy;
+use crate::breaker::BreakerRule;
+use crate::bulkhead::BulkheadRule;
+use crate::fault;
+use crate::limit::LimitRule;
 use crate::policy::Policy;
 use crate::retry::RetryPolicy;
 use crate::route::RoutePolicy;
@@ -50,6 +59,16 @@ pub struct KeyRules {
     balances: Balances,
     /// The same for the calls of match groups.
     group_balances: Family<BalancePolicy>,
+    breakers: Family<BreakerRule>,
+    bulkheads: Family<BulkheadRule>,
+    instance_breakers: Family<BreakerRule>,
+    instance_bulkheads: Family<BulkheadRule>,
+    commands: Commands,
+    limits: Family<LimitRule>,
+    limits_by_identifier: Family<LimitRule>,
+    flow_control: FlowControl,
+    faults: Family<fault::Plan>,
+    older_faults: OlderFaults,
     /// A sentence for each key that says something which cannot be used, or is passed over.
     pub problems: Vec<String>,
 }
@@ -147,7 +166,8 @@ impl KeyRules {
     /// Reads keys with their values, each of them once. `own` is the application beside the proxy; `before` is what was read
     /// last: where a key cannot be used, its last good value holds.
     pub fn read<'k>(keys: impl IntoIterator<Item = (&'k str, &'k str)>, own: &Own, before: &Self) -> Self {
-        let sorted = Sorted::of(keys);
+        let mut sorted = Sorted::of(keys);
+        let unmarked = rate_limiting::join_marked(&mut sorted);
         let application = own.application.as_str();
         let mut rules = Self { named: named(&sorted.named), ..Self::default() };
         for (rest, (key, value)) in &sorted.timeouts {
@@ -175,6 +195,7 @@ impl KeyRules {
             let read = |value: &str| route_rule::read(value, Place { application, setting });
             rules.global_route = rules.hold(entry, before, &mut room, read).flatten();
         }
+        rules.problems.extend(unmarked);
         rules.govern(&sorted, own, before);
         let more = rules.problems.len().saturating_sub(PROBLEMS_MAX);
         if more > 0 {
@@ -196,6 +217,27 @@ impl KeyRules {
         let last = &before.group_balances;
         self.group_balances = Family::read(of(LOADBALANCE), own, last, problems, balance::read_governed);
         self.balances = Balances::read(&sorted.balances, &before.balances, problems);
+        self.breakers = Family::read(of("circuitBreaker"), own, &before.breakers, problems, breaker::read);
+        self.bulkheads = Family::read(of("bulkhead"), own, &before.bulkheads, problems, bulkhead::read);
+        let (breakers, bulkheads) = (&before.instance_breakers, &before.instance_bulkheads);
+        self.instance_breakers =
+            Family::read(of("instanceIsolation"), own, breakers, problems, breaker::read);
+        self.instance_bulkheads =
+            Family::read(of("instanceBulkhead"), own, bulkheads, problems, bulkhead::read);
+        self.commands = Commands::read(&sorted.commands, &before.commands, problems);
+        let limits = of(rate_limiting::KIND);
+        self.limits = Family::read(limits, own, &before.limits, problems, rate_limiting::read);
+        self.limits_by_identifier = Family::read(
+            of(rate_limiting::KIND_BY_IDENTIFIER),
+            own,
+            &before.limits_by_identifier,
+            problems,
+            rate_limiting::read_by_identifier,
+        );
+        self.flow_control = FlowControl::read(&sorted.flow_control, &before.flow_control, problems);
+        let faults = of(fault_injection::KIND);
+        self.faults = Family::read(faults, own, &before.faults, problems, fault_injection::read);
+        self.older_faults = OlderFaults::read(&sorted.older_faults, &before.older_faults, problems);
         for (name, (key, _)) in sorted.governed.values().flatten() {
             match sorted.named.groups.get(name) {
                 None => problems.push(format!(
@@ -250,10 +292,20 @@ impl KeyRules {
     /// The keys of routes with the values that hold, which are not those that they have where these cannot be used.
     pub fn holding(&self) -> impl Iterator<Item = (&str, &str)> {
         let of_routes = self.held.iter().map(|(key, held)| (key.as_str(), held.value.as_str()));
+        let of_breakers = self.breakers.holding().chain(self.instance_breakers.holding());
+        let of_bulkheads = self.bulkheads.holding().chain(self.instance_bulkheads.holding());
+        let of_limits = self.limits.holding().chain(self.limits_by_identifier.holding());
+        let of_faults = self.faults.holding().chain(self.older_faults.holding());
         of_routes
             .chain(self.retries.holding())
             .chain(self.balances.holding())
             .chain(self.group_balances.holding())
+            .chain(of_breakers)
+            .chain(of_bulkheads)
+            .chain(self.commands.holding())
+            .chain(of_limits)
+            .chain(self.flow_control.holding())
+            .chain(of_faults)
     }
 
     /// Whether a key is one of those that are read here. All others are an application's own.
@@ -265,6 +317,9 @@ impl KeyRules {
         has_route
             || !sorted.governed.is_empty()
             || !sorted.balances.is_empty()
+            || !sorted.commands.is_empty()
+            || !sorted.flow_control.is_empty()
+            || !sorted.older_faults.is_empty()
             || !sorted.timeouts.is_empty()
             || sorted.named != Named::default()
     }
@@ -316,12 +371,82 @@ impl KeyRules {
         };
         if matches!(about, About::Called { .. }) {
             policy.retry = self.retries.selection(&self.groups, about).map(Arc::new);
+            policy.instance_breaker = self.instance_breakers.selection(&self.groups, about).map(Arc::new);
+            policy.instance_bulkhead = self.instance_bulkheads.selection(&self.groups, about).map(Arc::new);
         }
+        let timeout = self.guard(about, &mut policy);
         if let Some(selection) = &policy.retry {
             select(Kind::Retry, selection.names());
         }
+        for selection in [&policy.breaker, &policy.instance_breaker].into_iter().flatten() {
+            select(Kind::Breaker, selection.names());
+        }
+        for selection in [&policy.bulkhead, &policy.instance_bulkhead].into_iter().flatten() {
+            select(Kind::Bulkhead, selection.names());
+        }
+        select(Kind::Timeout, timeout.into_iter().collect());
+        policy.limits = self.limits_about(about).map(Arc::new);
+        if let Some(selection) = &policy.limits {
+            select(Kind::RateLimit, selection.names());
+        }
+        policy.faults = self.faults_about(about).map(Arc::new);
+        if let Some(selection) = &policy.faults {
+            select(Kind::Fault, selection.names());
+        }
         policy.said = said.into();
         (policy != Policy::default()).then_some(policy)
+    }
+
+    /// Adds breakers and bulkheads: of Java's governance, which providers carry out, and behind them those that were taken from
+    /// Hystrix. Answers the key that limits the time, where one does.
+    fn guard(&self, about: &About, policy: &mut Policy) -> Option<&str> {
+        let service = match about {
+            About::Called { service, .. } => Some(service.as_str()),
+            About::Provider => None,
+        };
+        let (mut breaker, mut bulkhead) = (None, None);
+        if service.is_none() {
+            breaker = self.breakers.selection(&self.groups, about);
+            bulkhead = self.bulkheads.selection(&self.groups, about);
+        }
+        let said = self.commands.of(service);
+        if let Some((key, rule)) = said.breaker {
+            breaker = Some(Selection::followed_by(breaker, key, rule));
+        }
+        if let Some((key, rule)) = said.bulkhead {
+            bulkhead = Some(Selection::followed_by(bulkhead, key, rule));
+        }
+        (policy.breaker, policy.bulkhead) = (breaker.map(Arc::new), bulkhead.map(Arc::new));
+        let (key, time) = said.timeout.filter(|_| policy.request_timeout.is_none())?;
+        policy.request_timeout = Some(time);
+        Some(key)
+    }
+
+    /// Who takes calls counts them in periods; both sides do in seconds.
+    fn limits_about(&self, about: &About) -> Option<Selection<LimitRule>> {
+        let mut rules = Vec::new();
+        if *about == About::Provider {
+            for family in [&self.limits, &self.limits_by_identifier] {
+                let selection = family.selection(&self.groups, about);
+                let named = selection.into_iter().flat_map(Selection::into_entries).map(|mut rule| {
+                    rule.item.name = rate_limiting::name_of(&rule.name).into();
+                    rule
+                });
+                rules.extend(named);
+            }
+        }
+        rules.extend(self.flow_control.rules(about));
+        Selection::of(rules)
+    }
+
+    /// What callers do to themselves.
+    fn faults_about(&self, about: &About) -> Option<Selection<fault::Plan>> {
+        if *about == About::Provider {
+            return None;
+        }
+        let selection = self.faults.selection(&self.groups, about);
+        let rules = selection.into_iter().flat_map(Selection::into_entries);
+        Selection::of(rules.chain(self.older_faults.rule(about)).collect())
     }
 
     /// Where the calls to a service go; `qualified` is its name as callers of other applications write it.
@@ -337,7 +462,16 @@ impl KeyRules {
     pub fn is_empty(&self) -> bool {
         let has_route = !self.routes.is_empty() || self.global_route.is_some();
         let has_balance = !self.balances.is_empty() || !self.group_balances.is_empty();
-        !has_route && !has_balance && self.timeouts.is_empty() && self.retries.is_empty()
+        let has_guard = !self.breakers.is_empty()
+            || !self.bulkheads.is_empty()
+            || !self.instance_breakers.is_empty()
+            || !self.instance_bulkheads.is_empty()
+            || !self.commands.is_empty();
+        let has_limit =
+            !self.limits.is_empty() || !self.limits_by_identifier.is_empty() || !self.flow_control.is_empty();
+        let has_fault = !self.faults.is_empty() || !self.older_faults.is_empty();
+        let has_any = has_route || has_balance || has_guard || has_limit || has_fault;
+        !has_any && self.timeouts.is_empty() && self.retries.is_empty()
     }
 }
 

@@ -6,7 +6,9 @@ mod balance;
 mod dark_launch;
 mod go_rules;
 mod governed;
+mod guards;
 mod java_rules;
+mod limits;
 mod precedence;
 
 use std::collections::BTreeMap;
