@@ -2,6 +2,7 @@
 //! It must listen before it announces anything, and must not stop serving before the registry knows.
 
 use std::cell::Cell;
+use std::hash::RandomState;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,7 +25,7 @@ use crate::handover::{self, Giver, HandoverError, Offered, Question, Stock, Succ
 use crate::listening::Listening;
 use crate::memory::Relief;
 use crate::request::invocation::Direction;
-use crate::rules::{Desk, KeySource, LinkedKeys};
+use crate::rules::{Desk, Ears, KeySource, Leases, LinkedKeys};
 use crate::snapshot::{IDLE_AT_PROXY_MAX, SharedSnapshot, Snapshot};
 use crate::status::{Addresses, State, Status};
 use crate::stored::{Folder, Keeper, Owner};
@@ -244,7 +245,7 @@ impl Proxy {
             is_up: application,
             is_outdated: false,
         };
-        let linking = self.follow_rules(&client, &status, desk)?;
+        let linking = self.follow_rules(&client, &status, &shared, desk)?;
         Ok(Parts { shared, status, registration, client, questions, workers, linking, keeper })
     }
 
@@ -254,6 +255,7 @@ impl Proxy {
         &self,
         client: &ControlClient,
         status: &Arc<Status>,
+        shared: &Arc<Shared>,
         desk: Desk,
     ) -> Result<Option<tokio::task::JoinHandle<()>>, ProxyError> {
         let named = self.bootstrap.config_center.as_ref();
@@ -264,7 +266,10 @@ impl Proxy {
         if has_registry {
             let row = self.row(&status.instance_id);
             let keys = is_linked.then(|| LinkedKeys::new(self.bootstrap.identity.clone()));
-            let keep = rules::keep(client.clone(), Arc::clone(status), desk.clone(), row, keys);
+            let leases = Leases::default();
+            tokio::task::spawn_local(leases.clone().keep(Arc::clone(shared), Arc::clone(status)));
+            let ears = Ears { desk: desk.clone(), keys, leases, shared: Arc::clone(shared) };
+            let keep = rules::keep(client.clone(), Arc::clone(status), row, ears);
             linking = Some(tokio::task::spawn_local(keep));
             tokio::task::spawn_local(discovery::watch(client.clone(), Arc::clone(status)));
         }
@@ -404,6 +409,7 @@ impl Proxy {
             snapshot: Arc::new(SharedSnapshot::from_pointee(Snapshot::numbered(0))),
             lookups,
             own_addresses: all.collect(),
+            hasher: RandomState::new(),
             relief: Relief::default(),
             epoch: clock::beginning(),
             retries_spent_at: AtomicU64::new(0),

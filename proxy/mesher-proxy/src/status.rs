@@ -73,6 +73,8 @@ pub(crate) struct Status {
     pub(crate) instance_id: String,
     pub(crate) addresses: Addresses,
     pub(crate) started_at: SystemTime,
+    /// What times of rules are counted from.
+    epoch: Instant,
     snapshot: Arc<SharedSnapshot>,
     snapshot_at: Mutex<Instant>,
     knowledge: Mutex<Knowledge>,
@@ -174,6 +176,7 @@ impl Status {
             instance_id,
             addresses,
             started_at: SystemTime::now(),
+            epoch: shared.epoch,
             snapshot: Arc::clone(&shared.snapshot),
             snapshot_at: Mutex::new(Instant::now()),
             knowledge: Mutex::default(),
@@ -308,6 +311,11 @@ impl Status {
 
     pub(crate) fn snapshot(&self) -> Arc<crate::snapshot::Snapshot> {
         self.snapshot.load_full()
+    }
+
+    /// The time, as rules count it.
+    pub(crate) fn now(&self) -> Duration {
+        self.epoch.elapsed()
     }
 
     pub(crate) fn snapshot_number(&self) -> u64 {

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mesher_model::explain::Said;
-use mesher_model::rule::{Document, Kind, Rule};
+use mesher_model::rule::link::LimitKey;
+use mesher_model::rule::{CallMatch, Document, Kind, Rule};
 
 use crate::balance::BalancePolicy;
 use crate::breaker::BreakerRule;
 use crate::bulkhead::BulkheadRule;
 use crate::egress::EgressPolicy;
 use crate::ejection::HealthRule;
+use crate::fault;
+use crate::limit::LimitRule;
 use crate::retry::RetryPolicy;
 use crate::route::{PATTERNS_BYTES_MAX, RoutePolicy};
 use crate::selection::{Entry, Selection};
@@ -98,6 +101,10 @@ pub struct Policy {
     pub instance_bulkhead: Option<Arc<Selection<BulkheadRule>>>,
     /// Which endpoints are passed over.
     pub health: Option<Arc<HealthRule>>,
+    /// How many calls pass; each limit that is about a call has to let it.
+    pub limits: Option<Arc<Selection<LimitRule>>>,
+    /// What goes wrong with calls on purpose.
+    pub faults: Option<Arc<Selection<fault::Plan>>>,
     /// Who says so, and what is shadowed. Left empty by [`Self::compile`]: revisions are known to whoever keeps documents.
     pub said: Arc<[Said]>,
 }
@@ -131,6 +138,23 @@ impl Policy {
                 Rule::Balance(_) => policy.balance = select(&documents, BalancePolicy::of_rule)?,
                 Rule::Bulkhead(_) => policy.bulkhead = select(&documents, bulkhead)?,
                 Rule::Health(health) => policy.health = Some(Arc::new(HealthRule::of_document(health))),
+                Rule::RateLimit(rule) => {
+                    let parts = rule.limits.iter().map(|limit| {
+                        let key = LimitKey {
+                            target: document.target(),
+                            limit: format!("{}/{}", document.metadata.name, limit.name),
+                        };
+                        let item = LimitRule::of_document(limit, key);
+                        (limit.name.as_str(), limit.matches.as_slice(), item)
+                    });
+                    policy.limits = select_parts(document, "limit", parts)?;
+                }
+                Rule::Fault(rule) => {
+                    let parts = rule.faults.iter().map(|part| {
+                        (part.name.as_str(), part.matches.as_slice(), fault::Plan::of_document(part))
+                    });
+                    policy.faults = select_parts(document, "fault", parts)?;
+                }
                 _ => {}
             }
         }
@@ -150,6 +174,8 @@ impl Policy {
             instance_breaker,
             instance_bulkhead,
             health,
+            limits,
+            faults,
             said: _,
         } = other;
         self.route = self.route.take().or(route);
@@ -162,12 +188,15 @@ impl Policy {
         self.instance_breaker = self.instance_breaker.take().or(instance_breaker);
         self.instance_bulkhead = self.instance_bulkhead.take().or(instance_bulkhead);
         self.health = self.health.take().or(health);
+        self.limits = self.limits.take().or(limits);
+        self.faults = self.faults.take().or(faults);
     }
 
     /// Whether anything but the way of a call and its time is governed: whether a handler stands in between.
     #[must_use]
     pub fn is_guarded(&self) -> bool {
-        self.breaker.is_some() || self.bulkhead.is_some()
+        let has_bound = self.breaker.is_some() || self.bulkhead.is_some() || self.limits.is_some();
+        has_bound || self.faults.is_some()
     }
 }
 
@@ -199,6 +228,31 @@ fn select<T>(
         let matches = document.rule.matches().iter().map(|part| (part, [].as_slice()));
         let entry = Entry::compile(format!("{kind} {name}"), matches, item)
             .map_err(|(place, reason)| PolicyError::Match { kind, name: name.clone(), place, reason })?;
+        bytes += entry.pattern_bytes();
+        if bytes > PATTERNS_BYTES_MAX {
+            return Err(PolicyError::Patterns { kind, name, most: PATTERNS_BYTES_MAX });
+        }
+        entries.push(entry);
+    }
+    Ok(Selection::of(entries).map(Arc::new))
+}
+
+/// What the parts of one document say, each about its calls.
+fn select_parts<'p, T>(
+    document: &Document,
+    what: &str,
+    parts: impl Iterator<Item = (&'p str, &'p [CallMatch], T)>,
+) -> Result<Option<Arc<Selection<T>>>, PolicyError> {
+    let (kind, name) = (document.kind(), document.metadata.name.to_string());
+    let (mut entries, mut bytes) = (Vec::new(), 0);
+    for (part, matches, item) in parts {
+        let matches = matches.iter().map(|part| (part, [].as_slice()));
+        let entry = Entry::compile(format!("{kind} {name}, {what} {part}"), matches, item).map_err(
+            |(place, reason)| {
+                let place = format!("{what} {part}, {place}");
+                PolicyError::Match { kind, name: name.clone(), place, reason }
+            },
+        )?;
         bytes += entry.pattern_bytes();
         if bytes > PATTERNS_BYTES_MAX {
             return Err(PolicyError::Patterns { kind, name, most: PATTERNS_BYTES_MAX });

@@ -89,6 +89,11 @@ impl<T> Selection<T> {
         Self { entries: before.into_iter().chain([last]).collect() }
     }
 
+    /// The rules, to put them together with others.
+    pub(crate) fn into_entries(self) -> Vec<Entry<T>> {
+        self.entries.into_vec()
+    }
+
     /// The rules, in their order.
     #[must_use]
     pub fn entries(&self) -> &[Entry<T>] {

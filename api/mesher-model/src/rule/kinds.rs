@@ -10,8 +10,10 @@ use super::balance::Balance;
 use super::breaker::Breaker;
 use super::bulkhead::Bulkhead;
 use super::egress::Egress;
+use super::fault::Fault;
 use super::health::Health;
 use super::matches::CallMatch;
+use super::rate_limit::RateLimit;
 use super::retry::Retry;
 use super::route::{Route, Subset};
 use super::side::Side;
@@ -101,6 +103,10 @@ kinds! {
     Bulkhead,
     /// Which instances are passed over, for what became of the calls that they took.
     Health,
+    /// How many calls pass in a time.
+    RateLimit,
+    /// What goes wrong with calls on purpose.
+    Fault,
 }
 
 impl Rule {
@@ -110,6 +116,7 @@ impl Rule {
         match self {
             Self::Breaker(breaker) => breaker.side,
             Self::Bulkhead(bulkhead) => bulkhead.side,
+            Self::RateLimit(limit) => limit.side,
             _ => Side::Consumer,
         }
     }
@@ -139,6 +146,23 @@ impl Rule {
     #[must_use]
     pub fn is_about_all(&self) -> bool {
         self.matches().is_empty() && self.subset().is_none()
+    }
+}
+
+impl Rule {
+    /// Every match of it, also of its parts.
+    pub fn all_matches(&self) -> impl Iterator<Item = &CallMatch> {
+        let of_limits = match self {
+            Self::RateLimit(rule) => rule.limits.as_slice(),
+            _ => &[],
+        };
+        let of_faults = match self {
+            Self::Fault(rule) => rule.faults.as_slice(),
+            _ => &[],
+        };
+        let of_limits = of_limits.iter().flat_map(|limit| &limit.matches);
+        let of_faults = of_faults.iter().flat_map(|fault| &fault.matches);
+        self.matches().iter().chain(of_limits).chain(of_faults)
     }
 }
 

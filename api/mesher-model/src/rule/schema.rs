@@ -11,7 +11,7 @@ use super::kinds;
 use super::matches::FIELD_NAME_BYTES_MAX;
 use super::{
     Cidr, DirectResponse, Document, Filter, FilterKind, HashOn, HeaderModifier, Host, Kind, Metadata, Name,
-    PathModifier, Percent, RequestMirror, RequestRedirect, ServiceName, Span, StatusPattern, Sticky,
+    PathModifier, Per, Percent, RequestMirror, RequestRedirect, ServiceName, Span, StatusPattern, Sticky,
     UrlRewrite, ValueKind,
 };
 
@@ -187,6 +187,24 @@ impl JsonSchema for PathModifier {
             })
         });
         json_schema!({"description": "Another path.", "oneOf": forms})
+    }
+}
+
+impl JsonSchema for Per {
+    fn schema_name() -> Cow<'static, str> {
+        "Per".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let name = json_schema!({"type": "string", "minLength": 1, "maxLength": FIELD_NAME_BYTES_MAX});
+        json_schema!({
+            "description": "Whose calls are counted apart from those of others.",
+            "oneOf": [
+                {"const": "Caller"},
+                {"type": "object", "properties": {"header": name}, "required": ["header"], "additionalProperties": false},
+            ],
+            "examples": ["Caller", {"header": "x-user"}],
+        })
     }
 }
 

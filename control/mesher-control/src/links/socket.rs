@@ -113,6 +113,7 @@ async fn speak(control: &Control, guest: &Guest, session: &Session, socket: &mut
         let step = tokio::select! {
             next = session.next() => match next {
                 Ok(Next::Update(update)) => tell(socket, &ControlSays::Update(update)).await,
+                Ok(Next::Slices(slices)) => tell(socket, &ControlSays::Slices { slices }).await,
                 Ok(Next::Moved) => tell(socket, &ControlSays::Moved).await,
                 Ok(Next::Ask(number, ask)) => tell(socket, &ControlSays::Ask { number, ask }).await,
                 Ok(Next::Keys(keys)) => match look(control, guest, &keys) {
@@ -171,6 +172,7 @@ fn take(session: &Session, text: &str, guest: &Guest) -> Result<(), End> {
             let subscribed = session.subscribe(guest.admitted(targets));
             subscribed.map_err(|error| End::Told(POLICY, error.to_string()))?;
         }
+        ProxySays::Demand { limits } => session.wants(limits),
         ProxySays::Told { number, answer } => session.told(number, *answer),
         ProxySays::Goodbye => {
             session.end();

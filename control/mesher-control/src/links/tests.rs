@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use mesher_config::{Configuration, Draft, Record, Tenant};
-use mesher_model::rule::link::{KEY_LABELS_MAX, KeyWish, Update};
+use mesher_model::rule::link::{Demand, KEY_LABELS_MAX, KeyWish, LIMIT_WHOLE, LimitKey, Update};
 use mesher_model::rule::{Base, Change, Target};
 use mesher_rules::{Author, Book, Plan, parse};
 
@@ -397,4 +397,33 @@ async fn a_proxy_hears_that_instances_of_its_services_changed_and_of_no_other() 
     let [_, of_other] = register("b");
     mesh.links.instances_changed(&of_other);
     assert!(is_quiet(&session).await, "it did not ask for b");
+}
+
+#[tokio::test]
+async fn parts_of_limits_come_to_whoever_holds_what_they_are_about() {
+    let mesh = Mesh::new();
+    let session = mesh.join("p1", &["calculator"]);
+    next(&session).await;
+    session.accepted(1);
+    let demand = |service: &str| {
+        let key = LimitKey { target: target(service), limit: "all".to_owned() };
+        Demand { key, wanted: 7, proxies: 0 }
+    };
+    session.wants(vec![demand("ledger"), demand("calculator")]);
+    let Next::Slices(slices) = next_of_any(&session).await else { panic!("no slices") };
+    let told: Vec<_> = slices.iter().map(|slice| (slice.key.target.service.as_str(), slice.parts)).collect();
+    assert_eq!(told, [("calculator", LIMIT_WHOLE)]);
+    assert!(is_quiet(&session).await);
+    let other = mesh.join("p2", &["calculator"]);
+    next(&other).await;
+    other.wants(vec![demand("calculator")]);
+    for session in [&session, &other] {
+        let Next::Slices(slices) = next_of_any(session).await else { panic!("no slices") };
+        assert_eq!((slices[0].parts, slices[0].proxies), (LIMIT_WHOLE / 2, 2));
+    }
+    drop(other);
+    mesh.links.forget("p2");
+    session.wants(vec![demand("calculator")]);
+    let Next::Slices(slices) = next_of_any(&session).await else { panic!("no slices") };
+    assert_eq!(slices[0].proxies, 1);
 }

@@ -109,7 +109,7 @@ impl<'a> Search<'a> {
             rule => {
                 let place = &document.metadata;
                 let of_service = self.of_service(place, rule.service());
-                let sources = rule.matches().iter().filter_map(|part| part.source.as_ref());
+                let sources = rule.all_matches().filter_map(|part| part.source.as_ref());
                 let callers: Vec<_> = sources.filter_map(|source| self.of_caller(place, source)).collect();
                 of_service.into_iter().chain(callers).map(|doubt| (Part::Whole, doubt)).collect()
             }

@@ -2,6 +2,7 @@
 //! It must show no secret, and must be read from the snapshot that calls are served with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -93,14 +94,17 @@ pub(super) async fn health(State(status): State<Arc<Status>>) -> (StatusCode, Js
 }
 
 fn snapshot(status: &Status) -> Value {
-    let snapshot = status.snapshot();
-    let clusters: Vec<_> =
-        snapshot.clusters().filter(|cluster| cluster.kind != ClusterKind::Nowhere).map(cluster).collect();
+    let (snapshot, now) = (status.snapshot(), status.now());
+    let clusters: Vec<_> = snapshot
+        .clusters()
+        .filter(|cluster| cluster.kind != ClusterKind::Nowhere)
+        .map(|one| cluster(one, now))
+        .collect();
     json!({"number": snapshot.number, "age_seconds": status.snapshot_age().as_secs(),
         "confirmed_seconds_ago": status.knowledge_age().map(|age| age.as_secs()), "clusters": clusters})
 }
 
-fn cluster(cluster: &Cluster) -> Value {
+fn cluster(cluster: &Cluster, now: Duration) -> Value {
     let kind = match cluster.kind {
         ClusterKind::Local => "local",
         ClusterKind::Service => "service",
@@ -112,7 +116,7 @@ fn cluster(cluster: &Cluster) -> Value {
     let endpoints = cluster.endpoints.iter().enumerate();
     let endpoints: Vec<_> =
         endpoints.map(|(place, one)| endpoint(one, load(place).map(AsRef::as_ref))).collect();
-    let rules = cluster.governance.as_ref().map(|governance| governance.words());
+    let rules = cluster.governance.as_ref().map(|governance| governance.words(now));
     json!({"name": &*cluster.name, "kind": kind, "endpoints": endpoints, "rules": rules})
 }
 

@@ -106,6 +106,10 @@ pub(crate) struct Invocation {
     pub(crate) sent_at: Duration,
     /// How long it waits before its next try, because a rule says so.
     pub(crate) pause: Option<Duration>,
+    /// Why it ends after that pause, where a rule says so.
+    pub(crate) end: Option<Box<Failure>>,
+    /// How fast the body of its answer may come, in bytes a second, where a rule says so.
+    pub(crate) slow_body: Option<u64>,
     /// Who calls, where it comes from another proxy and a rule may ask.
     pub(crate) caller: Option<Box<str>>,
     /// A field of the answer by which the calls that follow stay with the endpoint.
@@ -222,6 +226,8 @@ impl Invocation {
             endpoint: None,
             sent_at: Duration::ZERO,
             pause: None,
+            end: None,
+            slow_body: None,
             caller: None,
             session_field: None,
             edits: None,

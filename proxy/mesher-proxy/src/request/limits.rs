@@ -36,6 +36,21 @@ pub(crate) fn left(call: &Invocation) -> Option<Duration> {
     Some(whole.saturating_sub(call.started.elapsed()))
 }
 
+/// Waits before a try, no longer than the call may take.
+pub(crate) async fn pause<E: Exchange>(
+    time: Duration,
+    call: &mut Invocation,
+    exchange: &mut E,
+) -> Result<(), Failure> {
+    let Some(left) = left(call).filter(|left| *left <= time) else {
+        return exchange.pause(time).await;
+    };
+    exchange.pause(left).await?;
+    let limit = Limits::of(call).and_then(|limits| limits.whole).unwrap_or(left);
+    let detail = detail(call, limit, true);
+    Err(Failure::upstream(FailureKind::ResponseTimeout, Safety::Spent, detail))
+}
+
 impl Limits {
     /// What rules say; `None` where they say nothing, as for most calls. Zero lifts what is said elsewhere.
     fn of(call: &Invocation) -> Option<Self> {

@@ -89,7 +89,7 @@ impl Governance {
     }
 
     /// What holds, for people.
-    pub(crate) fn words(&self) -> Value {
+    pub(crate) fn words(&self, now: Duration) -> Value {
         let route = self
             .route()
             .map(|route| json!({"name": route.name, "rules": route.rule_names().collect::<Vec<_>>()}));
@@ -103,7 +103,8 @@ impl Governance {
         let (breakers, bulkheads) = (breaker::view(&self.guards), bulkhead::view(&self.guards));
         let health = self.guards.health.as_ref().map(|health| health.view());
         json!({"route": route, "request_timeout": timeout, "balance": balance, "breakers": breakers,
-            "bulkheads": bulkheads, "health": health})
+            "bulkheads": bulkheads, "health": health, "limits": self.guards.limit_words(now),
+            "faults": self.guards.fault_words()})
     }
 
     /// The instances that take a call, in words.

@@ -2,11 +2,15 @@
 //! It must outlive the snapshot: what was learned stays as long as the rule that it was learned for says the same.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mesher_traffic::breaker::{Breaker, BreakerRule};
 use mesher_traffic::bulkhead::{Bulkhead, BulkheadRule};
+use mesher_traffic::fault::{Counts, Faults};
+use mesher_traffic::limit::{Counter, Limits};
 use mesher_traffic::selection::Entry;
 use mesher_traffic::{CallView, Policy, Selection, Standing};
+use serde_json::{Value, json};
 
 use super::balancing::Balancing;
 use super::governance::Ground;
@@ -23,6 +27,10 @@ pub(crate) struct Guards {
     pub(crate) instance_breakers: Option<PerInstance<BreakerRule, Breaker>>,
     pub(crate) instance_bulkheads: Option<PerInstance<BulkheadRule, Bulkhead>>,
     pub(crate) health: Option<Arc<Health>>,
+    /// Limits, with what they have counted.
+    pub(crate) limits: Option<Limits>,
+    /// Faults, with the calls that they have seen.
+    pub(crate) faults: Option<Faults>,
 }
 
 impl Guards {
@@ -31,7 +39,16 @@ impl Guards {
         let endpoints = ground.endpoints;
         let balance = before.and_then(|before| before.balance.as_deref());
         let health = before.and_then(|before| before.health.as_deref());
+        let limits = policy
+            .limits
+            .as_ref()
+            .map(|rules| Limits::new(rules, before.and_then(|before| before.limits.as_ref()), Counter::new));
+        let faults = policy.faults.as_ref().map(|rules| {
+            Faults::new(rules, before.and_then(|before| before.faults.as_ref()), |_| Counts::default())
+        });
         Self {
+            limits,
+            faults,
             balance: Balancing::new(policy, ground, balance).map(Arc::new),
             breakers: policy.breaker.as_ref().map(|rules| {
                 let before = before.and_then(|before| before.breakers.as_ref());
@@ -51,6 +68,23 @@ impl Guards {
             }),
             health: policy.health.as_ref().map(|rule| Arc::new(Health::new(rule, endpoints, health))),
         }
+    }
+}
+
+impl Guards {
+    /// The limits, and how they stand, for people.
+    pub(super) fn limit_words(&self, now: Duration) -> Vec<Value> {
+        let limits = self.limits.iter().flat_map(|limits| limits.all());
+        let words = limits.map(|(entry, counter)| {
+            json!({"rule": &*entry.name, "allows": entry.item.to_string(), "state": counter.words(&entry.item, now)})
+        });
+        words.collect()
+    }
+
+    /// The faults, for people.
+    pub(super) fn fault_words(&self) -> Vec<Value> {
+        let faults = self.faults.iter().flat_map(|faults| faults.all());
+        faults.map(|(entry, _)| json!({"rule": &*entry.name, "does": entry.item.words()})).collect()
     }
 }
 
@@ -88,11 +122,6 @@ impl<T: PartialEq, S> PerInstance<T, S> {
     pub(crate) fn pick(&self, call: &CallView<'_>) -> Option<(&Entry<T>, &PerEndpoint<S>)> {
         let (place, entry) = self.rules.pick(call)?;
         Some((entry, self.states.get(place)?))
-    }
-
-    /// Every rule, with what is remembered for it.
-    pub(crate) fn every(&self) -> impl Iterator<Item = (&Entry<T>, &PerEndpoint<S>)> {
-        self.rules.entries().iter().zip(&*self.states)
     }
 }
 

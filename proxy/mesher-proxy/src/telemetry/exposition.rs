@@ -219,6 +219,33 @@ impl Scrape {
         Ok(())
     }
 
+    /// What rules refused, or touched, by the handler that did.
+    fn guarded(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let families = [
+            ("rate_limit", "mesher_rate_limited", "Calls that a rate limit refused"),
+            ("fault", "mesher_faults_injected", "Calls that a fault was put into"),
+        ];
+        for (handler, name, help) in families {
+            let mut family = Family::begin(encoder, (name, help), None, MetricType::Counter)?;
+            let mut sums = BTreeMap::<(Direction, &str, &str), u64>::new();
+            for (labels, counts) in self.rows() {
+                for ((_, rule), count) in counts.guarded.iter().filter(|((by, _), _)| *by == handler) {
+                    *sums.entry((labels.direction, &labels.peer, rule)).or_default() += count;
+                }
+            }
+            for ((direction, peer, rule), count) in sums {
+                let pairs = vec![
+                    ("direction", direction.as_str()),
+                    ("service", self.service.as_str()),
+                    ("peer", peer),
+                    ("policy", rule),
+                ];
+                family.counter(&pairs, count)?;
+            }
+        }
+        Ok(())
+    }
+
     fn copies(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name = ("mesher_mirrored", "Copies of calls, by whom they were for and what became of them");
         let mut family = Family::begin(encoder, name, None, MetricType::Counter)?;
@@ -417,6 +444,7 @@ impl Collector for Scrape {
         let name = ("mesher_response_bytes", "Bytes of bodies to callers");
         self.by_peer(encoder, name, MetricType::Counter, |counts| signed(counts.response_bytes))?;
         self.retries(encoder)?;
+        self.guarded(encoder)?;
         self.copies(encoder)?;
         let name = ("mesher_upgrades", "Connections that went over to another protocol");
         self.by_peer(encoder, name, MetricType::Counter, |counts| signed(counts.upgrades))?;

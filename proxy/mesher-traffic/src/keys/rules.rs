@@ -11,10 +11,13 @@ use mesher_model::rule::{Kind, ServiceName};
 use super::balance::{self, Balances};
 use super::commands::Commands;
 use super::dark_launch;
+use super::fault_injection::{self, OlderFaults};
+use super::flow_control::FlowControl;
 use super::governed::Family;
 use super::matching::{self, Called, Named, Setting};
 use super::named::LastGood;
 use super::plan::Reading;
+use super::rate_limiting;
 use super::retry;
 use super::route_rule::{self, Place};
 use super::sorted::{Entry, LOADBALANCE, Sorted};
@@ -25,6 +28,8 @@ use super::{breaker, bulkhead};
 use crate::balance::BalancePolicy;
 use crate::breaker::BreakerRule;
 use crate::bulkhead::BulkheadRule;
+use crate::fault;
+use crate::limit::LimitRule;
 use crate::policy::Policy;
 use crate::retry::RetryPolicy;
 use crate::route::RoutePolicy;
@@ -66,6 +71,11 @@ pub struct KeyRules {
     instance_breakers: Family<BreakerRule>,
     instance_bulkheads: Family<BulkheadRule>,
     commands: Commands,
+    limits: Family<LimitRule>,
+    limits_by_identifier: Family<LimitRule>,
+    flow_control: FlowControl,
+    faults: Family<fault::Plan>,
+    older_faults: OlderFaults,
     /// A sentence for each key that says something which cannot be used, or is passed over.
     pub problems: Vec<String>,
 }
@@ -164,6 +174,7 @@ impl KeyRules {
     /// last: where a key cannot be used, its last good value holds.
     pub fn read<'k>(keys: impl IntoIterator<Item = (&'k str, &'k str)>, own: &Own, before: &'k Self) -> Self {
         let mut sorted = Sorted::of(keys);
+        let unmarked = rate_limiting::join_marked(&mut sorted);
         let application = own.application.as_str();
         let mut problems = Vec::new();
         let last_good = LastGood::restore(&mut sorted.named, &before.last_good, &mut problems);
@@ -193,6 +204,7 @@ impl KeyRules {
             let read = |value: &str| route_rule::read(value, Place { application, setting });
             rules.global_route = rules.hold(entry, before, &mut room, read).flatten();
         }
+        rules.problems.extend(unmarked);
         rules.govern(&sorted, own, before);
         let more = rules.problems.len().saturating_sub(PROBLEMS_MAX);
         if more > 0 {
@@ -222,6 +234,19 @@ impl KeyRules {
         self.instance_bulkheads =
             Family::read(of("instanceBulkhead"), own, bulkheads, problems, bulkhead::read);
         self.commands = Commands::read(&sorted.commands, &before.commands, problems);
+        let limits = of(rate_limiting::KIND);
+        self.limits = Family::read(limits, own, &before.limits, problems, rate_limiting::read);
+        self.limits_by_identifier = Family::read(
+            of(rate_limiting::KIND_BY_IDENTIFIER),
+            own,
+            &before.limits_by_identifier,
+            problems,
+            rate_limiting::read_by_identifier,
+        );
+        self.flow_control = FlowControl::read(&sorted.flow_control, &before.flow_control, problems);
+        let faults = of(fault_injection::KIND);
+        self.faults = Family::read(faults, own, &before.faults, problems, fault_injection::read);
+        self.older_faults = OlderFaults::read(&sorted.older_faults, &before.older_faults, problems);
         for (name, (key, _)) in sorted.governed.values().flatten() {
             match sorted.named.groups.get(name) {
                 None => problems.push(format!(
@@ -281,6 +306,8 @@ impl KeyRules {
         let of_routes = self.held.iter().map(|(key, held)| (key.as_str(), held.value.as_str()));
         let of_breakers = self.breakers.holding().chain(self.instance_breakers.holding());
         let of_bulkheads = self.bulkheads.holding().chain(self.instance_bulkheads.holding());
+        let of_limits = self.limits.holding().chain(self.limits_by_identifier.holding());
+        let of_faults = self.faults.holding().chain(self.older_faults.holding());
         of_routes
             .chain(self.last_good.holding())
             .chain(self.retries.holding())
@@ -289,6 +316,9 @@ impl KeyRules {
             .chain(of_breakers)
             .chain(of_bulkheads)
             .chain(self.commands.holding())
+            .chain(of_limits)
+            .chain(self.flow_control.holding())
+            .chain(of_faults)
     }
 
     /// Whether one of [`Self::problems`] is about a word that is passed over, while all else of its key holds.
@@ -307,6 +337,8 @@ impl KeyRules {
             || !sorted.governed.is_empty()
             || !sorted.balances.is_empty()
             || !sorted.commands.is_empty()
+            || !sorted.flow_control.is_empty()
+            || !sorted.older_faults.is_empty()
             || !sorted.timeouts.is_empty()
             || sorted.named != Named::default()
     }
@@ -372,6 +404,14 @@ impl KeyRules {
             select(Kind::Bulkhead, selection.names());
         }
         select(Kind::Timeout, timeout.into_iter().collect());
+        policy.limits = self.limits_about(about).map(Arc::new);
+        if let Some(selection) = &policy.limits {
+            select(Kind::RateLimit, selection.names());
+        }
+        policy.faults = self.faults_about(about).map(Arc::new);
+        if let Some(selection) = &policy.faults {
+            select(Kind::Fault, selection.names());
+        }
         policy.said = said.into();
         (policy != Policy::default()).then_some(policy)
     }
@@ -401,6 +441,33 @@ impl KeyRules {
         Some(key)
     }
 
+    /// Who takes calls counts them in periods; both sides do in seconds.
+    fn limits_about(&self, about: &About) -> Option<Selection<LimitRule>> {
+        let mut rules = Vec::new();
+        if *about == About::Provider {
+            for family in [&self.limits, &self.limits_by_identifier] {
+                let selection = family.selection(&self.groups, about);
+                let named = selection.into_iter().flat_map(Selection::into_entries).map(|mut rule| {
+                    rule.item.name = rate_limiting::name_of(&rule.name).into();
+                    rule
+                });
+                rules.extend(named);
+            }
+        }
+        rules.extend(self.flow_control.rules(about));
+        Selection::of(rules)
+    }
+
+    /// What callers do to themselves.
+    fn faults_about(&self, about: &About) -> Option<Selection<fault::Plan>> {
+        if *about == About::Provider {
+            return None;
+        }
+        let selection = self.faults.selection(&self.groups, about);
+        let rules = selection.into_iter().flat_map(Selection::into_entries);
+        Selection::of(rules.chain(self.older_faults.rule(about)).collect())
+    }
+
     /// Where the calls to a service go; `qualified` is its name as callers of other applications write it.
     pub(super) fn route(&self, service: &str, qualified: &str) -> Option<&Arc<RoutePolicy>> {
         match self.routes.get(service).or_else(|| self.routes.get(qualified)) {
@@ -419,7 +486,11 @@ impl KeyRules {
             || !self.instance_breakers.is_empty()
             || !self.instance_bulkheads.is_empty()
             || !self.commands.is_empty();
-        !has_route && !has_balance && !has_guard && self.timeouts.is_empty() && self.retries.is_empty()
+        let has_limit =
+            !self.limits.is_empty() || !self.limits_by_identifier.is_empty() || !self.flow_control.is_empty();
+        let has_fault = !self.faults.is_empty() || !self.older_faults.is_empty();
+        let has_any = has_route || has_balance || has_guard || has_limit || has_fault;
+        !has_any && self.timeouts.is_empty() && self.retries.is_empty()
     }
 }
 

@@ -15,7 +15,7 @@ use mesher_traffic::{HeadView, RoundRobin, Suspects};
 use crate::handlers::{Handler, Next};
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::{Code, Invocation, Target};
-use crate::snapshot::{Cluster, ClusterKind, Endpoint, EndpointId};
+use crate::snapshot::{Cluster, ClusterId, ClusterKind, Endpoint, EndpointId};
 use crate::worker::Worker;
 use ruled::ByRule;
 
@@ -34,14 +34,17 @@ impl Handler for Balance {
             return Err(refusal);
         }
         if std::mem::take(&mut call.retry.is_on_same) && call.endpoint.is_some() {
-            ruled::begin(worker, call, head);
+            let rule = ruled::ruling(worker, call, head).map(|ruling| ruling.place);
+            ruled::begin(worker, call, head, rule);
             return Ok(());
         }
+        call.permits.balanced = None;
+        let ruling = ruled::ruling(worker, call, head);
         let cluster = call.cluster();
         let mut suspects = worker.suspects();
         let sieve = Sieve::of(worker, call, head);
         let doubts = Doubts { suspects: suspects.as_ref(), sieve: sieve.as_ref() };
-        let chosen = worker.with_rotation(cluster.id, |rotation| match ruled::ruling(worker, call, head) {
+        let chosen = worker.with_rotation(rotation_of(call), |rotation| match ruling {
             None => choose(call, InTurn(rotation), doubts),
             Some(ruling) => choose(call, ByRule::new(worker, call, head, ruling, rotation), doubts),
         });
@@ -50,9 +53,10 @@ impl Handler for Balance {
             suspects.chosen(endpoint.id, *now);
         }
         let taken = sieve.map(|sieve| sieve.take(place)).transpose()?;
+        let rule = ruling.map(|ruling| ruling.place);
         call.permits.of_endpoint = taken.unwrap_or_default();
         call.endpoint = Some(place);
-        ruled::begin(worker, call, head);
+        ruled::begin(worker, call, head, rule);
         Ok(())
     }
 
@@ -68,7 +72,7 @@ impl Handler for Balance {
                 return Err(refusal);
             }
             let suspects = worker.suspects();
-            let mut rotation = worker.with_rotation(call.cluster().id, |rotation| *rotation);
+            let mut rotation = worker.with_rotation(rotation_of(call), |rotation| *rotation);
             let sieve = Sieve::of(worker, call, head);
             let doubts = Doubts { suspects: suspects.as_ref(), sieve: sieve.as_ref() };
             call.endpoint = match ruled::ruling(worker, call, head) {
@@ -105,6 +109,11 @@ impl Handler for Balance {
         ruled::response(worker, call, reply);
         Next::Pass
     }
+}
+
+/// What takes turns for a call: the endpoints of its cluster, or those of the part that a route chose.
+fn rotation_of(call: &Invocation) -> (ClusterId, Option<u16>) {
+    (call.cluster().id, call.choice.map(|choice| choice.subset))
 }
 
 /// A way to pick one of the endpoints of a cluster.

@@ -40,18 +40,18 @@ pub(super) fn tell(
     places.sort_by_key(|((standing, _), place, _)| (*standing, *place));
     told.endpoints_left_out = places.len().saturating_sub(most) as u64;
     let shown = places.into_iter().take(most);
-    // How a call that has ended found its endpoints is not known any more.
-    let ruling = ruling.filter(|_| told.call.is_none());
-    let explain = |((standing, why), place, endpoint): ((Standing, String), usize, &Endpoint)| {
-        row(endpoint, standing, add_rule(ruling, standing, place, why))
-    };
-    told.endpoints = shown.map(explain).collect();
     told.guards.extend(ruling.map(|ruling| GuardTold {
         handler: "balance".to_owned(),
         rule: ruling.name.to_owned(),
         state: ruling.policy.words(),
         refuses: false,
     }));
+    // How a call that has ended found its endpoints is not known any more.
+    let ruling = ruling.filter(|_| told.call.is_none());
+    let explain = |((standing, why), place, endpoint): ((Standing, String), usize, &Endpoint)| {
+        row(endpoint, standing, add_rule(ruling, standing, place, why))
+    };
+    told.endpoints = shown.map(explain).collect();
 }
 
 /// The portion that takes the call: the first that has an endpoint, or the one that was chosen where none has.

@@ -8,6 +8,7 @@ mod go_rules;
 mod governed;
 mod guards;
 mod java_rules;
+mod limits;
 mod precedence;
 
 use std::collections::BTreeMap;
