@@ -18,6 +18,9 @@ fn blank(number: usize) -> Option<Value> {
         .clone()
 }
 
+/// Pairs of members of one kind that are looked at, about.
+const PAIRS_MAX: usize = 400;
+
 /// A value of a schema in which every member is there. `1s` is a name, a version and a span of time.
 fn full(schema: &Value, definitions: &Value) -> Value {
     if let Some(one) = schema["examples"].as_array().and_then(|all| all.first()).filter(|one| one.is_object())
@@ -56,6 +59,63 @@ fn full(schema: &Value, definitions: &Value) -> Value {
     } else {
         json!("1s")
     }
+}
+
+/// Documents of kinds of which not all members can stand together, or whose values have a grammar of their own.
+fn written() -> Vec<Value> {
+    let matches =
+        json!([{"method": "GET", "headers": [{"name": "a", "type": "Prefix", "value": "b", "not": true}]}]);
+    let document = |kind: &str, spec: Value| {
+        let metadata = json!({"name": "a", "application": "b", "environment": "production"});
+        json!({"apiVersion": "mesher/v1", "kind": kind, "metadata": metadata, "spec": spec})
+    };
+    vec![
+        document(
+            "Route",
+            json!({"service": "a", "rules": [{"name": "b", "matches": matches, "fallback": "Any", "sticky": {"header": "c"},
+                "filters": [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "d", "value": "e"}]}}],
+                "timeouts": {"request": "2s", "backendRequest": "1s"},
+                "backends": [{"subset": {"version": "1", "zone": "f", "properties": {"g": "h"}}, "weight": 1}]}]}),
+        ),
+        document(
+            "Retry",
+            json!({"service": "a", "matches": matches, "attempts": 1, "codes": [503], "backoff": "1s", "idempotencyKey": true,
+                "budget": {"percent": "20%", "interval": "10s", "minPerSecond": 1}}),
+        ),
+        document(
+            "Breaker",
+            json!({"service": "a", "side": "Provider", "matches": matches, "mode": "ForcedOpen", "windowRequests": 10,
+                "minimumRequests": 5, "failureRate": "10%", "slowCallRate": "50%", "slowCallDuration": "1s", "openTime": "5s",
+                "halfOpenRequests": 2, "failureStatuses": ["5xx"]}),
+        ),
+        document(
+            "Balance",
+            json!({"service": "a", "matches": matches, "strategy": "Maglev", "hashOn": {"header": "x"}, "tableSize": 251,
+                "weightProperty": "weight", "zone": {"prefer": "SameZone", "overprovisioningFactor": 140},
+                "sessionPersistence": {"type": "Cookie", "sessionName": "id", "absoluteTimeout": "1h"}, "retryAfter": "Ignore"}),
+        ),
+        document(
+            "Bulkhead",
+            json!({"service": "a", "side": "Provider", "matches": matches, "maxConcurrent": 100,
+                "adaptive": {"min": 2, "initial": 10, "measureEvery": "1m"}}),
+        ),
+        document(
+            "Health",
+            json!({"service": "a", "passive": {"consecutiveFailures": 3, "failureRate": "50%", "latencyFactor": 5, "interval": "10s",
+                "minimumRequests": 10, "baseEjectionTime": "30s", "maxEjectionTime": "5m", "maxEjectionPercent": "50%",
+                "panicThreshold": "50%", "failureStatuses": ["503"]}}),
+        ),
+        document(
+            "RateLimit",
+            json!({"service": "a", "side": "Consumer", "limits": [{"name": "b", "matches": matches, "requests": 10, "interval": "1s",
+                "burst": 5, "per": {"header": "x"}}]}),
+        ),
+        document(
+            "Fault",
+            json!({"service": "a", "faults": [{"name": "b", "matches": matches, "delay": {"time": "1s", "percent": "10%"},
+                "abort": {"status": 503, "percent": "10%"}, "slowBody": {"bytesPerSecond": 100, "percent": "5%"}}]}),
+        ),
+    ]
 }
 
 /// Where members stand, as JSON pointers.
@@ -102,12 +162,19 @@ async fn cf_07_blank_members_are_handled_or_refused() {
     assert!(kinds.len() >= 2, "{schema}");
     for kind in kinds {
         let whole = full(kind, &schema["$defs"]);
+        let name = whole["kind"].as_str().unwrap();
+        let whole = written().into_iter().find(|document| document["kind"] == name).unwrap_or(whole);
         let mut members = Vec::new();
         places(&whole, "", &mut members);
         assert!(members.len() > 5, "{whole}");
         let mut variants = BTreeSet::new();
+        // Of large kinds, every so many pairs, and each member by itself.
+        let stride = (members.len() * members.len() / PAIRS_MAX).max(1);
         for (place, one) in members.iter().enumerate() {
-            for other in &members[place..] {
+            for (distance, other) in members[place..].iter().enumerate() {
+                if distance > 0 && (place * members.len() + distance) % stride != 0 {
+                    continue;
+                }
                 // Both the same blank, and each with the next one: of large kinds all pairs would take minutes.
                 for (first, step) in (0..BLANKS).flat_map(|first| [(first, 0), (first, 1)]) {
                     let mut variant = whole.clone();
