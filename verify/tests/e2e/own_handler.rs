@@ -19,7 +19,6 @@ fn example() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        // What is built for the program under test is not built again.
         let target = binary::mesher().ancestors().nth(2).unwrap();
         let built = Command::new(env!("CARGO"))
             .args([
