@@ -73,8 +73,9 @@ impl Governance {
             .map(|route| json!({"name": route.name, "rules": route.rule_names().collect::<Vec<_>>()}));
         let timeout = self.request_timeout().map(|limit| format!("{limit:?}"));
         let (breakers, bulkheads) = (breaker::view(&self.guards), bulkhead::view(&self.guards));
+        let isolation = breaker::view_of_instances(&self.guards);
         let health = self.guards.health.as_ref().map(|health| health.view());
-        json!({"route": route, "request_timeout": timeout, "breakers": breakers, "bulkheads": bulkheads, "health": health})
+        json!({"route": route, "request_timeout": timeout, "breakers": breakers, "bulkheads": bulkheads, "isolation": isolation, "health": health})
     }
 
     /// The instances that take a call, in words.
