@@ -1,18 +1,17 @@
-//! Time as decisions take it: a span since one moment, the same for the whole process.
-//! It must be asked only where something depends on it: each look costs a call that no rule guards nothing.
+//! The time of this process: spans since one moment, the same for all its threads.
+//! It must not know what they are compared with.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-/// The moment.
-static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// How long ago that moment is.
-pub(crate) fn now() -> Duration {
-    BEGAN.elapsed()
+/// That moment.
+pub(crate) fn beginning() -> Instant {
+    *BEGINNING
 }
 
-/// The moment itself.
-pub(crate) fn epoch() -> Instant {
-    *BEGAN
+/// How long ago it was.
+pub(crate) fn now() -> Duration {
+    BEGINNING.elapsed()
 }

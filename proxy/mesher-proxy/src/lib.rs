@@ -19,6 +19,7 @@
 //! | `clock` | time as decisions take it |
 //! | `stored` | the last good snapshot on disk |
 //! | `memory` | gives back what a burst leaves behind |
+//! | `clock` | the time of the process |
 //! | `status`, `admin`, `telemetry` | what the proxy tells of itself |
 
 mod admin;

@@ -73,6 +73,8 @@ pub(crate) struct Status {
     pub(crate) instance_id: String,
     pub(crate) addresses: Addresses,
     pub(crate) started_at: SystemTime,
+    /// What times of rules are counted from.
+    epoch: Instant,
     snapshot: Arc<SharedSnapshot>,
     snapshot_at: Mutex<Instant>,
     knowledge: Mutex<Knowledge>,
@@ -90,6 +92,7 @@ pub(crate) struct Status {
     orders: Vec<mpsc::UnboundedSender<Order>>,
     drain: watch::Sender<bool>,
     has_drained: watch::Sender<bool>,
+    ends: watch::Sender<bool>,
 }
 
 /// What the link to the control plane is.
@@ -173,6 +176,7 @@ impl Status {
             instance_id,
             addresses,
             started_at: SystemTime::now(),
+            epoch: shared.epoch,
             snapshot: Arc::clone(&shared.snapshot),
             snapshot_at: Mutex::new(Instant::now()),
             knowledge: Mutex::default(),
@@ -188,6 +192,7 @@ impl Status {
             orders,
             drain: watch::Sender::new(false),
             has_drained: watch::Sender::new(false),
+            ends: watch::Sender::new(false),
         }
     }
 
@@ -308,6 +313,11 @@ impl Status {
         self.snapshot.load_full()
     }
 
+    /// The time, as rules count it.
+    pub(crate) fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
     pub(crate) fn snapshot_number(&self) -> u64 {
         self.snapshot.load().number
     }
@@ -393,6 +403,15 @@ impl Status {
 
     pub(crate) async fn wait_drained(&self) {
         let _ = self.has_drained.subscribe().wait_for(|drained| *drained).await;
+    }
+
+    /// The proxy takes no work any more: whoever speaks for it says goodbye.
+    pub(crate) fn end(&self) {
+        self.ends.send_replace(true);
+    }
+
+    pub(crate) async fn ending(&self) {
+        let _ = self.ends.subscribe().wait_for(|ends| *ends).await;
     }
 
     /// The sum of all workers' counters. A worker that does not answer in time is left out.

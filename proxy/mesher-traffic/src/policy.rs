@@ -5,12 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mesher_model::explain::Said;
-use mesher_model::rule::{Document, Kind, Rule};
+use mesher_model::rule::link::LimitKey;
+use mesher_model::rule::{CallMatch, Document, Kind, Rule};
 
+use crate::balance::BalancePolicy;
 use crate::breaker::BreakerRule;
 use crate::bulkhead::BulkheadRule;
 use crate::egress::EgressPolicy;
 use crate::ejection::HealthRule;
+use crate::fault;
+use crate::limit::LimitRule;
 use crate::retry::RetryPolicy;
 use crate::route::{PATTERNS_BYTES_MAX, RoutePolicy};
 use crate::selection::{Entry, Selection};
@@ -85,6 +89,8 @@ pub struct Policy {
     pub egress: Option<Arc<EgressPolicy>>,
     /// When failed calls are tried again; as [`RetryPolicy::default`] says where absent.
     pub retry: Option<Arc<Selection<RetryPolicy>>>,
+    /// Which of several endpoints takes a call; each in turn where absent.
+    pub balance: Option<Arc<Selection<BalancePolicy>>>,
     /// When calls are refused because too many before them failed.
     pub breaker: Option<Arc<Selection<BreakerRule>>>,
     /// How many calls may be under way at once.
@@ -95,6 +101,10 @@ pub struct Policy {
     pub instance_bulkhead: Option<Arc<Selection<BulkheadRule>>>,
     /// Which endpoints are passed over.
     pub health: Option<Arc<HealthRule>>,
+    /// How many calls pass; each limit that is about a call has to let it.
+    pub limits: Option<Arc<Selection<LimitRule>>>,
+    /// What goes wrong with calls on purpose.
+    pub faults: Option<Arc<Selection<fault::Plan>>>,
     /// Who says so, and what is shadowed. Left empty by [`Self::compile`]: revisions are known to whoever keeps documents.
     pub said: Arc<[Said]>,
 }
@@ -125,8 +135,26 @@ impl Policy {
                 }
                 Rule::Retry(_) => policy.retry = select(&documents, RetryPolicy::of_rule)?,
                 Rule::Breaker(_) => policy.breaker = select(&documents, breaker)?,
+                Rule::Balance(_) => policy.balance = select(&documents, BalancePolicy::of_rule)?,
                 Rule::Bulkhead(_) => policy.bulkhead = select(&documents, bulkhead)?,
                 Rule::Health(health) => policy.health = Some(Arc::new(HealthRule::of_document(health))),
+                Rule::RateLimit(rule) => {
+                    let parts = rule.limits.iter().map(|limit| {
+                        let key = LimitKey {
+                            target: document.target(),
+                            limit: format!("{}/{}", document.metadata.name, limit.name),
+                        };
+                        let item = LimitRule::of_document(limit, key);
+                        (limit.name.as_str(), limit.matches.as_slice(), item)
+                    });
+                    policy.limits = select_parts(document, "limit", parts)?;
+                }
+                Rule::Fault(rule) => {
+                    let parts = rule.faults.iter().map(|part| {
+                        (part.name.as_str(), part.matches.as_slice(), fault::Plan::of_document(part))
+                    });
+                    policy.faults = select_parts(document, "fault", parts)?;
+                }
                 _ => {}
             }
         }
@@ -141,10 +169,13 @@ impl Policy {
             egress,
             retry,
             breaker,
+            balance,
             bulkhead,
             instance_breaker,
             instance_bulkhead,
             health,
+            limits,
+            faults,
             said: _,
         } = other;
         self.route = self.route.take().or(route);
@@ -152,16 +183,20 @@ impl Policy {
         self.egress = self.egress.take().or(egress);
         self.retry = self.retry.take().or(retry);
         self.breaker = self.breaker.take().or(breaker);
+        self.balance = self.balance.take().or(balance);
         self.bulkhead = self.bulkhead.take().or(bulkhead);
         self.instance_breaker = self.instance_breaker.take().or(instance_breaker);
         self.instance_bulkhead = self.instance_bulkhead.take().or(instance_bulkhead);
         self.health = self.health.take().or(health);
+        self.limits = self.limits.take().or(limits);
+        self.faults = self.faults.take().or(faults);
     }
 
     /// Whether anything but the way of a call and its time is governed: whether a handler stands in between.
     #[must_use]
     pub fn is_guarded(&self) -> bool {
-        self.breaker.is_some() || self.bulkhead.is_some()
+        let has_bound = self.breaker.is_some() || self.bulkhead.is_some() || self.limits.is_some();
+        has_bound || self.faults.is_some()
     }
 }
 
@@ -185,7 +220,7 @@ fn select<T>(
     item: impl Fn(&Rule) -> Option<T>,
 ) -> Result<Option<Arc<Selection<T>>>, PolicyError> {
     let mut documents = documents.to_vec();
-    documents.sort_by_key(|document| (document.rule.matches().is_empty(), &document.metadata.name));
+    documents.sort_by_key(|document| (document.rule.is_about_all(), &document.metadata.name));
     let (mut entries, mut bytes) = (Vec::new(), 0);
     for document in documents {
         let Some(item) = item(&document.rule) else { continue };
@@ -202,6 +237,31 @@ fn select<T>(
     Ok(Selection::of(entries).map(Arc::new))
 }
 
+/// What the parts of one document say, each about its calls.
+fn select_parts<'p, T>(
+    document: &Document,
+    what: &str,
+    parts: impl Iterator<Item = (&'p str, &'p [CallMatch], T)>,
+) -> Result<Option<Arc<Selection<T>>>, PolicyError> {
+    let (kind, name) = (document.kind(), document.metadata.name.to_string());
+    let (mut entries, mut bytes) = (Vec::new(), 0);
+    for (part, matches, item) in parts {
+        let matches = matches.iter().map(|part| (part, [].as_slice()));
+        let entry = Entry::compile(format!("{kind} {name}, {what} {part}"), matches, item).map_err(
+            |(place, reason)| {
+                let place = format!("{what} {part}, {place}");
+                PolicyError::Match { kind, name: name.clone(), place, reason }
+            },
+        )?;
+        bytes += entry.pattern_bytes();
+        if bytes > PATTERNS_BYTES_MAX {
+            return Err(PolicyError::Patterns { kind, name, most: PATTERNS_BYTES_MAX });
+        }
+        entries.push(entry);
+    }
+    Ok(Selection::of(entries).map(Arc::new))
+}
+
 /// Adds a document to those of its kind that hold: those about the service itself in place of those about every one.
 fn join<'d>(held: &mut Vec<&'d Document>, document: &'d Document) -> Result<(), PolicyError> {
     match held.first().map(|other| (other.service().is_every(), document.service().is_every())) {
@@ -209,7 +269,10 @@ fn join<'d>(held: &mut Vec<&'d Document>, document: &'d Document) -> Result<(), 
         Some((false, true)) => return Ok(()),
         _ => {}
     }
-    let is_alike = |other: &&&Document| other.rule.matches().is_empty() && document.rule.matches().is_empty();
+    let is_about_one_part = |other: &&&Document| other.rule.subset() == document.rule.subset();
+    let is_alike = |other: &&&Document| {
+        other.rule.matches().is_empty() && document.rule.matches().is_empty() && is_about_one_part(other)
+    };
     if let Some(other) = held.iter().find(is_alike) {
         let mut names = [document, other].map(|document| document.metadata.name.to_string());
         names.sort();

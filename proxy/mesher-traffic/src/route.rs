@@ -13,7 +13,7 @@ use crate::portion::Portion;
 use crate::sticky::StickyValue;
 
 /// Turns a count into draws that are spread evenly: 2³² divided by the golden ratio (Knuth, TAOCP 3, 6.4).
-const SPREAD: u32 = 0x9E37_79B9;
+pub(crate) const SPREAD: u32 = 0x9E37_79B9;
 /// The same for the draws of a reserve, which must not follow from those before: 2³² times the broken part of the root of 2.
 const SPREAD_OF_RESERVE: u32 = 0x6A09_E667;
 /// All automata of one route together, in bytes; those of all documents of another kind about one service as well.

@@ -9,7 +9,7 @@ use crate::matching::condition::Request;
 use crate::matching::field::{any_cookie, any_parameter, decode};
 
 /// What of a call decides who takes it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StickyValue {
     /// A header field; its name is in lower case.
     Header(Box<str>),
@@ -31,6 +31,12 @@ impl StickyValue {
     /// A value has a place between 0 and 1 for good, and a share has those of its weight, in the order of the backends. Of
     /// two backends, raising the weight of one moves the border between them, and so users towards it only.
     pub(crate) fn place(&self, call: &CallView<'_>, total: u32) -> Option<u64> {
+        let scaled = u128::from(self.whole_place(call)?) * u128::from(total);
+        u64::try_from(scaled >> u64::BITS).ok()
+    }
+
+    /// The place of a call between 0 and 1, in units of 2⁻⁶⁴; `None` for a call without the value.
+    pub(crate) fn whole_place(&self, call: &CallView<'_>) -> Option<u64> {
         let mut place = None;
         let mut take = |value: &[u8]| {
             place = (!value.is_empty()).then(|| place_of(value));
@@ -44,8 +50,7 @@ impl StickyValue {
                 any_parameter(name, request.query, |value| take(&decode(value)))
             }
         };
-        let scaled = u128::from(place?) * u128::from(total);
-        u64::try_from(scaled >> u64::BITS).ok()
+        place
     }
 }
 

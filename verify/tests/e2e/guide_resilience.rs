@@ -65,6 +65,24 @@ fn a_call_whose_time_is_over_is_not_begun() {
     );
 }
 
+#[test]
+fn calls_go_where_fewer_are_on_their_way_and_users_stay() {
+    let stage = Stage::start();
+    stage.apply(document("Which instance", "Balance"));
+    assert_eq!(ask(&stage), [200; CALLS]);
+    assert_shown("guarded by  balance: Balance calculator, LeastRequest", &stage.explained(&[]));
+    let texts = given(GUIDE, "mesher apply");
+    stage.apply(texts.iter().find(|text| text.contains("sessionPersistence")).unwrap());
+    let first = call(&stage, &[]);
+    let cookie = first.field("set-cookie").split(';').next().unwrap().to_owned();
+    assert!(cookie.starts_with("calculator-session="), "{cookie}");
+    let instance = |answer: &Message| answer.json()["instance"].as_str().unwrap().to_owned();
+    for _ in 0..CALLS {
+        let answer = call(&stage, &[("cookie", &cookie)]);
+        assert_eq!((instance(&answer), answer.field("set-cookie")), (instance(&first), ""));
+    }
+}
+
 /// Applications that answer as is said, each with its proxy, and all of them known to the caller.
 fn further_calculator(stage: &Stage, status: &'static str) -> (Application, Proxy) {
     let application = Application::http(move |_| application::answer(status, ""));
@@ -107,5 +125,36 @@ fn an_instance_that_fails_is_passed_over() {
     let _third = further_calculator(&stage, "500 Broken");
     stage.apply(document("Passing over an instance", "Health"));
     let _ = ask(&stage);
+    assert_eq!(ask(&stage), [200; CALLS]);
+}
+
+#[test]
+fn each_user_has_a_limit_and_is_told_when_to_come_again() {
+    let stage = Stage::start();
+    stage.apply(document("Not more calls", "RateLimit"));
+    for user in ["uma", "eve"] {
+        let passed = (0..CALLS).filter(|_| call(&stage, &[("x-user", user)]).status() == 200).count();
+        assert_eq!(passed, 6, "{user}");
+    }
+    let refused = call(&stage, &[("x-user", "uma")]);
+    assert_eq!(refused.status(), 429);
+    let policy = refused.field("ratelimit-policy");
+    assert_shown("RateLimit-Policy: \"each-user\";q=6;w=60", &format!("RateLimit-Policy: {policy}"));
+    assert!(refused.field("retry-after").parse::<u64>().is_ok_and(|seconds| seconds <= 10), "{refused:?}");
+    assert_shown(
+        "guarded by  rate_limit: RateLimit calculator, limit each-user, 6 requests in 60s for each value of x-user, none left for ",
+        &stage.explained(&["-H", "x-user: uma"]),
+    );
+}
+
+#[test]
+fn a_fifth_of_the_calls_fails_on_purpose() {
+    let stage = Stage::start();
+    stage.apply(document("What comes of it", "Fault"));
+    let answers: Vec<_> = (0..CALLS).map(|_| call(&stage, &[("x-test", "storm")])).collect();
+    let failed: Vec<_> = answers.iter().filter(|answer| answer.status() == 418).collect();
+    assert_eq!((failed.len(), answers.iter().filter(|answer| answer.status() == 200).count()), (4, 16));
+    let words = "Fault calculator, fault\nstorm makes the call fail on purpose, with status 418";
+    assert!(GUIDE.contains(words) && failed[0].text().contains(&words.replace('\n', " ")), "{:?}", failed[0]);
     assert_eq!(ask(&stage), [200; CALLS]);
 }

@@ -6,13 +6,16 @@ use std::fmt;
 use serde::de::{Deserializer, Error as _, MapAccess};
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::balance::Balance;
 use super::breaker::Breaker;
 use super::bulkhead::Bulkhead;
 use super::egress::Egress;
+use super::fault::Fault;
 use super::health::Health;
 use super::matches::CallMatch;
+use super::rate_limit::RateLimit;
 use super::retry::Retry;
-use super::route::Route;
+use super::route::{Route, Subset};
 use super::side::Side;
 use super::timeout::Timeout;
 use super::words::ServiceName;
@@ -94,10 +97,16 @@ kinds! {
     Retry,
     /// When calls are refused, because too many of those before them failed.
     Breaker,
+    /// Which of several instances takes a call.
+    Balance,
     /// How many calls may be under way at once.
     Bulkhead,
     /// Which instances are passed over, for what became of the calls that they took.
     Health,
+    /// How many calls pass in a time.
+    RateLimit,
+    /// What goes wrong with calls on purpose.
+    Fault,
 }
 
 impl Rule {
@@ -107,6 +116,7 @@ impl Rule {
         match self {
             Self::Breaker(breaker) => breaker.side,
             Self::Bulkhead(bulkhead) => bulkhead.side,
+            Self::RateLimit(limit) => limit.side,
             _ => Side::Consumer,
         }
     }
@@ -117,9 +127,42 @@ impl Rule {
         match self {
             Self::Retry(retry) => &retry.matches,
             Self::Breaker(breaker) => &breaker.matches,
+            Self::Balance(balance) => &balance.matches,
             Self::Bulkhead(bulkhead) => &bulkhead.matches,
             _ => &[],
         }
+    }
+
+    /// The part of the service whose calls alone it is about.
+    #[must_use]
+    pub const fn subset(&self) -> Option<&Subset> {
+        match self {
+            Self::Balance(balance) => balance.subset.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether it is about every call to its service.
+    #[must_use]
+    pub fn is_about_all(&self) -> bool {
+        self.matches().is_empty() && self.subset().is_none()
+    }
+}
+
+impl Rule {
+    /// Every match of it, also of its parts.
+    pub fn all_matches(&self) -> impl Iterator<Item = &CallMatch> {
+        let of_limits = match self {
+            Self::RateLimit(rule) => rule.limits.as_slice(),
+            _ => &[],
+        };
+        let of_faults = match self {
+            Self::Fault(rule) => rule.faults.as_slice(),
+            _ => &[],
+        };
+        let of_limits = of_limits.iter().flat_map(|limit| &limit.matches);
+        let of_faults = of_faults.iter().flat_map(|fault| &fault.matches);
+        self.matches().iter().chain(of_limits).chain(of_faults)
     }
 }
 
@@ -133,7 +176,7 @@ impl Kind {
     /// Whether several documents may be about one service, each about some of its calls.
     #[must_use]
     pub const fn has_matches(self) -> bool {
-        matches!(self, Self::Retry | Self::Breaker | Self::Bulkhead)
+        matches!(self, Self::Retry | Self::Breaker | Self::Balance | Self::Bulkhead)
     }
 }
 

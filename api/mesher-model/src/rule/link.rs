@@ -23,6 +23,15 @@ pub const TARGETS_AT_ONCE_MAX: usize = 300;
 pub const KEY_LABELS_MAX: usize = 32;
 /// The longest message of the control plane, in bytes.
 pub const CONTROL_MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// All of a limit that the whole mesh shares, in the parts that it is divided into.
+pub const LIMIT_WHOLE: u32 = 1_000_000_000;
+/// Limits that one message may name, and of which one proxy may tell.
+pub const LIMITS_AT_ONCE_MAX: usize = 128;
+/// The longest name of a limit within what is said about a service, in bytes: those of a document, of a part of it, and of
+/// a service.
+pub const LIMIT_NAME_BYTES_MAX: usize = 3 * 253 + 2;
+/// How often a proxy tells what it wanted of a limit, while it wants any.
+pub const DEMAND_PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
 /// How often the control plane asks whether the proxy is there, by a ping that both sides hear of.
 pub const PING: std::time::Duration = std::time::Duration::from_secs(15);
 /// How long a peer may be silent: three pings.
@@ -69,6 +78,8 @@ pub enum ProxySays {
         /// The answer.
         answer: Box<Told>,
     },
+    /// It ends: its last word. Nobody is to wait for it.
+    Goodbye,
     /// It does not serve with an update, and goes on with what it has.
     Refused {
         /// The update's.
@@ -77,6 +88,12 @@ pub enum ProxySays {
         serving: u64,
         /// Why.
         reason: String,
+    },
+    /// What it wanted lately of limits that the whole mesh shares: every [`DEMAND_PAUSE`] while it wants any, and once when
+    /// it has ceased to. Answered by [`ControlSays::Slices`].
+    Demand {
+        /// At most [`LIMITS_AT_ONCE_MAX`].
+        limits: Vec<Demand>,
     },
     /// Something that another release says.
     #[serde(other)]
@@ -93,6 +110,11 @@ pub enum ControlSays {
     Keys(KeyNews),
     /// Instances of a service that the proxy asked for changed: it had better look.
     Moved,
+    /// Which parts of limits are its own from now on. They hold until others are told.
+    Slices {
+        /// Those that changed, or were asked for.
+        slices: Vec<Slice>,
+    },
     /// A question, answered by [`ProxySays::Told`].
     Ask {
         /// Names it in the answer.
@@ -142,6 +164,40 @@ pub enum Told {
     /// Something that another release answers.
     #[serde(other)]
     Unknown,
+}
+
+/// A limit that the whole mesh shares.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LimitKey {
+    /// What it is about: something that the proxy has subscribed to.
+    pub target: Target,
+    /// Its name there, at most [`LIMIT_NAME_BYTES_MAX`].
+    pub limit: String,
+}
+
+/// What a proxy wants of a limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Demand {
+    /// The limit.
+    #[serde(flatten)]
+    pub key: LimitKey,
+    /// The calls that it counted, let them pass or not, in parts of [`LIMIT_WHOLE`] of what the limit allows in that time.
+    pub wanted: u64,
+    /// Among how many proxies the limit was divided when it last heard of it; 0 where it never has.
+    #[serde(default)]
+    pub proxies: u32,
+}
+
+/// The part of a limit that is one proxy's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slice {
+    /// The limit.
+    #[serde(flatten)]
+    pub key: LimitKey,
+    /// In parts of [`LIMIT_WHOLE`].
+    pub parts: u32,
+    /// Among how many proxies it is divided.
+    pub proxies: u32,
 }
 
 /// One delivery. It is taken as a whole or not at all.

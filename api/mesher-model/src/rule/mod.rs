@@ -6,7 +6,7 @@
 //! | `document` | the frame that all kinds share |
 //! | `kinds` | the list of all kinds |
 //! | `words`, `percent` | names, places, spans of time, parts of a hundred: text with a grammar |
-//! | `route`, `timeout`, `egress`, `retry`, `breaker`, `bulkhead`, `health` | one kind each |
+//! | `route`, `timeout`, `egress`, `retry`, `breaker`, `balance`, `bulkhead`, `health`, `rate_limit`, `fault` | one kind each |
 //! | `status` | statuses, one by one or with `x` for any digit |
 //! | `side` | whose proxy carries a rule out |
 //! | `matches` | what a rule of a route asks of a call |
@@ -17,18 +17,21 @@
 //! | `change` | how documents changed: history, answers, diagnostics |
 //! | `link` | what control plane and proxy say to each other |
 
+mod balance;
 mod bounds;
 mod breaker;
 mod bulkhead;
 mod change;
 mod document;
 mod egress;
+mod fault;
 mod filters;
 mod health;
 mod kinds;
 pub mod link;
 mod matches;
 mod percent;
+mod rate_limit;
 mod retry;
 mod route;
 #[cfg(feature = "schema")]
@@ -39,6 +42,10 @@ mod sticky;
 mod timeout;
 mod words;
 
+pub use balance::{
+    Balance, BalanceStrategy, HashOn, Preferred, RetryAfter, SESSION_NAME, SessionKind, SessionPersistence,
+    WEIGHT_PROPERTY, ZonePreference,
+};
 pub use breaker::{Breaker, BreakerMode};
 pub use bulkhead::{AdaptiveConcurrency, Bulkhead};
 pub use change::{
@@ -46,6 +53,7 @@ pub use change::{
 };
 pub use document::{API_VERSION, Document, Metadata, RuleKey, Target};
 pub use egress::{Egress, EgressRule, Host, Otherwise, Way};
+pub use fault::{Fault, FaultAbort, FaultDelay, FaultRule, SlowBody};
 pub use filters::{
     DirectResponse, FieldFault, Filter, FilterKind, HeaderLine, HeaderModifier, PathModifier, RequestMirror,
     RequestRedirect, Scheme, UrlRewrite, check_field_name, check_field_value,
@@ -54,6 +62,7 @@ pub use health::{Health, PassiveHealth};
 pub use kinds::{Kind, Rule};
 pub use matches::{CallMatch, FieldMatch, PathKind, PathMatch, SourceMatch, ValueKind};
 pub use percent::Percent;
+pub use rate_limit::{Limit, Per, RateLimit, Scope};
 pub use retry::{Retry, RetryBudget};
 pub use route::{Backend, Fallback, Route, RouteRule, Subset};
 pub use side::Side;
@@ -63,6 +72,12 @@ pub use timeout::{RouteTimeouts, Timeout};
 pub use words::{Cidr, Name, ServiceName, Span, WordError};
 
 #[cfg(test)]
+mod balance_tests;
+#[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
 mod filter_tests;
+#[cfg(test)]
+mod rate_limit_tests;
 #[cfg(test)]
 mod tests;

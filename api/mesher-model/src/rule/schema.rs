@@ -10,8 +10,8 @@ use super::filters::url::PATH_BYTES_MAX;
 use super::kinds;
 use super::matches::FIELD_NAME_BYTES_MAX;
 use super::{
-    Cidr, DirectResponse, Document, Filter, FilterKind, HeaderModifier, Host, Kind, Metadata, Name,
-    PathModifier, Percent, RequestMirror, RequestRedirect, ServiceName, Span, StatusPattern, Sticky,
+    Cidr, DirectResponse, Document, Filter, FilterKind, HashOn, HeaderModifier, Host, Kind, Metadata, Name,
+    PathModifier, Per, Percent, RequestMirror, RequestRedirect, ServiceName, Span, StatusPattern, Sticky,
     UrlRewrite, ValueKind,
 };
 
@@ -26,6 +26,29 @@ pub(super) fn asks_for_presence() -> serde_json::Value {
 /// That one at least of these members is there.
 pub(super) fn any_required<const N: usize>(members: [&str; N]) -> serde_json::Value {
     members.map(|member| serde_json::json!({"required": [member]})).as_slice().into()
+}
+
+/// That members stand with strategies that they belong to.
+pub(super) fn fits_strategy() -> serde_json::Value {
+    let is = |strategies: &[&str]| serde_json::json!({"properties": {"strategy": {"enum": strategies}}, "required": ["strategy"]});
+    let only = |member: &str, strategy: &str| serde_json::json!({"if": is(&[strategy]), "else": {"properties": {member: false}}});
+    serde_json::json!([
+        {"if": is(&["RingHash", "Maglev"]), "then": {"required": ["hashOn"], "properties": {"slowStart": false}},
+            "else": {"properties": {"hashOn": false}}},
+        only("decayTime", "PeakEwma"),
+        only("pointsPerEndpoint", "RingHash"),
+        only("tableSize", "Maglev"),
+    ])
+}
+
+/// That members stand with the type of session that they belong to.
+pub(super) fn fits_session() -> serde_json::Value {
+    let is = |kind: &str| serde_json::json!({"properties": {"type": {"const": kind}}, "required": ["type"]});
+    serde_json::json!([
+        {"if": is("Caller"), "then": {"properties": {"sessionName": false, "absoluteTimeout": false}},
+            "else": {"properties": {"idleTimeout": false, "successiveFailures": false}}},
+        {"if": is("Header"), "then": {"properties": {"absoluteTimeout": false}}},
+    ])
 }
 
 /// That a rule has a filter which answers its calls.
@@ -167,6 +190,24 @@ impl JsonSchema for PathModifier {
     }
 }
 
+impl JsonSchema for Per {
+    fn schema_name() -> Cow<'static, str> {
+        "Per".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let name = json_schema!({"type": "string", "minLength": 1, "maxLength": FIELD_NAME_BYTES_MAX});
+        json_schema!({
+            "description": "Whose calls are counted apart from those of others.",
+            "oneOf": [
+                {"const": "Caller"},
+                {"type": "object", "properties": {"header": name}, "required": ["header"], "additionalProperties": false},
+            ],
+            "examples": ["Caller", {"header": "x-user"}],
+        })
+    }
+}
+
 impl JsonSchema for Sticky {
     fn schema_name() -> Cow<'static, str> {
         "Sticky".into()
@@ -182,6 +223,25 @@ impl JsonSchema for Sticky {
             "maxProperties": 1,
             "additionalProperties": false,
             "examples": [{"cookie": "session"}],
+        })
+    }
+}
+
+impl JsonSchema for HashOn {
+    fn schema_name() -> Cow<'static, str> {
+        "HashOn".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let name = json_schema!({"type": "string", "minLength": 1, "maxLength": FIELD_NAME_BYTES_MAX});
+        json_schema!({
+            "description": "A value of a call that decides which instance takes it.",
+            "type": "object",
+            "properties": {"header": name, "cookie": name, "queryParam": name, "sourceAddress": {"const": true}},
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": false,
+            "examples": [{"header": "x-user"}],
         })
     }
 }

@@ -53,6 +53,16 @@ impl Sticky {
     }
 }
 
+impl Sticky {
+    /// What is wrong with its name, in a sentence.
+    pub(super) fn check_name(&self) -> Result<(), String> {
+        let name = self.name();
+        let is_name = (1..=FIELD_NAME_BYTES_MAX).contains(&name.len())
+            && (matches!(self, Self::QueryParam(_)) || is_token(name));
+        if is_name { Ok(()) } else { Err(format!("{name:?} is no name of a {}", self.member())) }
+    }
+}
+
 impl fmt::Display for Sticky {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}", self.member(), self.name())
@@ -67,12 +77,7 @@ impl<'de> Deserialize<'de> for Sticky {
         let (Some(sticky), None) = (given.next(), given.next()) else {
             return Err(D::Error::custom("sticky names one of header, cookie and queryParam"));
         };
-        let name = sticky.name();
-        let is_name = (1..=FIELD_NAME_BYTES_MAX).contains(&name.len())
-            && (matches!(sticky, Self::QueryParam(_)) || is_token(name));
-        if !is_name {
-            return Err(D::Error::custom(format_args!("{name:?} is no name of a {}", sticky.member())));
-        }
+        sticky.check_name().map_err(D::Error::custom)?;
         Ok(sticky)
     }
 }

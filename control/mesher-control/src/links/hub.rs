@@ -14,6 +14,7 @@ use mesher_rules::Book;
 use tokio::sync::watch;
 
 use super::keys::Interest;
+use super::leases::Leases;
 use super::peer::{Name, Peer, Standing};
 use super::session::Session;
 use super::shelf::Shelf;
@@ -66,12 +67,18 @@ pub(crate) struct Links {
 pub(super) struct State {
     pub(super) shelf: Shelf,
     pub(super) peers: HashMap<String, Peer>,
+    pub(super) leases: Leases,
     last_session: u64,
 }
 
 impl Links {
     pub(crate) fn new(epoch: String, book: &Book, clock: Clock) -> Self {
-        let state = State { shelf: Shelf::new(epoch, book), peers: HashMap::new(), last_session: 0 };
+        let state = State {
+            shelf: Shelf::new(epoch, book),
+            peers: HashMap::new(),
+            leases: Leases::default(),
+            last_session: 0,
+        };
         Self { state: Mutex::new(state), clock, progress: watch::Sender::new(()) }
     }
 
@@ -129,7 +136,7 @@ impl Links {
         let now = self.clock.now();
         let mut state = self.lock();
         state.forget_away(now);
-        let State { shelf, peers, last_session } = &mut *state;
+        let State { shelf, peers, last_session, .. } = &mut *state;
         if !peers.contains_key(id) && peers.len() >= PEERS_MAX {
             peers.retain(|_, peer| peer.is_away_since().is_none());
             if peers.len() >= PEERS_MAX {
@@ -159,9 +166,23 @@ impl Links {
 
     /// Forgets a proxy that says it ends.
     pub(crate) fn forget(&self, id: &str) {
-        let forgotten = self.lock().peers.remove(id);
+        let forgotten = {
+            let mut state = self.lock();
+            state.leases.forget(id);
+            state.peers.remove(id)
+        };
         if let Some(peer) = forgotten {
             peer.wake.notify_one();
+            self.moved();
+        }
+    }
+
+    /// Forgets a proxy that says so on this session, while that speaks for it.
+    pub(super) fn forget_speaker(&self, id: &str, session: u64) {
+        let mut state = self.lock();
+        if state.peer(id, session).is_some() {
+            state.peers.remove(id);
+            drop(state);
             self.moved();
         }
     }

@@ -6,6 +6,7 @@
 //! | `hub` | all links, and the rules as they were told |
 //! | `shelf` | the rules that are kept, by the services that they are about |
 //! | `keys` | the keys of a configuration server that a proxy wants to hear of |
+//! | `leases` | limits that the whole mesh shares, and who has which part of them |
 //! | `peer` | one proxy: what it wants, has, waits for, refused |
 //! | `questions` | what proxies are asked about calls |
 //! | `session` | one connection of a proxy, as its socket sees it |
@@ -13,6 +14,7 @@
 
 mod hub;
 mod keys;
+mod leases;
 mod peer;
 mod questions;
 mod session;
@@ -22,5 +24,7 @@ mod socket;
 pub(crate) use hub::Links;
 pub(crate) use socket::{Guest, limit, serve};
 
+#[cfg(test)]
+mod lease_tests;
 #[cfg(test)]
 mod tests;

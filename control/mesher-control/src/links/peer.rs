@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mesher_config::Tenant;
 use mesher_model::mesh::{RefusedRules, RulesOfProxy};
-use mesher_model::rule::link::Update;
+use mesher_model::rule::link::{LIMITS_AT_ONCE_MAX, LimitKey, Update};
 use mesher_model::rule::{Behind, Change, RuleKey, Target};
 use mesher_registry::Moment;
 use tokio::sync::Notify;
@@ -51,6 +51,8 @@ pub(super) struct Peer {
     are_keys_due: bool,
     /// Whether it has to be told that instances changed.
     are_instances_due: bool,
+    /// Limits of which it has to be told its part.
+    due_limits: BTreeSet<LimitKey>,
     pub(super) questions: Questions,
     pub(super) wake: Arc<Notify>,
 }
@@ -81,6 +83,7 @@ impl Peer {
             keys: None,
             are_keys_due: false,
             are_instances_due: false,
+            due_limits: BTreeSet::new(),
             questions: Questions::default(),
             wake: Arc::default(),
         }
@@ -102,6 +105,7 @@ impl Peer {
         self.targets.clear();
         self.whole.clear();
         self.changed.clear();
+        self.due_limits.clear();
         self.in_flight = None;
     }
 
@@ -151,6 +155,23 @@ impl Peer {
     /// Whether it has to be told of instances now.
     pub(super) fn is_due_for_instances(&mut self) -> bool {
         std::mem::take(&mut self.are_instances_due)
+    }
+
+    /// Takes note of a limit of which its part is another one now.
+    pub(super) fn tell_of_limit(&mut self, key: LimitKey) {
+        self.due_limits.insert(key);
+        self.wake.notify_one();
+    }
+
+    /// Limits of which it has to be told now: as many as one message may name.
+    pub(super) fn due_limits(&mut self) -> Vec<LimitKey> {
+        let mut due = Vec::new();
+        while due.len() < LIMITS_AT_ONCE_MAX
+            && let Some(key) = self.due_limits.pop_first()
+        {
+            due.push(key);
+        }
+        due
     }
 
     /// The keys that it has to be told of now.

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use mesher_model::rule::Target;
-use mesher_model::rule::link::{Ask, Update};
+use mesher_model::rule::link::{Ask, Demand, LIMITS_AT_ONCE_MAX, Slice, Update};
 use tokio::sync::Notify;
 
-use super::hub::{LinkError, Links, check_targets};
+use super::hub::{LinkError, Links, State, check_targets};
 use super::keys::Interest;
 use super::peer::Peer;
 
@@ -28,13 +28,20 @@ pub(crate) enum Next {
     Keys(Arc<Interest>),
     /// That instances changed.
     Moved,
+    /// Its parts of limits.
+    Slices(Vec<Slice>),
     /// A question, with its number.
     Ask(u64, Ask),
 }
 
-/// Another connection speaks for the proxy, or it was forgotten.
-#[derive(Debug)]
-pub(crate) struct Replaced;
+/// Why a connection speaks for its proxy no more.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Over {
+    #[error("another connection speaks for this proxy")]
+    Replaced,
+    #[error("this proxy said that it ends")]
+    Forgotten,
+}
 
 impl Session {
     pub(super) fn new(links: Arc<Links>, id: String, number: u64, wake: Arc<Notify>) -> Self {
@@ -42,13 +49,23 @@ impl Session {
     }
 
     /// What is sent next. May be dropped at any time.
-    pub(crate) async fn next(&self) -> Result<Next, Replaced> {
+    pub(crate) async fn next(&self) -> Result<Next, Over> {
         loop {
             {
                 let mut state = self.links.lock();
-                let (peer, shelf) = state.peer(&self.id, self.number).ok_or(Replaced)?;
+                let over = if state.peers.contains_key(&self.id) { Over::Replaced } else { Over::Forgotten };
+                let (peer, shelf) = state.peer(&self.id, self.number).ok_or(over)?;
                 if peer.is_due_for_instances() {
                     return Ok(Next::Moved);
+                }
+                let due = peer.due_limits();
+                if !due.is_empty() {
+                    let slices: Vec<_> =
+                        due.iter().filter_map(|key| state.leases.tell(&self.id, key)).collect();
+                    if !slices.is_empty() {
+                        return Ok(Next::Slices(slices));
+                    }
+                    continue;
                 }
                 if let Some((number, ask)) = peer.questions.next() {
                     return Ok(Next::Ask(number, ask));
@@ -86,11 +103,35 @@ impl Session {
         }
     }
 
+    /// Takes note of what the proxy wants of limits, as far as it holds what they are about.
+    pub(crate) fn wants(&self, demands: Vec<Demand>) {
+        let now = self.links.clock.now().monotonic;
+        let mut state = self.links.lock();
+        for demand in demands.into_iter().take(LIMITS_AT_ONCE_MAX) {
+            let peer = state.peer(&self.id, self.number);
+            if !peer.is_some_and(|(peer, _)| peer.holds(&demand.key.target)) {
+                continue;
+            }
+            let key = demand.key.clone();
+            let State { peers, leases, .. } = &mut *state;
+            for id in leases.take(&self.id, demand, now) {
+                if let Some(peer) = peers.get_mut(&id) {
+                    peer.tell_of_limit(key.clone());
+                }
+            }
+        }
+    }
+
     /// The proxy, while this speaks for it.
     pub(super) fn with_peer(&self, act: impl FnOnce(&mut Peer)) {
         if let Some((peer, _)) = self.links.lock().peer(&self.id, self.number) {
             act(peer);
         }
+    }
+
+    /// The proxy ends: nobody waits for it from here on.
+    pub(crate) fn end(&self) {
+        self.links.forget_speaker(&self.id, self.number);
     }
 
     pub(crate) fn subscribe(&self, targets: Vec<Target>) -> Result<(), LinkError> {
@@ -107,7 +148,13 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         let now = self.links.clock.now();
-        self.with_peer(|peer| peer.leave(now));
+        {
+            let mut state = self.links.lock();
+            if let Some((peer, _)) = state.peer(&self.id, self.number) {
+                peer.leave(now);
+                state.leases.leave(&self.id, now.monotonic);
+            }
+        }
         self.links.moved();
     }
 }

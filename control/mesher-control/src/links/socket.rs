@@ -18,7 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use super::hub::{Greeting, Links};
 use super::keys::Interest;
 use super::peer::Name;
-use super::session::{Next, Session};
+use super::session::{Next, Over, Session};
 use crate::configuration;
 use crate::control::Control;
 
@@ -33,6 +33,8 @@ const UNSENT_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// The longest reason that a close frame carries, in bytes (RFC 6455, 5.5: 125 with the code).
 const REASON_BYTES_MAX: usize = 120;
 
+/// Both have said what there was to say (RFC 6455, 7.4.1).
+const NORMAL: u16 = 1000;
 /// The server ends (RFC 6455, 7.4.1).
 const GOING_AWAY: u16 = 1001;
 /// The peer sends what cannot be read (RFC 6455, 7.4.1).
@@ -111,13 +113,15 @@ async fn speak(control: &Control, guest: &Guest, session: &Session, socket: &mut
         let step = tokio::select! {
             next = session.next() => match next {
                 Ok(Next::Update(update)) => tell(socket, &ControlSays::Update(update)).await,
+                Ok(Next::Slices(slices)) => tell(socket, &ControlSays::Slices { slices }).await,
                 Ok(Next::Moved) => tell(socket, &ControlSays::Moved).await,
                 Ok(Next::Ask(number, ask)) => tell(socket, &ControlSays::Ask { number, ask }).await,
                 Ok(Next::Keys(keys)) => match look(control, guest, &keys) {
                     Some(news) => tell_keys(socket, guest, news).await,
                     None => Ok(()),
                 },
-                Err(_) => Err(End::Told(POLICY, "another connection speaks for this proxy".to_owned())),
+                Err(over @ Over::Replaced) => Err(End::Told(POLICY, over.to_string())),
+                Err(over @ Over::Forgotten) => Err(End::Told(NORMAL, over.to_string())),
             },
             message = socket.recv() => {
                 last_heard = Instant::now();
@@ -168,7 +172,12 @@ fn take(session: &Session, text: &str, guest: &Guest) -> Result<(), End> {
             let subscribed = session.subscribe(guest.admitted(targets));
             subscribed.map_err(|error| End::Told(POLICY, error.to_string()))?;
         }
+        ProxySays::Demand { limits } => session.wants(limits),
         ProxySays::Told { number, answer } => session.told(number, *answer),
+        ProxySays::Goodbye => {
+            session.end();
+            return Err(End::Gone);
+        }
         ProxySays::Hello { .. } => return Err(End::Told(POLICY, "there was a hello already".to_owned())),
         // Of a later release.
         ProxySays::Unknown => {}

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use mesher_config::{Configuration, Draft, Record, Tenant};
-use mesher_model::rule::link::{KEY_LABELS_MAX, KeyWish, Update};
+use mesher_model::rule::link::{Demand, KEY_LABELS_MAX, KeyWish, LIMIT_WHOLE, LimitKey, Update};
 use mesher_model::rule::{Base, Change, Target};
 use mesher_rules::{Author, Book, Plan, parse};
 
 use super::hub::{Greeting, LinkError, Links};
 use super::peer::Name;
-use super::session::{Next, Session};
+use super::session::{Next, Over, Session};
 use crate::Clock;
 
 const EPOCH: &str = "first";
@@ -254,7 +254,22 @@ async fn a_proxy_that_went_away_is_waited_for_until_it_says_it_ends() {
     assert!(mesh.links.convergence(&change).done);
     mesh.links.forget("one");
     assert_eq!(mesh.links.convergence(&change).affected, 0);
-    assert!(session.next().await.is_err());
+    assert_eq!(session.next().await.unwrap_err(), Over::Forgotten);
+}
+
+#[tokio::test]
+async fn a_goodbye_counts_from_the_connection_that_speaks_for_the_proxy_only() {
+    let mut mesh = Mesh::new();
+    let older = mesh.join("one", &["a"]);
+    let newer = mesh.join("one", &["a"]);
+    let change = mesh.write("a", "a", "1s");
+    older.end();
+    drop(older);
+    assert_eq!(mesh.links.convergence(&change).affected, 1);
+    newer.end();
+    drop(newer);
+    assert_eq!(mesh.links.convergence(&change).affected, 0, "an ended proxy is not away: it is nobody");
+    assert!(mesh.links.states().is_empty());
 }
 
 #[tokio::test]
@@ -263,7 +278,7 @@ async fn one_connection_speaks_for_a_proxy() {
     let older = mesh.join("one", &["a"]);
     let update = next(&older).await;
     let newer = mesh.join("one", &["a"]);
-    assert!(older.next().await.is_err());
+    assert_eq!(older.next().await.unwrap_err(), Over::Replaced);
     older.accepted(update.nonce);
     drop(older);
     assert_eq!(mesh.links.states()["one"].link, "connected");
@@ -382,4 +397,33 @@ async fn a_proxy_hears_that_instances_of_its_services_changed_and_of_no_other() 
     let [_, of_other] = register("b");
     mesh.links.instances_changed(&of_other);
     assert!(is_quiet(&session).await, "it did not ask for b");
+}
+
+#[tokio::test]
+async fn parts_of_limits_come_to_whoever_holds_what_they_are_about() {
+    let mesh = Mesh::new();
+    let session = mesh.join("p1", &["calculator"]);
+    next(&session).await;
+    session.accepted(1);
+    let demand = |service: &str| {
+        let key = LimitKey { target: target(service), limit: "all".to_owned() };
+        Demand { key, wanted: 7, proxies: 0 }
+    };
+    session.wants(vec![demand("ledger"), demand("calculator")]);
+    let Next::Slices(slices) = next_of_any(&session).await else { panic!("no slices") };
+    let told: Vec<_> = slices.iter().map(|slice| (slice.key.target.service.as_str(), slice.parts)).collect();
+    assert_eq!(told, [("calculator", LIMIT_WHOLE)]);
+    assert!(is_quiet(&session).await);
+    let other = mesh.join("p2", &["calculator"]);
+    next(&other).await;
+    other.wants(vec![demand("calculator")]);
+    for session in [&session, &other] {
+        let Next::Slices(slices) = next_of_any(session).await else { panic!("no slices") };
+        assert_eq!((slices[0].parts, slices[0].proxies), (LIMIT_WHOLE / 2, 2));
+    }
+    drop(other);
+    mesh.links.forget("p2");
+    session.wants(vec![demand("calculator")]);
+    let Next::Slices(slices) = next_of_any(&session).await else { panic!("no slices") };
+    assert_eq!(slices[0].proxies, 1);
 }

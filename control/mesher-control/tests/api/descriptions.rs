@@ -44,6 +44,11 @@ async fn the_schema_is_published_as_the_control_plane_serves_it() {
 
 #[tokio::test]
 async fn the_schema_and_the_control_plane_take_and_refuse_the_same() {
+    let balance = |more: Value| {
+        let mut spec = json!({"service": "a"});
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        document("Balance", spec)
+    };
     let timeout = |request: &str| document("Timeout", json!({"service": "*", "request": request}));
     let route =
         |backend: Value| document("Route", json!({"service": "a", "rules": [{"backends": [backend]}]}));
@@ -58,6 +63,22 @@ async fn the_schema_and_the_control_plane_take_and_refuse_the_same() {
     let table = [
         (timeout("5s"), true),
         (timeout("1m30s"), true),
+        (balance(json!({})), true),
+        (balance(json!({"strategy": "Maglev", "hashOn": {"header": "x"}, "tableSize": 251})), true),
+        (balance(json!({"strategy": "Maglev"})), false),
+        (balance(json!({"hashOn": {"sourceAddress": true}})), false),
+        (balance(json!({"strategy": "RingHash", "hashOn": {"sourceAddress": false}})), false),
+        (balance(json!({"strategy": "RingHash", "hashOn": {"cookie": "a"}, "slowStart": "1s"})), false),
+        (balance(json!({"strategy": "PeakEwma", "decayTime": "1s"})), true),
+        (balance(json!({"decayTime": "1s"})), false),
+        (balance(json!({"strategy": "PeakEwma", "tableSize": 251})), false),
+        (balance(json!({"zone": {"prefer": "SameZone"}, "slowStart": "5s", "retryAfter": "Ignore"})), true),
+        (balance(json!({"zone": {"prefer": "SameZone", "overprovisioningFactor": 99}})), false),
+        (balance(json!({"sessionPersistence": {"sessionName": "id", "absoluteTimeout": "1h"}})), true),
+        (balance(json!({"sessionPersistence": {"type": "Header", "absoluteTimeout": "1h"}})), false),
+        (balance(json!({"sessionPersistence": {"type": "Caller", "idleTimeout": "0s"}})), true),
+        (balance(json!({"sessionPersistence": {"idleTimeout": "0s"}})), false),
+        (balance(json!({"sessionPersistence": {"sessionName": "a b"}})), false),
         (timeout("soon"), false),
         (timeout("5"), false),
         (route(json!({})), true),

@@ -2,12 +2,15 @@
 //! It must show no secret, and must be read from the snapshot that calls are served with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use mesher_traffic::balance::Load;
 use serde_json::{Value, json};
 
+use crate::clock;
 use crate::handlers::chains::all_names;
 use crate::request::invocation::Direction;
 use crate::snapshot::{Cluster, ClusterKind, Endpoint};
@@ -91,26 +94,39 @@ pub(super) async fn health(State(status): State<Arc<Status>>) -> (StatusCode, Js
 }
 
 fn snapshot(status: &Status) -> Value {
-    let snapshot = status.snapshot();
-    let clusters: Vec<_> =
-        snapshot.clusters().filter(|cluster| cluster.kind != ClusterKind::Nowhere).map(cluster).collect();
+    let (snapshot, now) = (status.snapshot(), status.now());
+    let clusters: Vec<_> = snapshot
+        .clusters()
+        .filter(|cluster| cluster.kind != ClusterKind::Nowhere)
+        .map(|one| cluster(one, now))
+        .collect();
     json!({"number": snapshot.number, "age_seconds": status.snapshot_age().as_secs(),
         "confirmed_seconds_ago": status.knowledge_age().map(|age| age.as_secs()), "clusters": clusters})
 }
 
-fn cluster(cluster: &Cluster) -> Value {
+fn cluster(cluster: &Cluster, now: Duration) -> Value {
     let kind = match cluster.kind {
         ClusterKind::Local => "local",
         ClusterKind::Service => "service",
         ClusterKind::Outside => "outside",
         ClusterKind::Nowhere => "nowhere",
     };
-    let endpoints: Vec<_> = cluster.endpoints.iter().map(endpoint).collect();
-    let rules = cluster.governance.as_ref().map(|governance| governance.words());
+    let balancing = cluster.governance.as_ref().and_then(|governance| governance.guards.balance.as_ref());
+    let load = |place| balancing.and_then(|balancing| balancing.load(place));
+    let endpoints = cluster.endpoints.iter().enumerate();
+    let endpoints: Vec<_> =
+        endpoints.map(|(place, one)| endpoint(one, load(place).map(AsRef::as_ref))).collect();
+    let rules = cluster.governance.as_ref().map(|governance| governance.words(now));
     json!({"name": &*cluster.name, "kind": kind, "endpoints": endpoints, "rules": rules})
 }
 
-fn endpoint(endpoint: &Endpoint) -> Value {
+fn endpoint(endpoint: &Endpoint, load: Option<&Load>) -> Value {
+    let load = load.map(|load| {
+        let now = clock::now();
+        let latency = load.mean_latency().map(|seconds| (f64::from(seconds) * 1e6).round() / 1e3);
+        json!({"active_requests": load.in_flight(), "requests": load.begun(), "latency_ms": latency,
+            "left_alone_ms": load.avoided_for(now).map(|rest| rest.as_millis() as u64)})
+    });
     json!({
         "address": endpoint.address.to_string(),
         "protocol": protocol_word(endpoint.protocol),
@@ -119,5 +135,6 @@ fn endpoint(endpoint: &Endpoint) -> Value {
         "ports": endpoint.ports,
         "source": endpoint.origin.as_str(),
         "is_kept": endpoint.is_kept,
+        "load": load,
     })
 }

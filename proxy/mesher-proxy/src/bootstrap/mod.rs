@@ -26,6 +26,7 @@ use std::time::Duration;
 use mesher_client::{Address, Credentials};
 use mesher_net::Fallback;
 use mesher_traffic::Caller;
+use mesher_traffic::balance::Locality;
 
 pub use activation::Activation;
 pub use health::{HealthCheck, HealthProbe};
@@ -237,6 +238,14 @@ impl Bootstrap {
         Caller { service, application, version, properties: &self.properties }
     }
 
+    /// Where this proxy is, as it registers it: empty where neither region nor zone is given.
+    pub(crate) fn locality(&self) -> Locality<'_> {
+        if self.region.is_empty() && self.zone.is_empty() {
+            return Locality::default();
+        }
+        Locality { region: or_default(&self.region), zone: or_default(&self.zone) }
+    }
+
     /// Checks what is given, without asking that all that is required is there.
     ///
     /// # Errors
@@ -308,6 +317,11 @@ impl Bootstrap {
         let file = self.services_file.as_ref().map(|path| format!("the file {}", path.display()));
         registry.into_iter().chain(file).collect::<Vec<_>>().join(" and ")
     }
+}
+
+/// The registry wants both words where there is one.
+const fn or_default(text: &str) -> &str {
+    if text.is_empty() { mesher_model::DEFAULT } else { text }
 }
 
 #[cfg(test)]

@@ -156,8 +156,8 @@ fn labels(instance: &Instance) -> Labels {
     let mut properties = instance.properties.clone();
     // It is read for itself, and is of no use to a rule.
     properties.remove(PORTS_PROPERTY);
-    let zone = instance.data_center_info.as_ref().map(|place| place.available_zone.clone());
-    Labels { zone: zone.unwrap_or_default(), properties }
+    let place = instance.data_center_info.clone().unwrap_or_default();
+    Labels { region: place.region, zone: place.available_zone, properties }
 }
 
 /// Those of `endpoints` that accept no connection now. Asks so many at a time that it takes no more than its share of

@@ -335,8 +335,11 @@ impl Fleet {
     /// asked for before, the sources are asked first, for a moment: until then nobody would belong to the parts.
     fn govern(&mut self) {
         let now = tokio::time::Instant::now();
+        let status = Arc::clone(&self.status);
+        let own = status.bootstrap.locality();
         if let Some(local) = &mut self.local {
-            *local = local.governed(if self.rules.is_empty() { None } else { self.rules.policy_of_own() });
+            *local =
+                local.governed(if self.rules.is_empty() { None } else { self.rules.policy_of_own() }, own);
         }
         let is_patient = self.labels_until.is_none_or(|until| until > now);
         let mut is_waiting = false;
@@ -348,7 +351,7 @@ impl Fleet {
                 is_waiting = true;
                 known.held.iter_mut().for_each(|held| held.revision.clear());
             } else {
-                known.cluster = known.cluster.governed(policy);
+                known.cluster = known.cluster.governed(policy, own);
             }
         }
         match self.labels_until {
@@ -365,7 +368,9 @@ impl Fleet {
         self.govern();
         let mut next = Snapshot::numbered(self.snapshot.load().number + 1);
         next.revision = self.rules.revision();
-        next.egress = self.rules.egress();
+        if let Some((egress, said)) = self.rules.egress() {
+            (next.egress, next.egress_said) = (Some(egress), said);
+        }
         if self.snapshot.load().egress != next.egress {
             // What was refused may be allowed now.
             self.misses.retain(|_, (_, failure)| !matches!(failure, LookupFailure::EgressRefused { .. }));

@@ -7,8 +7,10 @@ use crate::handlers::Handler;
 use crate::handlers::balance::Balance;
 use crate::handlers::breaker::Breaker;
 use crate::handlers::bulkhead::Bulkhead;
+use crate::handlers::fault::Fault;
 use crate::handlers::metrics::Metrics;
 use crate::handlers::own::Own;
+use crate::handlers::rate_limit::RateLimit;
 use crate::handlers::retry::Retry;
 use crate::handlers::route::Route;
 use crate::request::invocation::{Direction, Invocation};
@@ -20,7 +22,7 @@ type Chain = Vec<&'static dyn Handler>;
 fn consumer(is_guarded: bool) -> Chain {
     match is_guarded {
         false => vec![&Metrics, &Route, &Retry, &Balance],
-        true => vec![&Metrics, &Route, &Breaker, &Bulkhead, &Retry, &Balance],
+        true => vec![&Metrics, &Route, &RateLimit, &Breaker, &Bulkhead, &Fault, &Retry, &Balance],
     }
 }
 
@@ -28,7 +30,7 @@ fn consumer(is_guarded: bool) -> Chain {
 fn provider(is_guarded: bool) -> Chain {
     match is_guarded {
         false => vec![&Metrics, &Balance],
-        true => vec![&Metrics, &Breaker, &Bulkhead, &Balance],
+        true => vec![&Metrics, &RateLimit, &Breaker, &Bulkhead, &Balance],
     }
 }
 

@@ -5,8 +5,10 @@ pub(crate) mod balance;
 pub(crate) mod breaker;
 pub(crate) mod bulkhead;
 pub(crate) mod chains;
+pub(crate) mod fault;
 pub(crate) mod metrics;
 pub(crate) mod own;
+pub(crate) mod rate_limit;
 pub(crate) mod retry;
 pub(crate) mod route;
 

@@ -215,7 +215,7 @@ impl<'c> HttpExchange<'c> {
             match self.down.poll(context, transfer, ends) {
                 Poll::Ready(result) => Poll::Ready(result),
                 Poll::Pending => {
-                    let (wait, moved) = match self.down.is_drained() {
+                    let (wait, moved) = match self.down.is_drained() || self.down.is_held_up() {
                         true => (Wait::Upstream, self.down.moved + self.up.moved),
                         false => (Wait::Reader, self.down.moved),
                     };

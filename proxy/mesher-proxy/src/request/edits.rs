@@ -81,10 +81,20 @@ pub(crate) fn write_response(
     is_spent: bool,
     output: &mut Vec<u8>,
 ) {
-    match call.actions() {
-        None if is_spent => response.write_edited(downstream, spent::mark(), output),
-        None => response.write(downstream, output),
-        Some(actions) => response.write_edited(downstream, lend(&actions.response), output),
+    match (call.actions(), call.session_field.as_deref()) {
+        (None, None) if is_spent => response.write_edited(downstream, spent::mark(), output),
+        (None, None) => response.write(downstream, output),
+        (Some(actions), None) => response.write_edited(downstream, lend(&actions.response), output),
+        (actions, Some(field)) => {
+            let edits = match actions {
+                Some(actions) => lend(&actions.response),
+                None if is_spent => spent::mark(),
+                None => FieldEdits::default(),
+            };
+            // Once for each session.
+            let added: Vec<_> = edits.added.iter().chain([field]).cloned().collect();
+            response.write_edited(downstream, FieldEdits { added: &added, ..edits }, output);
+        }
     }
 }
 

@@ -170,6 +170,7 @@ impl<'c> HttpExchange<'c> {
         mut upstream: Upstream<'c>,
         downstream: Downstream,
     ) -> Answered {
+        call.slow_body.into_iter().for_each(|rate| self.down.slow_down(rate));
         let error = self.stream(call, &mut upstream, downstream).await.err();
         self.vigil.end();
         let is_drained = error.is_none() && self.up.is_drained();

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mesher_traffic::balance::{InFlight, SessionToken};
 use mesher_traffic::breaker::Permit;
 use mesher_traffic::bulkhead::Place;
 use mesher_traffic::{Actions, CallView, Caller, Choice, HeadView, OwnAnswer, Safety};
@@ -14,6 +15,7 @@ use mesher_traffic::{Actions, CallView, Caller, Choice, HeadView, OwnAnswer, Saf
 use crate::bootstrap::PortProtocol;
 use crate::handlers::balance::Taken;
 use crate::request::failure::{Failure, FailureKind, Side};
+use crate::snapshot::balancing::Balancing;
 use crate::snapshot::governance::Governance;
 use crate::snapshot::{Cluster, ClusterIndex, Endpoint, EndpointId, View};
 use crate::telemetry::counters::Row;
@@ -104,8 +106,14 @@ pub(crate) struct Invocation {
     pub(crate) sent_at: Duration,
     /// How long it waits before its next try, because a rule says so.
     pub(crate) pause: Option<Duration>,
+    /// Why it ends after that pause, where a rule says so.
+    pub(crate) end: Option<Box<Failure>>,
+    /// How fast the body of its answer may come, in bytes a second, where a rule says so.
+    pub(crate) slow_body: Option<u64>,
     /// Who calls, where it comes from another proxy and a rule may ask.
     pub(crate) caller: Option<Box<str>>,
+    /// A field of the answer by which the calls that follow stay with the endpoint.
+    pub(crate) session_field: Option<Box<(Box<str>, Box<str>)>>,
     /// What handlers of one's own change of its head.
     pub(crate) edits: Option<Box<OwnEdits>>,
     /// What the caller gave it, to the head of its answer.
@@ -122,12 +130,26 @@ pub(crate) struct Invocation {
 /// What rules gave to a call, and get back when it ends.
 #[derive(Debug, Default)]
 pub(crate) struct Permits {
+    /// The current try, where a rule chose its endpoint.
+    pub(crate) balanced: Option<BalancedTry>,
     /// Of a breaker, until its call is answered.
     pub(crate) breaker: Option<Permit>,
     /// In a bulkhead, since when.
     pub(crate) bulkhead: Option<(Place, Duration)>,
     /// Of the endpoint of the current try.
     pub(crate) of_endpoint: Taken,
+}
+
+/// A try whose endpoint a rule chose.
+#[derive(Debug)]
+pub(crate) struct BalancedTry {
+    /// The rule, as a place among those of the cluster.
+    pub(crate) rule: usize,
+    pub(crate) in_flight: InFlight,
+    /// When it goes out, by the clock of the process.
+    pub(crate) began: Duration,
+    /// The instance that the call asked for.
+    pub(crate) asked: Option<SessionToken>,
 }
 
 /// Changes of a head that handlers of one's own make.
@@ -204,7 +226,10 @@ impl Invocation {
             endpoint: None,
             sent_at: Duration::ZERO,
             pause: None,
+            end: None,
+            slow_body: None,
             caller: None,
+            session_field: None,
             edits: None,
             time_given: None,
             retry: Retrying::default(),
@@ -226,6 +251,11 @@ impl Invocation {
     /// What rules say of its cluster.
     pub(crate) fn governance(&self) -> Option<&Governance> {
         self.cluster().governance.as_ref()
+    }
+
+    /// What rules of kind Balance make of its cluster, where there are any.
+    pub(crate) fn balancing(&self) -> Option<&Balancing> {
+        self.governance()?.guards.balance.as_deref()
     }
 
     /// The cluster that it goes to.

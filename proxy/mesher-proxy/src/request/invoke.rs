@@ -80,6 +80,9 @@ async fn forward_after<E: Exchange>(
     call: &mut Invocation,
     exchange: &mut E,
 ) -> Result<Code, Failure> {
-    exchange.pause(time).await?;
-    limits::forward(call, exchange).await
+    limits::pause(time, call, exchange).await?;
+    match call.end.take() {
+        Some(failure) => Err(*failure),
+        None => limits::forward(call, exchange).await,
+    }
 }

@@ -25,6 +25,7 @@
 //! | `mirror` | copies of calls for those whom a rule names beside the callee |
 //! | `reply` | reading the head of an answer, watching the caller who waits |
 //! | `pump` | one direction of a body or a flow, with back-pressure |
+//! | `brake` | how fast a body may come that a rule slows down |
 //! | `tunnel` | both directions of an opaque flow, or of what follows an upgrade |
 //! | `vigil` | how long an exchange waits for whom |
 //! | `failure` | how an invocation can go wrong: side, kind, whether a further try is safe |
@@ -37,6 +38,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod blame;
+mod brake;
 pub(crate) mod converse;
 pub(crate) mod deadline;
 pub(crate) mod edits;

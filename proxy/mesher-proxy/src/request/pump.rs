@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use mesher_codec::{Refusal, Transfer};
 use mesher_net::{Scratch, Socket};
 
+use crate::request::brake::Brake;
 use crate::request::failure::Side;
 
 /// Reads in a row before another connection gets its turn.
@@ -42,12 +43,24 @@ pub(crate) struct Pump {
     written: usize,
     /// Bytes that the sink took in all, heads and framing counted.
     pub(crate) moved: u64,
+    /// Holds it up, where a rule says so.
+    brake: Option<Box<Brake>>,
 }
 
 impl Pump {
     /// Whether the sink took everything that was read.
     pub(crate) fn is_drained(&self) -> bool {
         self.pending.is_empty()
+    }
+
+    /// Lets what follows the head pass no faster than so many bytes a second.
+    pub(crate) fn slow_down(&mut self, bytes_per_second: u64) {
+        self.brake = Some(Box::new(Brake::new(bytes_per_second)));
+    }
+
+    /// Whether bytes wait for their time, and not for the sink.
+    pub(crate) fn is_held_up(&self) -> bool {
+        self.brake.as_ref().is_some_and(|brake| brake.is_closed)
     }
 
     /// Begins with what `head` appends and with the body's bytes in the input, in one write where the sink takes them.
@@ -61,6 +74,12 @@ impl Pump {
     ) -> Result<usize, PumpError> {
         ends.scratch.with_output(|output| {
             head(output);
+            if self.brake.is_some() {
+                let brake = self.brake.take();
+                self.write(context, output, ends.sink)?;
+                self.brake = brake;
+                output.clear();
+            }
             let used = transfer.encode(ends.input, output).map_err(PumpError::Refused)?;
             self.write(context, output, ends.sink)?;
             Ok(used)
@@ -153,7 +172,8 @@ impl Pump {
         sink: &mut Socket,
     ) -> Result<(), PumpError> {
         let mut rest = bytes;
-        while self.pending.is_empty() && !rest.is_empty() {
+        // Under a brake everything waits for its time.
+        while self.brake.is_none() && self.pending.is_empty() && !rest.is_empty() {
             match sink.poll_write(context, rest) {
                 Poll::Ready(Ok(0)) => return Err(PumpError::Sink(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(written)) => {
@@ -178,11 +198,17 @@ impl Pump {
             return Poll::Ready(Ok(()));
         }
         while let Some(rest) = self.pending.get(self.written..).filter(|rest| !rest.is_empty()) {
+            let open = match &mut self.brake {
+                None => rest.len(),
+                Some(brake) => std::task::ready!(brake.poll_open(context)),
+            };
+            let rest = rest.get(..open).unwrap_or(rest);
             match std::task::ready!(sink.poll_write(context, rest)) {
                 Ok(0) => return Poll::Ready(Err(PumpError::Sink(io::ErrorKind::WriteZero.into()))),
                 Ok(written) => {
                     self.moved += written as u64;
                     self.written += written;
+                    self.brake.iter_mut().for_each(|brake| brake.passed += written as u64);
                 }
                 Err(error) => return Poll::Ready(Err(PumpError::Sink(error))),
             }

@@ -2,6 +2,7 @@
 //! It must never read an answer's head twice, and must leave the bytes after it untouched.
 
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use mesher_codec::{Progress, Refusal, ResponseHead};
 use mesher_net::Socket;
@@ -13,6 +14,18 @@ use crate::worker::Worker;
 
 /// How a TLS alert begins.
 const TLS_ALERT: &[u8] = &[0x15, 0x03];
+
+/// For how long an answer asks to be left alone (RFC 9110 §10.2.3): seconds, or a date.
+pub(crate) fn retry_after(response: &ResponseHead) -> Option<Duration> {
+    let mut fields = response.fields();
+    let (_, value) = fields.find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
+    let text = std::str::from_utf8(value).ok()?.trim();
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse().ok().map(Duration::from_secs);
+    }
+    let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    Duration::try_from(date.duration_since(jiff::Timestamp::now())).ok()
+}
 
 /// Reads up to the end of the next head. Bytes after it are left in `input`.
 pub(crate) fn read_head(

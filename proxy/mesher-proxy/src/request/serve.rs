@@ -20,6 +20,7 @@ use crate::request::{deadline, invoke, respond, target};
 use crate::snapshot::View;
 use crate::telemetry::context;
 use crate::telemetry::counters::{DropReason, Row};
+use crate::telemetry::names::{PEER_OTHER, PEER_UNKNOWN};
 use crate::worker::Worker;
 
 /// How the wait for a head ended.
@@ -233,7 +234,7 @@ async fn exchange(
     call.time_given = deadline::given(&buffers.request);
     let is_asked_for = call.governance().is_some() || !worker.shared.bootstrap.handlers.is_empty();
     if direction == Direction::Inbound && is_asked_for {
-        call.caller = context::caller(&buffers.request).map(String::into_boxed_str);
+        call.caller = name_of_caller(worker, &buffers.request, row);
     }
     let mut exchange = HttpExchange::new(worker, socket, buffers, deadline, own_context);
     invoke::invoke(worker, &mut call, &mut exchange).await.keeps_connection
@@ -248,6 +249,14 @@ fn row_of_caller(worker: &Worker, request: &RequestHead) -> Row {
         (said, None) | (None, said) => said.unwrap_or_default(),
     };
     counters.row_of_context(said, Protocol::Http1, || context::caller(request))
+}
+
+/// Who calls, where rules may ask. It was read for the row already, but for callers that share one.
+fn name_of_caller(worker: &Worker, request: &RequestHead, row: Row) -> Option<Box<str>> {
+    match worker.counters.borrow().peer_of(row) {
+        PEER_OTHER | PEER_UNKNOWN => context::caller(request).map(String::into_boxed_str),
+        name => Some(name.into()),
+    }
 }
 
 /// Whether the request announces a larger body than it may have.

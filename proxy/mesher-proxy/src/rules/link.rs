@@ -13,22 +13,48 @@ use tokio::time::Instant;
 
 use super::desk::Desk;
 use super::keys::LinkedKeys;
+use super::leases::Leases;
 use crate::backoff::Backoff;
 use crate::explain;
 use crate::status::{LinkState, Status};
+use crate::worker::Shared;
 
 /// How often a registry without links is asked whether it has them now.
 const ABSENT_PAUSE: Duration = Duration::from_secs(60);
 /// Questions of the control plane that are answered at one time.
 const QUESTIONS_MAX: usize = 16;
 
-/// Keeps the link for the life of the proxy. `keys`: where they come by it, too.
-pub(crate) async fn keep(
-    client: ControlClient,
-    status: Arc<Status>,
-    desk: Desk,
-    row: ProxyRow,
-    mut keys: Option<LinkedKeys>,
+/// Whom the link tells what it hears.
+#[derive(Debug)]
+pub(crate) struct Ears {
+    pub(crate) desk: Desk,
+    /// Where keys come by the link, too.
+    pub(crate) keys: Option<LinkedKeys>,
+    pub(crate) leases: Leases,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// Keeps the link for the life of the proxy, whose end it tells.
+pub(crate) async fn keep(client: ControlClient, status: Arc<Status>, row: ProxyRow, mut ears: Ears) {
+    let mut open = None;
+    tokio::select! {
+        () = stay_linked(&client, &status, &row, &mut ears, &mut open) => {}
+        () = status.ending() => {}
+    }
+    if let Some(link) = &mut open
+        && let Err(end) = link.say(&ProxySays::Goodbye).await
+    {
+        tracing::debug!(reason = %end, "the control plane did not take the goodbye");
+    }
+}
+
+/// Links again whenever the link ends. It stands in `open` while there is one.
+async fn stay_linked(
+    client: &ControlClient,
+    status: &Arc<Status>,
+    row: &ProxyRow,
+    ears: &mut Ears,
+    open: &mut Option<Link>,
 ) {
     let mut backoff = Backoff::default();
     loop {
@@ -37,8 +63,10 @@ pub(crate) async fn keep(
             Ok(link) => {
                 tracing::info!("linked to the control plane");
                 status.link_is(LinkState::Connected);
-                let end = serve(link, &status, &desk, &row, keys.as_mut()).await;
-                desk.end_link();
+                let end = serve(open.insert(link), status, row, ears).await;
+                *open = None;
+                ears.desk.end_link();
+                ears.leases.link_is(false);
                 tracing::warn!(reason = %end, "the link to the control plane ended; serving with the rules that hold");
                 status.link_is(LinkState::Away(end.to_string()));
             }
@@ -56,14 +84,8 @@ pub(crate) async fn keep(
 }
 
 /// Speaks until the link ends.
-async fn serve(
-    mut link: Link,
-    status: &Arc<Status>,
-    desk: &Desk,
-    row: &ProxyRow,
-    keys: Option<&mut LinkedKeys>,
-) -> LinkEnd {
-    match speak(&mut link, status, desk, row, keys).await {
+async fn serve(link: &mut Link, status: &Arc<Status>, row: &ProxyRow, ears: &mut Ears) -> LinkEnd {
+    match speak(link, status, row, ears).await {
         Err(end) => end,
         Ok(never) => match never {},
     }
@@ -72,15 +94,16 @@ async fn serve(
 async fn speak(
     link: &mut Link,
     status: &Arc<Status>,
-    desk: &Desk,
     row: &ProxyRow,
-    mut keys: Option<&mut LinkedKeys>,
+    ears: &mut Ears,
 ) -> Result<std::convert::Infallible, LinkEnd> {
+    let Ears { desk, keys, leases, shared } = ears;
     let (targets, serving, epoch) = desk.begin_link();
     let kinds = Kind::ALL.iter().map(ToString::to_string).collect();
     let row = Box::new(ProxyRow { state: status.state().as_str().to_owned(), ..row.clone() });
     let wish = keys.as_ref().map(|keys| keys.wish());
     link.say(&ProxySays::Hello { format: FORMAT, row, kinds, targets, serving, epoch, keys: wish }).await?;
+    leases.link_is(true);
     let mut last_heard = Instant::now();
     let mut asked = Asked::default();
     loop {
@@ -88,11 +111,15 @@ async fn speak(
             heard = link.hear() => {
                 last_heard = Instant::now();
                 match heard? {
-                    Heard::Says(ControlSays::Update(update)) => take(link, status, desk, update).await?,
+                    Heard::Says(ControlSays::Update(update)) => {
+                        take(link, status, desk, update).await?;
+                        leases.look();
+                    }
                     Heard::Says(ControlSays::Moved) => status.bell.ring(),
+                    Heard::Says(ControlSays::Slices { slices }) => leases.take(slices, shared.now()),
                     Heard::Says(ControlSays::Ask { number, ask }) => asked.begin(status, number, ask),
                     Heard::Says(ControlSays::Keys(news)) => {
-                        if let Some(keys) = &mut keys
+                        if let Some(keys) = keys.as_mut()
                             && let Some(problems) = keys.take(&news, desk).await
                         {
                             status.keys_are(problems);
@@ -102,6 +129,7 @@ async fn speak(
                 }
             }
             (number, answer) = asked.next() => link.say(&ProxySays::Told { number, answer }).await?,
+            limits = leases.demands() => link.say(&ProxySays::Demand { limits }).await?,
             targets = desk.wishes() => link.say(&ProxySays::Subscribe { targets }).await?,
             () = tokio::time::sleep_until(last_heard + SILENCE_MAX) => {
                 return Err(LinkEnd::Broken(format!("nothing was heard for {} s", SILENCE_MAX.as_secs())));

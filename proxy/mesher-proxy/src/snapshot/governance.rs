@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mesher_model::explain::Said;
-use mesher_model::rule::Fallback;
+use mesher_model::rule::{Fallback, Kind};
+use mesher_traffic::balance::Locality;
 use mesher_traffic::portion::Member;
 use mesher_traffic::{Actions, Choice, Policy, RoutePolicy};
 use serde_json::{Value, json};
@@ -24,12 +25,24 @@ pub(crate) struct Governance {
     pub(crate) guards: Guards,
 }
 
+/// What rules find, beside what they say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ground<'g> {
+    pub(crate) endpoints: &'g [Endpoint],
+    /// For each portion of the route, which endpoints are part of it.
+    pub(crate) parts: &'g [Box<[bool]>],
+    /// Where the proxy is.
+    pub(crate) own: Locality<'g>,
+}
+
 impl Governance {
-    fn new(policy: Arc<Policy>, endpoints: &[Endpoint], before: Option<&Guards>) -> Self {
+    fn new(policy: Arc<Policy>, endpoints: &[Endpoint], own: Locality<'_>, before: Option<&Guards>) -> Self {
         let members: Vec<_> = endpoints.iter().map(member).collect();
         let portions = policy.route.iter().flat_map(|route| route.portions());
-        let parts = portions.map(|portion| portion.members(&members)).collect();
-        Self { parts, guards: Guards::new(&policy, endpoints, before), policy }
+        let parts: Vec<_> = portions.map(|portion| portion.members(&members)).collect();
+        let ground = Ground { endpoints, parts: &parts, own };
+        let guards = Guards::new(&policy, &ground, before);
+        Self { parts, guards, policy }
     }
 
     /// What holds.
@@ -50,6 +63,15 @@ impl Governance {
         self.policy.request_timeout.filter(|limit| !limit.is_zero())
     }
 
+    /// The rule that sets [`Self::request_timeout`], in words.
+    pub(crate) fn timeout_words(&self) -> Option<String> {
+        let is_it = |said: &&Said| said.kind == Kind::Timeout.as_str() && said.shadowed_by.is_none();
+        self.said().iter().find(is_it).map(|said| match said.source.as_str() {
+            Said::DOCUMENT => format!("{} {}", said.kind, said.name),
+            source => format!("the {source} key {}", said.name),
+        })
+    }
+
     /// Whether the endpoint at a place belongs to a portion of the service.
     pub(crate) fn is_part(&self, portion: u16, place: usize) -> bool {
         let part = self.parts.get(usize::from(portion));
@@ -67,15 +89,23 @@ impl Governance {
     }
 
     /// What holds, for people.
-    pub(crate) fn words(&self) -> Value {
+    pub(crate) fn words(&self, now: Duration) -> Value {
         let route = self
             .route()
             .map(|route| json!({"name": route.name, "rules": route.rule_names().collect::<Vec<_>>()}));
         let timeout = self.request_timeout().map(|limit| format!("{limit:?}"));
+        let balance = self.guards.balance.as_ref().map(|balancing| {
+            let rules = balancing.rules();
+            rules
+                .map(|(name, policy, calls)| json!({"rule": name, "says": policy.words(), "calls": calls}))
+                .collect::<Vec<_>>()
+        });
         let (breakers, bulkheads) = (breaker::view(&self.guards), bulkhead::view(&self.guards));
         let isolation = breaker::view_of_instances(&self.guards);
         let health = self.guards.health.as_ref().map(|health| health.view());
-        json!({"route": route, "request_timeout": timeout, "breakers": breakers, "bulkheads": bulkheads, "isolation": isolation, "health": health})
+        json!({"route": route, "request_timeout": timeout, "balance": balance, "breakers": breakers,
+            "bulkheads": bulkheads, "isolation": isolation, "health": health, "limits": self.guards.limit_words(now),
+            "faults": self.guards.fault_words()})
     }
 
     /// The instances that take a call, in words.
@@ -103,8 +133,8 @@ pub(crate) fn member(endpoint: &Endpoint) -> Member<'_> {
 }
 
 impl Cluster {
-    /// This cluster under a policy; itself where it stands under it already.
-    pub(crate) fn governed(self: &Arc<Self>, policy: Option<Arc<Policy>>) -> Arc<Self> {
+    /// This cluster under a policy, as a proxy at a place sees it; itself where it stands under it already.
+    pub(crate) fn governed(self: &Arc<Self>, policy: Option<Arc<Policy>>, own: Locality<'_>) -> Arc<Self> {
         let is_same = match (&self.governance, &policy) {
             (None, None) => true,
             (Some(governance), Some(policy)) => {
@@ -116,7 +146,7 @@ impl Cluster {
             return Arc::clone(self);
         }
         let before = self.governance.as_ref().map(|governance| &governance.guards).or(self.guards.as_deref());
-        let governance = policy.map(|policy| Governance::new(policy, &self.endpoints, before));
+        let governance = policy.map(|policy| Governance::new(policy, &self.endpoints, own, before));
         Arc::new(Self { governance, guards: None, ..self.as_ref().clone() })
     }
 }

@@ -2,30 +2,54 @@
 //! It must outlive the snapshot: what was learned stays as long as the rule that it was learned for says the same.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mesher_traffic::breaker::{Breaker, BreakerRule};
 use mesher_traffic::bulkhead::{Bulkhead, BulkheadRule};
+use mesher_traffic::fault::{Counts, Faults};
+use mesher_traffic::limit::{Counter, Limits};
 use mesher_traffic::selection::Entry;
 use mesher_traffic::{CallView, Policy, Selection, Standing};
+use serde_json::{Value, json};
 
+use super::balancing::Balancing;
+use super::governance::Ground;
 use super::health::Health;
 use super::{Endpoint, EndpointId};
 
 /// What is remembered under one policy.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Guards {
+    /// Which endpoint takes a call.
+    pub(crate) balance: Option<Arc<Balancing>>,
     pub(crate) breakers: Option<Standing<BreakerRule, Breaker>>,
     pub(crate) bulkheads: Option<Standing<BulkheadRule, Bulkhead>>,
     pub(crate) instance_breakers: Option<PerInstance<BreakerRule, Breaker>>,
     pub(crate) instance_bulkheads: Option<PerInstance<BulkheadRule, Bulkhead>>,
     pub(crate) health: Option<Arc<Health>>,
+    /// Limits, with what they have counted.
+    pub(crate) limits: Option<Limits>,
+    /// Faults, with the calls that they have seen.
+    pub(crate) faults: Option<Faults>,
 }
 
 impl Guards {
     /// Takes over from `before` what still counts.
-    pub(crate) fn new(policy: &Policy, endpoints: &[Endpoint], before: Option<&Self>) -> Self {
+    pub(crate) fn new(policy: &Policy, ground: &Ground<'_>, before: Option<&Self>) -> Self {
+        let endpoints = ground.endpoints;
+        let balance = before.and_then(|before| before.balance.as_deref());
         let health = before.and_then(|before| before.health.as_deref());
+        let limits = policy
+            .limits
+            .as_ref()
+            .map(|rules| Limits::new(rules, before.and_then(|before| before.limits.as_ref()), Counter::new));
+        let faults = policy.faults.as_ref().map(|rules| {
+            Faults::new(rules, before.and_then(|before| before.faults.as_ref()), |_| Counts::default())
+        });
         Self {
+            limits,
+            faults,
+            balance: Balancing::new(policy, ground, balance).map(Arc::new),
             breakers: policy.breaker.as_ref().map(|rules| {
                 let before = before.and_then(|before| before.breakers.as_ref());
                 Standing::new(rules, before, Breaker::new)
@@ -44,6 +68,23 @@ impl Guards {
             }),
             health: policy.health.as_ref().map(|rule| Arc::new(Health::new(rule, endpoints, health))),
         }
+    }
+}
+
+impl Guards {
+    /// The limits, and how they stand, for people.
+    pub(super) fn limit_words(&self, now: Duration) -> Vec<Value> {
+        let limits = self.limits.iter().flat_map(|limits| limits.all());
+        let words = limits.map(|(entry, counter)| {
+            json!({"rule": &*entry.name, "allows": entry.item.to_string(), "state": counter.words(&entry.item, now)})
+        });
+        words.collect()
+    }
+
+    /// The faults, for people.
+    pub(super) fn fault_words(&self) -> Vec<Value> {
+        let faults = self.faults.iter().flat_map(|faults| faults.all());
+        faults.map(|(entry, _)| json!({"rule": &*entry.name, "does": entry.item.words()})).collect()
     }
 }
 
@@ -110,17 +151,21 @@ impl<S> PerEndpoint<S> {
     }
 
     fn of(&self, id: EndpointId) -> Option<&Arc<S>> {
-        let place = self.ids.iter().position(|known| *known == id)?;
-        self.states.get(place)
+        self.states.get(self.place(id)?)
+    }
+
+    /// The place of an endpoint.
+    pub(crate) fn place(&self, id: EndpointId) -> Option<usize> {
+        self.ids.iter().position(|known| *known == id)
+    }
+
+    /// What is remembered of each endpoint, by its place.
+    pub(crate) fn all(&self) -> &[Arc<S>] {
+        &self.states
     }
 
     /// What is remembered of the endpoint at a place.
     pub(crate) fn at(&self, place: usize) -> Option<&Arc<S>> {
         self.states.get(place)
-    }
-
-    /// What is remembered of each, in the order of their places.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<S>> {
-        self.states.iter()
     }
 }

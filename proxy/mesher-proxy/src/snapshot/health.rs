@@ -23,7 +23,8 @@ impl Health {
         let before = before.filter(|before| before.rule == *rule);
         let members =
             PerEndpoint::new(endpoints, before.map(|before| &before.members), |_| Member::default());
-        let watch = Watch::new(rule.policy, members.all().cloned(), before.map(|before| &before.watch));
+        let watch =
+            Watch::new(rule.policy, members.all().iter().cloned(), before.map(|before| &before.watch));
         Self { rule: Arc::clone(rule), members, watch }
     }
 

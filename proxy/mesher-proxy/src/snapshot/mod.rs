@@ -1,6 +1,7 @@
 //! Everything a worker believes: which services there are, and where. Immutable, swapped whole.
 //! A snapshot must never change after it is published; an invocation keeps the one it began with.
 
+pub(crate) mod balancing;
 pub(crate) mod governance;
 pub(crate) mod guards;
 pub(crate) mod health;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::bootstrap::PortProtocol;
 use governance::Governance;
 use guards::Guards;
+use mesher_model::explain::Said;
 
 /// How long a connection to another Mesher proxy may be idle. Its own limit is longer.
 pub(crate) const IDLE_AT_PROXY_MAX: Duration = Duration::from_secs(60);
@@ -124,7 +126,9 @@ impl Cluster {
 
 /// Whether a policy asks for more of instances than their versions.
 pub(crate) fn asks_for_labels(policy: &Policy) -> bool {
+    let balances = policy.balance.as_ref();
     policy.route.as_ref().is_some_and(|route| route.is_particular())
+        || balances.is_some_and(|rules| rules.entries().iter().any(|entry| entry.item.is_particular()))
 }
 
 /// One address of a cluster.
@@ -152,6 +156,9 @@ pub(crate) struct Endpoint {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Labels {
     /// Empty where it is not known.
+    #[serde(default)]
+    pub(crate) region: String,
+    /// Empty where it is not known.
     pub(crate) zone: String,
     pub(crate) properties: BTreeMap<String, String>,
 }
@@ -165,6 +172,8 @@ pub(crate) struct Snapshot {
     pub(crate) revision: u64,
     /// Which outside hosts the local application may call; all where absent.
     pub(crate) egress: Option<Arc<EgressPolicy>>,
+    /// Who says so.
+    pub(crate) egress_said: Vec<Said>,
     clusters: Vec<Arc<Cluster>>,
     services: HashMap<Box<str>, usize, foldhash::fast::RandomState>,
     outside: HashMap<(Box<str>, u16), usize, foldhash::fast::RandomState>,
@@ -183,6 +192,7 @@ impl Snapshot {
             number,
             revision: 0,
             egress: None,
+            egress_said: Vec::new(),
             clusters: vec![Arc::new(nowhere)],
             services: HashMap::default(),
             outside: HashMap::default(),

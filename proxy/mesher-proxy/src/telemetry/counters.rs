@@ -12,7 +12,9 @@ use crate::request::failure::{FailureKind, Message, Side};
 use crate::request::invocation::{Code, Direction, Outcome, Protocol};
 use crate::request::mirror::Mirrored;
 use crate::snapshot::{Cluster, ClusterId, ClusterKind};
-use crate::telemetry::names::{BOUNDARY_COUNT, CODES_MAX, PEER_OTHER, PEER_OUTSIDE, PEER_UNKNOWN, PEERS_MAX};
+use crate::telemetry::names::{
+    BOUNDARY_COUNT, CODES_MAX, PEER_OTHER, PEER_OUTSIDE, PEER_UNKNOWN, PEERS_MAX, RULES_MAX,
+};
 
 /// Longest name of a caller that is taken for a label.
 const PEER_BYTES_MAX: usize = 128;
@@ -48,6 +50,8 @@ pub(crate) struct Counts {
     pub(crate) response_bytes: u64,
     pub(crate) failures: Vec<((Side, &'static str), u64)>,
     pub(crate) retries: Vec<(&'static str, u64)>,
+    /// Calls that rules refused or touched: the handler, the rule, how many.
+    pub(crate) guarded: Vec<((&'static str, Box<str>), u64)>,
     /// Further tries for which there was no place in the budget.
     pub(crate) retries_denied: u64,
     /// Connections that have spoken another protocol, and those that do.
@@ -281,6 +285,19 @@ impl Counters {
         add(&mut self.counts(row).retries, reason.as_str(), 1);
     }
 
+    /// A rule refused a call, or touched it.
+    pub(crate) fn guarded(&mut self, row: Row, handler: &'static str, rule: &str) {
+        let guarded = &mut self.counts(row).guarded;
+        let is_same =
+            |((by, name), _): &&mut ((&'static str, Box<str>), u64)| *by == handler && **name == *rule;
+        if let Some((_, count)) = guarded.iter_mut().find(is_same) {
+            *count += 1;
+            return;
+        }
+        let rule = if guarded.len() < RULES_MAX { rule } else { PEER_OTHER };
+        add(guarded, (handler, rule.into()), 1);
+    }
+
     /// A call was not tried again, for its service's budget was spent.
     pub(crate) fn retry_denied(&mut self, row: Row) {
         self.counts(row).retries_denied += 1;
@@ -380,6 +397,9 @@ impl Counts {
         self.retries_denied += other.retries_denied;
         for (key, count) in &other.retries {
             add(&mut self.retries, *key, *count);
+        }
+        for (key, count) in &other.guarded {
+            add(&mut self.guarded, key.clone(), *count);
         }
     }
 }

@@ -219,6 +219,33 @@ impl Scrape {
         Ok(())
     }
 
+    /// What rules refused, or touched, by the handler that did.
+    fn guarded(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let families = [
+            ("rate_limit", "mesher_rate_limited", "Calls that a rate limit refused"),
+            ("fault", "mesher_faults_injected", "Calls that a fault was put into"),
+        ];
+        for (handler, name, help) in families {
+            let mut family = Family::begin(encoder, (name, help), None, MetricType::Counter)?;
+            let mut sums = BTreeMap::<(Direction, &str, &str), u64>::new();
+            for (labels, counts) in self.rows() {
+                for ((_, rule), count) in counts.guarded.iter().filter(|((by, _), _)| *by == handler) {
+                    *sums.entry((labels.direction, &labels.peer, rule)).or_default() += count;
+                }
+            }
+            for ((direction, peer, rule), count) in sums {
+                let pairs = vec![
+                    ("direction", direction.as_str()),
+                    ("service", self.service.as_str()),
+                    ("peer", peer),
+                    ("policy", rule),
+                ];
+                family.counter(&pairs, count)?;
+            }
+        }
+        Ok(())
+    }
+
     fn copies(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name = ("mesher_mirrored", "Copies of calls, by whom they were for and what became of them");
         let mut family = Family::begin(encoder, name, None, MetricType::Counter)?;
@@ -333,6 +360,30 @@ impl Scrape {
         Ok(())
     }
 
+    fn balance(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let clusters: Vec<_> = self
+            .snapshot
+            .clusters()
+            .filter_map(|cluster| Some((cluster, cluster.governance.as_ref()?.guards.balance.as_ref()?)))
+            .collect();
+        let name = ("mesher_balance_picks", "Endpoints that a rule of kind Balance chose");
+        let mut family = Family::begin(encoder, name, None, MetricType::Counter)?;
+        for (cluster, balancing) in &clusters {
+            for (rule, _, calls) in balancing.rules() {
+                let pairs =
+                    vec![("service", self.service.as_str()), ("peer", &*cluster.name), ("rule", rule)];
+                family.counter(&pairs, calls)?;
+            }
+        }
+        let name = ("mesher_balance_avoided_endpoints", "Endpoints that asked to be left alone for a time");
+        let mut family = Family::begin(encoder, name, None, MetricType::Gauge)?;
+        for (cluster, balancing) in &clusters {
+            let pairs = vec![("service", self.service.as_str()), ("peer", &*cluster.name)];
+            family.gauge(&pairs, i64::try_from(balancing.avoided_count()).unwrap_or(i64::MAX))?;
+        }
+        Ok(())
+    }
+
     fn own(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name =
             ("mesher_label_overflow", "Times that a peer was counted as _other because there are too many");
@@ -393,6 +444,7 @@ impl Collector for Scrape {
         let name = ("mesher_response_bytes", "Bytes of bodies to callers");
         self.by_peer(encoder, name, MetricType::Counter, |counts| signed(counts.response_bytes))?;
         self.retries(encoder)?;
+        self.guarded(encoder)?;
         self.copies(encoder)?;
         let name = ("mesher_upgrades", "Connections that went over to another protocol");
         self.by_peer(encoder, name, MetricType::Counter, |counts| signed(counts.upgrades))?;
@@ -401,6 +453,7 @@ impl Collector for Scrape {
         self.stale(encoder)?;
         self.connections(encoder)?;
         self.snapshot(encoder)?;
+        self.balance(encoder)?;
         guards::encode(encoder, &self.service, &self.snapshot)?;
         self.own(encoder)
     }

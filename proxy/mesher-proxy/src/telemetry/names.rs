@@ -11,6 +11,9 @@ pub(crate) const PEERS_MAX: usize = 256;
 /// Distinct codes that are told apart for one peer; the rest share `other`.
 pub(crate) const CODES_MAX: usize = 32;
 
+/// Rules that are told apart for one peer; the rest share `_other`.
+pub(crate) const RULES_MAX: usize = 64;
+
 /// Peer label of a host that the registry does not know.
 pub(crate) const PEER_OUTSIDE: &str = "_outside";
 /// Peer label of a caller that does not say who it is, and of a name that is no service's.

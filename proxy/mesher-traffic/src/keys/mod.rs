@@ -6,10 +6,15 @@
 //! | `rules` | what all keys say together, and what a service gets of it |
 //! | `sorted` | keys by what they are about |
 //! | `timeout` | `request.timeout` |
+//! | `balance` | `loadbalance`: strategies, sessions, zones |
 //! | `route_rule` | `routeRule`, `globalRouteRule`: lists of rules, of both SDKs |
 //! | `matching` | which calls a rule is about: `match`, `matchGroup`, `sourceTemplate` |
+//! | `named` | last good values of match groups and source templates |
 //! | `operators` | how a value is compared: `exact`, `regex`, `compare` and the others |
 //! | `ways` | conditions of which one, or all, have to hold |
+//! | `rate_limiting` | `rateLimiting`, `identifierRateLimiting`: permits of periods, rates |
+//! | `flow_control` | `flowcontrol`: calls in a second |
+//! | `fault_injection` | `faultInjection`, and the older `governance.….policy.fault` |
 //! | `dark_launch` | `darklaunch.policy`: groups of versions, in JSON |
 //! | `governed` | what all of Java's governance has in common: `KIND.NAME` beside `matchGroup.NAME` |
 //! | `breaker`, `bulkhead` | `circuitBreaker.NAME`, `instanceIsolation.NAME`, `bulkhead.NAME`, `instanceBulkhead.NAME` |
@@ -19,14 +24,19 @@
 //! | `plan` | rules as they are read, and what becomes of them |
 //! | `yaml` | YAML text, with the place of what is wrong with it |
 
+mod balance;
 mod breaker;
 mod bulkhead;
 mod commands;
 mod dark_launch;
+mod fault_injection;
+mod flow_control;
 mod governed;
 mod matching;
+mod named;
 mod operators;
 mod plan;
+mod rate_limiting;
 mod retry;
 mod route_rule;
 mod rules;

@@ -8,24 +8,32 @@ use mesher_model::DEFAULT;
 use mesher_model::explain::Said;
 use mesher_model::rule::{Kind, ServiceName};
 
+use super::balance::{self, Balances};
 use super::commands::Commands;
 use super::dark_launch;
+use super::fault_injection::{self, OlderFaults};
+use super::flow_control::FlowControl;
 use super::governed::Family;
 use super::matching::{self, Called, Named, Setting};
+use super::named::LastGood;
 use super::plan::Reading;
+use super::rate_limiting;
 use super::retry;
 use super::route_rule::{self, Place};
-use super::sorted::{Entry, Sorted};
+use super::sorted::{Entry, LOADBALANCE, Sorted};
 use super::timeout::Timeouts;
-use super::yaml::Fault;
+use super::yaml::{Fault, PASSED_OVER};
 use super::{breaker, bulkhead};
 
+use crate::balance::BalancePolicy;
 use crate::breaker::BreakerRule;
 use crate::bulkhead::BulkheadRule;
+use crate::fault;
+use crate::limit::LimitRule;
 use crate::policy::Policy;
 use crate::retry::RetryPolicy;
 use crate::route::RoutePolicy;
-use crate::selection::Selection;
+use crate::selection::{Entry as Rule, Selection};
 
 /// Routes that keys may make together.
 const ROUTES_MAX: usize = 1_000;
@@ -34,6 +42,10 @@ const PATTERNS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Sentences about keys that are told: who mends these sees the next ones.
 const PROBLEMS_MAX: usize = 50;
+
+/// How sentences end about what cannot be used.
+pub(super) const LAST_HOLDS: &str = "; its last good value holds";
+const AS_IF_ABSENT: &str = "; it is as if the key were not there";
 
 /// What keys say, and which of them cannot be used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,12 +60,22 @@ pub struct KeyRules {
     named: BTreeMap<String, String>,
     /// Match groups, by their names: each with its key and its value.
     groups: BTreeMap<String, (String, String)>,
+    /// Of groups and templates.
+    last_good: LastGood,
     retries: Family<RetryPolicy>,
+    balances: Balances,
+    /// The same for the calls of match groups.
+    group_balances: Family<BalancePolicy>,
     breakers: Family<BreakerRule>,
     bulkheads: Family<BulkheadRule>,
     instance_breakers: Family<BreakerRule>,
     instance_bulkheads: Family<BulkheadRule>,
     commands: Commands,
+    limits: Family<LimitRule>,
+    limits_by_identifier: Family<LimitRule>,
+    flow_control: FlowControl,
+    faults: Family<fault::Plan>,
+    older_faults: OlderFaults,
     /// A sentence for each key that says something which cannot be used, or is passed over.
     pub problems: Vec<String>,
 }
@@ -150,10 +172,13 @@ impl Room {
 impl KeyRules {
     /// Reads keys with their values, each of them once. `own` is the application beside the proxy; `before` is what was read
     /// last: where a key cannot be used, its last good value holds.
-    pub fn read<'k>(keys: impl IntoIterator<Item = (&'k str, &'k str)>, own: &Own, before: &Self) -> Self {
-        let sorted = Sorted::of(keys);
+    pub fn read<'k>(keys: impl IntoIterator<Item = (&'k str, &'k str)>, own: &Own, before: &'k Self) -> Self {
+        let mut sorted = Sorted::of(keys);
+        let unmarked = rate_limiting::join_marked(&mut sorted);
         let application = own.application.as_str();
-        let mut rules = Self { named: named(&sorted.named), ..Self::default() };
+        let mut problems = Vec::new();
+        let last_good = LastGood::restore(&mut sorted.named, &before.last_good, &mut problems);
+        let mut rules = Self { named: named(&sorted.named), last_good, problems, ..Self::default() };
         for (rest, (key, value)) in &sorted.timeouts {
             rules.problems.extend(rules.timeouts.take(key, rest, value).err());
         }
@@ -179,6 +204,7 @@ impl KeyRules {
             let read = |value: &str| route_rule::read(value, Place { application, setting });
             rules.global_route = rules.hold(entry, before, &mut room, read).flatten();
         }
+        rules.problems.extend(unmarked);
         rules.govern(&sorted, own, before);
         let more = rules.problems.len().saturating_sub(PROBLEMS_MAX);
         if more > 0 {
@@ -197,6 +223,9 @@ impl KeyRules {
         let problems = &mut self.problems;
         let of = |kind: &str| sorted.governed.get(kind);
         self.retries = Family::read(of("retry"), own, &before.retries, problems, retry::read);
+        let last = &before.group_balances;
+        self.group_balances = Family::read(of(LOADBALANCE), own, last, problems, balance::read_governed);
+        self.balances = Balances::read(&sorted.balances, &before.balances, problems);
         self.breakers = Family::read(of("circuitBreaker"), own, &before.breakers, problems, breaker::read);
         self.bulkheads = Family::read(of("bulkhead"), own, &before.bulkheads, problems, bulkhead::read);
         let (breakers, bulkheads) = (&before.instance_breakers, &before.instance_bulkheads);
@@ -205,6 +234,19 @@ impl KeyRules {
         self.instance_bulkheads =
             Family::read(of("instanceBulkhead"), own, bulkheads, problems, bulkhead::read);
         self.commands = Commands::read(&sorted.commands, &before.commands, problems);
+        let limits = of(rate_limiting::KIND);
+        self.limits = Family::read(limits, own, &before.limits, problems, rate_limiting::read);
+        self.limits_by_identifier = Family::read(
+            of(rate_limiting::KIND_BY_IDENTIFIER),
+            own,
+            &before.limits_by_identifier,
+            problems,
+            rate_limiting::read_by_identifier,
+        );
+        self.flow_control = FlowControl::read(&sorted.flow_control, &before.flow_control, problems);
+        let faults = of(fault_injection::KIND);
+        self.faults = Family::read(faults, own, &before.faults, problems, fault_injection::read);
+        self.older_faults = OlderFaults::read(&sorted.older_faults, &before.older_faults, problems);
         for (name, (key, _)) in sorted.governed.values().flatten() {
             match sorted.named.groups.get(name) {
                 None => problems.push(format!(
@@ -240,17 +282,20 @@ impl KeyRules {
             None => Ok(held),
         });
         let held = match (next, last) {
-            (Ok(held), _) => held,
+            (Ok(held), _) => {
+                self.problems.extend(held.notices.iter().cloned());
+                held
+            }
+            // What was to be looked at in the last good value is not what stands there now.
             (Err(fault), Some(last)) => {
-                self.problems.push(format!("{key}: {fault}; its last good value holds"));
+                self.problems.push(format!("{key}: {fault}{LAST_HOLDS}"));
                 last.clone()
             }
             (Err(fault), None) => {
-                self.problems.push(format!("{key}: {fault}; it is as if the key were not there"));
+                self.problems.push(format!("{key}: {fault}{AS_IF_ABSENT}"));
                 return None;
             }
         };
-        self.problems.extend(held.notices.iter().cloned());
         let route = held.route.clone();
         self.held.insert(key.to_owned(), held);
         Some(route)
@@ -261,11 +306,25 @@ impl KeyRules {
         let of_routes = self.held.iter().map(|(key, held)| (key.as_str(), held.value.as_str()));
         let of_breakers = self.breakers.holding().chain(self.instance_breakers.holding());
         let of_bulkheads = self.bulkheads.holding().chain(self.instance_bulkheads.holding());
+        let of_limits = self.limits.holding().chain(self.limits_by_identifier.holding());
+        let of_faults = self.faults.holding().chain(self.older_faults.holding());
         of_routes
+            .chain(self.last_good.holding())
             .chain(self.retries.holding())
+            .chain(self.balances.holding())
+            .chain(self.group_balances.holding())
             .chain(of_breakers)
             .chain(of_bulkheads)
             .chain(self.commands.holding())
+            .chain(of_limits)
+            .chain(self.flow_control.holding())
+            .chain(of_faults)
+    }
+
+    /// Whether one of [`Self::problems`] is about a word that is passed over, while all else of its key holds.
+    #[must_use]
+    pub fn is_passed_over(problem: &str) -> bool {
+        problem.contains(PASSED_OVER) && ![LAST_HOLDS, AS_IF_ABSENT].iter().any(|end| problem.ends_with(end))
     }
 
     /// Whether a key is one of those that are read here. All others are an application's own.
@@ -276,7 +335,10 @@ impl KeyRules {
             || [&sorted.routes, &sorted.dark_launches].iter().any(|keys| !keys.is_empty());
         has_route
             || !sorted.governed.is_empty()
+            || !sorted.balances.is_empty()
             || !sorted.commands.is_empty()
+            || !sorted.flow_control.is_empty()
+            || !sorted.older_faults.is_empty()
             || !sorted.timeouts.is_empty()
             || sorted.named != Named::default()
     }
@@ -306,6 +368,17 @@ impl KeyRules {
                 policy.request_timeout = Some(limit.time);
             }
         }
+        if let About::Called { service, qualified } = about {
+            let own = self.balances.of(service, qualified);
+            let rules = self.group_balances.selection(&self.groups, about);
+            let names: Vec<_> = rules.iter().flat_map(Selection::names).map(str::to_owned).collect();
+            said.extend(names.iter().map(|key| of_kind(Kind::Balance, key, ServiceName::EVERY, source)));
+            said.extend(own.as_ref().map(|(_, key, is_own)| {
+                of_kind(Kind::Balance, key, if *is_own { service } else { ServiceName::EVERY }, source)
+            }));
+            let general = own.map(|(item, key, _)| Rule::about_all(key, item));
+            policy.balance = Selection::with_last(rules, general).map(Arc::new);
+        }
         let mut select = |kind: Kind, keys: Vec<&str>| {
             said.extend(keys.into_iter().map(|key| Said {
                 kind: kind.to_string(),
@@ -331,6 +404,14 @@ impl KeyRules {
             select(Kind::Bulkhead, selection.names());
         }
         select(Kind::Timeout, timeout.into_iter().collect());
+        policy.limits = self.limits_about(about).map(Arc::new);
+        if let Some(selection) = &policy.limits {
+            select(Kind::RateLimit, selection.names());
+        }
+        policy.faults = self.faults_about(about).map(Arc::new);
+        if let Some(selection) = &policy.faults {
+            select(Kind::Fault, selection.names());
+        }
         policy.said = said.into();
         (policy != Policy::default()).then_some(policy)
     }
@@ -360,6 +441,33 @@ impl KeyRules {
         Some(key)
     }
 
+    /// Who takes calls counts them in periods; both sides do in seconds.
+    fn limits_about(&self, about: &About) -> Option<Selection<LimitRule>> {
+        let mut rules = Vec::new();
+        if *about == About::Provider {
+            for family in [&self.limits, &self.limits_by_identifier] {
+                let selection = family.selection(&self.groups, about);
+                let named = selection.into_iter().flat_map(Selection::into_entries).map(|mut rule| {
+                    rule.item.name = rate_limiting::name_of(&rule.name).into();
+                    rule
+                });
+                rules.extend(named);
+            }
+        }
+        rules.extend(self.flow_control.rules(about));
+        Selection::of(rules)
+    }
+
+    /// What callers do to themselves.
+    fn faults_about(&self, about: &About) -> Option<Selection<fault::Plan>> {
+        if *about == About::Provider {
+            return None;
+        }
+        let selection = self.faults.selection(&self.groups, about);
+        let rules = selection.into_iter().flat_map(Selection::into_entries);
+        Selection::of(rules.chain(self.older_faults.rule(about)).collect())
+    }
+
     /// Where the calls to a service go; `qualified` is its name as callers of other applications write it.
     pub(super) fn route(&self, service: &str, qualified: &str) -> Option<&Arc<RoutePolicy>> {
         match self.routes.get(service).or_else(|| self.routes.get(qualified)) {
@@ -372,12 +480,27 @@ impl KeyRules {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let has_route = !self.routes.is_empty() || self.global_route.is_some();
+        let has_balance = !self.balances.is_empty() || !self.group_balances.is_empty();
         let has_guard = !self.breakers.is_empty()
             || !self.bulkheads.is_empty()
             || !self.instance_breakers.is_empty()
             || !self.instance_bulkheads.is_empty()
             || !self.commands.is_empty();
-        !has_route && !has_guard && self.timeouts.is_empty() && self.retries.is_empty()
+        let has_limit =
+            !self.limits.is_empty() || !self.limits_by_identifier.is_empty() || !self.flow_control.is_empty();
+        let has_fault = !self.faults.is_empty() || !self.older_faults.is_empty();
+        let has_any = has_route || has_balance || has_guard || has_limit || has_fault;
+        !has_any && self.timeouts.is_empty() && self.retries.is_empty()
+    }
+}
+
+fn of_kind(kind: Kind, key: &str, service: &str, source: &str) -> Said {
+    Said {
+        kind: kind.to_string(),
+        name: key.to_owned(),
+        source: source.to_owned(),
+        service: service.to_owned(),
+        ..Said::default()
     }
 }
 

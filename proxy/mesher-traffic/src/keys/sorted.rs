@@ -3,16 +3,29 @@
 
 use std::collections::BTreeMap;
 
+use super::balance::{Part, Word};
 use super::commands::AREAS;
 use super::matching::Named;
+use super::{fault_injection, rate_limiting};
 
 /// What keys begin with that are about calls, the older words first: those of the Go Mesher's first files, those of
 /// ServiceComb's first releases, and today's.
 const PREFIXES: [&str; 3] = ["", "cse.", "servicecomb."];
 
 /// Kinds of Java's governance: what stands in front of the name that they share with a match group.
-pub(super) const GOVERNED: [&str; 5] =
-    ["retry", "circuitBreaker", "instanceIsolation", "bulkhead", "instanceBulkhead"];
+pub(super) const GOVERNED: [&str; 8] = [
+    "retry",
+    "circuitBreaker",
+    "instanceIsolation",
+    "bulkhead",
+    "instanceBulkhead",
+    rate_limiting::KIND,
+    rate_limiting::KIND_BY_IDENTIFIER,
+    fault_injection::KIND,
+];
+
+/// What stands in front of keys of balancing: of services, and of Java's governance.
+pub(super) const LOADBALANCE: &str = "loadbalance";
 
 /// A key with its value.
 pub(super) type Entry<'k> = (&'k str, &'k str);
@@ -29,6 +42,12 @@ pub(super) struct Sorted<'k> {
     /// About every service that has neither.
     pub(super) global_route: Option<Entry<'k>>,
     pub(super) named: Named<'k>,
+    /// Of balancing, by service and what they say of it.
+    pub(super) balances: BTreeMap<(Option<&'k str>, Word), Entry<'k>>,
+    /// By what stands behind `flowcontrol.`.
+    pub(super) flow_control: BTreeMap<&'k str, Entry<'k>>,
+    /// By what stands behind `governance.`.
+    pub(super) older_faults: BTreeMap<&'k str, Entry<'k>>,
     /// Of Java's governance, by kind and name.
     pub(super) governed: BTreeMap<&'k str, BTreeMap<&'k str, Entry<'k>>>,
     /// Of what was taken from Hystrix, by what stands behind the prefix.
@@ -82,8 +101,23 @@ impl<'k> Sorted<'k> {
             "matchGroup" => {
                 self.named.groups.insert(name, entry);
             }
+            LOADBALANCE => match Part::of(name) {
+                Part::Setting(service, word) => {
+                    self.balances.insert((service, word), entry);
+                }
+                Part::Governed => {
+                    self.governed.entry(LOADBALANCE).or_default().insert(name, entry);
+                }
+                Part::Others => {}
+            },
             _ if AREAS.contains(&word) && is_of_side(name) => {
                 self.commands.insert(rest, entry);
+            }
+            "flowcontrol" => {
+                self.flow_control.insert(name, entry);
+            }
+            "governance" if fault_injection::is_fault(name) => {
+                self.older_faults.insert(name, entry);
             }
             _ if GOVERNED.contains(&word) => {
                 self.governed.entry(word).or_default().insert(name, entry);

@@ -1,7 +1,8 @@
-//! `balance`: chooses the endpoint of each try, taking the instances in turn.
+//! `balance`: chooses the endpoint of each try: as a rule says, or the instances in turn.
 //! It must not choose an endpoint that failed in this invocation, refused a connection lately, or that a rule passes over, while
 //! another one is left.
 
+mod ruled;
 mod sieve;
 mod standing;
 
@@ -14,8 +15,9 @@ use mesher_traffic::{HeadView, RoundRobin, Suspects};
 use crate::handlers::{Handler, Next};
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::{Code, Invocation, Target};
-use crate::snapshot::{Cluster, ClusterKind, Endpoint, EndpointId};
+use crate::snapshot::{Cluster, ClusterId, ClusterKind, Endpoint, EndpointId};
 use crate::worker::Worker;
+use ruled::ByRule;
 
 use sieve::Sieve;
 pub(crate) use sieve::Taken;
@@ -32,20 +34,29 @@ impl Handler for Balance {
             return Err(refusal);
         }
         if std::mem::take(&mut call.retry.is_on_same) && call.endpoint.is_some() {
+            let rule = ruled::ruling(worker, call, head).map(|ruling| ruling.place);
+            ruled::begin(worker, call, head, rule);
             return Ok(());
         }
+        call.permits.balanced = None;
+        let ruling = ruled::ruling(worker, call, head);
         let cluster = call.cluster();
         let mut suspects = worker.suspects();
         let sieve = Sieve::of(worker, call, head);
-        let chosen = worker
-            .with_rotation(cluster.id, |rotation| choose(call, rotation, suspects.as_ref(), sieve.as_ref()));
+        let doubts = Doubts { suspects: suspects.as_ref(), sieve: sieve.as_ref() };
+        let chosen = worker.with_rotation(rotation_of(call), |rotation| match ruling {
+            None => choose(call, InTurn(rotation), doubts),
+            Some(ruling) => choose(call, ByRule::new(worker, call, head, ruling, rotation), doubts),
+        });
         let place = chosen.ok_or_else(|| nothing_to_choose(cluster, call))?;
         if let (Some((suspects, now)), Some(endpoint)) = (&mut suspects, cluster.endpoints.get(place)) {
             suspects.chosen(endpoint.id, *now);
         }
         let taken = sieve.map(|sieve| sieve.take(place)).transpose()?;
+        let rule = ruling.map(|ruling| ruling.place);
         call.permits.of_endpoint = taken.unwrap_or_default();
         call.endpoint = Some(place);
+        ruled::begin(worker, call, head, rule);
         Ok(())
     }
 
@@ -61,11 +72,19 @@ impl Handler for Balance {
                 return Err(refusal);
             }
             let suspects = worker.suspects();
-            let mut rotation = worker.with_rotation(call.cluster().id, |rotation| *rotation);
+            let mut rotation = worker.with_rotation(rotation_of(call), |rotation| *rotation);
             let sieve = Sieve::of(worker, call, head);
-            call.endpoint = choose(call, &mut rotation, suspects.as_ref(), sieve.as_ref());
+            let doubts = Doubts { suspects: suspects.as_ref(), sieve: sieve.as_ref() };
+            call.endpoint = match ruled::ruling(worker, call, head) {
+                Some(ruling) => {
+                    let by_rule = ByRule::new(worker, call, head, ruling, &mut rotation).question();
+                    choose(call, by_rule, doubts)
+                }
+                None => choose(call, InTurn(&mut rotation), doubts),
+            };
         }
-        standing::tell(worker, call, Sieve::of(worker, call, head).as_ref(), told);
+        let sieve = Sieve::of(worker, call, head);
+        standing::tell(worker, call, (ruled::ruling(worker, call, head), sieve.as_ref()), told);
         match call.endpoint {
             None if told.call.is_none() => Err(nothing_to_choose(call.cluster(), call)),
             _ => Ok(()),
@@ -87,46 +106,77 @@ impl Handler for Balance {
             }
             Err(_) => {}
         }
+        ruled::response(worker, call, reply);
         Next::Pass
     }
 }
 
-/// The endpoint that takes a call, as a place in its cluster: the next in turn of those that are left. Where all of them
-/// are suspects, or were tried, one of these.
+/// What takes turns for a call: the endpoints of its cluster, or those of the part that a route chose.
+fn rotation_of(call: &Invocation) -> (ClusterId, Option<u16>) {
+    (call.cluster().id, call.choice.map(|choice| choice.subset))
+}
+
+/// A way to pick one of the endpoints of a cluster.
+trait Picker {
+    /// The place of one that may take a call which is meant for a portion of the service, or for all of it.
+    fn pick(&mut self, portion: Option<u16>, count: usize, may_take: &dyn Fn(usize) -> bool)
+    -> Option<usize>;
+}
+
+/// Each in turn.
+struct InTurn<'r>(&'r mut RoundRobin);
+
+impl Picker for InTurn<'_> {
+    fn pick(&mut self, _: Option<u16>, count: usize, may_take: &dyn Fn(usize) -> bool) -> Option<usize> {
+        self.0.pick(count, may_take)
+    }
+}
+
+/// Who is passed over while others are left.
+#[derive(Clone, Copy)]
+struct Doubts<'d> {
+    /// Those who refused a connection lately, and the time.
+    suspects: Option<&'d (RefMut<'d, Suspects<EndpointId>>, Duration)>,
+    /// Those whom rules pass over.
+    sieve: Option<&'d Sieve<'d>>,
+}
+
+/// The endpoint that takes a call, as a place in its cluster: one of those that are left. Where all of them are suspects, or
+/// were tried, one of these.
 fn choose(
     call: &Invocation,
-    rotation: &mut RoundRobin,
-    suspects: Option<&(RefMut<'_, Suspects<EndpointId>>, Duration)>,
-    sieve: Option<&Sieve<'_>>,
+    mut picker: impl Picker,
+    Doubts { suspects, sieve }: Doubts<'_>,
 ) -> Option<usize> {
     let cluster = call.cluster();
     let part = call.choice.zip(cluster.governance.as_ref());
     let is_first_try = call.tries == 0;
-    let mut pick = |also: &dyn Fn(&Endpoint, usize) -> bool| {
+    let mut pick = |portion, also: &dyn Fn(&Endpoint, usize) -> bool| {
         let endpoints = &cluster.endpoints;
-        rotation.pick(endpoints.len(), |place| {
+        picker.pick(portion, endpoints.len(), &|place| {
             endpoints
                 .get(place)
                 .is_some_and(|endpoint| is_eligible(endpoint, call.target) && also(endpoint, place))
         })
     };
-    let mut pick_of = |belongs: &dyn Fn(usize) -> bool| {
+    let mut pick_of = |portion: Option<u16>, belongs: &dyn Fn(usize) -> bool| {
         let is_untried = |endpoint: &Endpoint, place| belongs(place) && !call.has_tried(endpoint.id);
         let is_trusted = |endpoint: &Endpoint, place| {
             suspects.is_none_or(|(suspects, now)| suspects.may_take(endpoint.id, *now, is_first_try))
                 && sieve.is_none_or(|sieve| sieve.lets_pass(place))
         };
         let has_doubts = suspects.is_some() || sieve.is_some();
-        let trusted = has_doubts
-            .then(|| pick(&|endpoint, place| is_untried(endpoint, place) && is_trusted(endpoint, place)));
-        let trusted = trusted.flatten();
-        let untried = trusted.or_else(|| pick(&is_untried));
-        untried.or_else(|| pick(&|_, place| belongs(place)))
+        let trusted = has_doubts.then(|| {
+            pick(portion, &|endpoint, place| is_untried(endpoint, place) && is_trusted(endpoint, place))
+        });
+        let untried = trusted.flatten().or_else(|| pick(portion, &is_untried));
+        untried.or_else(|| pick(portion, &|_, place| belongs(place)))
     };
-    let Some((choice, governance)) = part else { return pick_of(&|_| true) };
+    let Some((choice, governance)) = part else { return pick_of(None, &|_| true) };
     let mut portions = choice.portions();
-    let in_portion = portions.find_map(|portion| pick_of(&|place| governance.is_part(portion, place)));
-    in_portion.or_else(|| if governance.takes_any(choice) { pick_of(&|_| true) } else { None })
+    let in_portion =
+        portions.find_map(|portion| pick_of(Some(portion), &|place| governance.is_part(portion, place)));
+    in_portion.or_else(|| if governance.takes_any(choice) { pick_of(None, &|_| true) } else { None })
 }
 
 /// Whether an endpoint is one that a target asks for.

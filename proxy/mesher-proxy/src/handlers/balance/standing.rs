@@ -1,12 +1,13 @@
 //! What becomes of each endpoint of a call, in words.
 //! It must tell what `choose` does, and choose nothing.
 
-use mesher_model::explain::{EndpointTold, Explanation, Standing};
+use mesher_model::explain::{EndpointTold, Explanation, GuardTold, Standing};
 
-use super::is_eligible;
 use super::sieve::Sieve;
+use super::{is_eligible, ruled};
 use crate::request::invocation::Invocation;
 use crate::snapshot::Endpoint;
+use crate::snapshot::balancing::Ruling;
 use crate::telemetry::exposition::protocol_word;
 use crate::worker::Worker;
 
@@ -16,7 +17,12 @@ const ENDPOINTS_MAX: usize = 50;
 const ENDPOINTS_REMEMBERED_MAX: usize = 8;
 
 /// Tells of the endpoints, the best first.
-pub(super) fn tell(worker: &Worker, call: &Invocation, sieve: Option<&Sieve<'_>>, told: &mut Explanation) {
+pub(super) fn tell(
+    worker: &Worker,
+    call: &Invocation,
+    (ruling, sieve): (Option<Ruling<'_>>, Option<&Sieve<'_>>),
+    told: &mut Explanation,
+) {
     let suspects = worker.suspects();
     let is_suspect = |endpoint: &Endpoint| {
         let is_first_try = call.tries == 0;
@@ -34,7 +40,18 @@ pub(super) fn tell(worker: &Worker, call: &Invocation, sieve: Option<&Sieve<'_>>
     places.sort_by_key(|((standing, _), place, _)| (*standing, *place));
     told.endpoints_left_out = places.len().saturating_sub(most) as u64;
     let shown = places.into_iter().take(most);
-    told.endpoints = shown.map(|((standing, why), _, endpoint)| row(endpoint, standing, why)).collect();
+    told.guards.extend(ruling.map(|ruling| GuardTold {
+        handler: "balance".to_owned(),
+        rule: ruling.name.to_owned(),
+        state: ruling.policy.words(),
+        refuses: false,
+    }));
+    // How a call that has ended found its endpoints is not known any more.
+    let ruling = ruling.filter(|_| told.call.is_none());
+    let explain = |((standing, why), place, endpoint): ((Standing, String), usize, &Endpoint)| {
+        row(endpoint, standing, add_rule(ruling, standing, place, why))
+    };
+    told.endpoints = shown.map(explain).collect();
 }
 
 /// The portion that takes the call: the first that has an endpoint, or the one that was chosen where none has.
@@ -85,6 +102,18 @@ fn standing(
         _ => Standing::Excluded,
     };
     (standing, why)
+}
+
+/// Why an endpoint stands so, with what the rule that chose goes by.
+fn add_rule(ruling: Option<Ruling<'_>>, standing: Standing, place: usize, why: String) -> String {
+    let Some(ruling) = ruling else { return why };
+    match (standing, why.as_str()) {
+        (Standing::Chosen, "") => {
+            format!("{} chose it: {}", ruling.name, ruled::words(&ruling, place))
+        }
+        (Standing::Eligible, "") => ruled::words(&ruling, place),
+        _ => why,
+    }
 }
 
 fn row(endpoint: &Endpoint, standing: Standing, why: String) -> EndpointTold {

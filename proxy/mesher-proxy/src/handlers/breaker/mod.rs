@@ -116,7 +116,7 @@ pub(crate) fn view_of_instances(guards: &Guards) -> Vec<Value> {
     let rules = guards.instance_breakers.iter().flat_map(|rules| rules.every());
     let view = |(entry, breakers): (&Entry<BreakerRule>, &PerEndpoint<breaker::Breaker>)| {
         let now = clock::now();
-        let isolated = breakers.all().filter(|breaker| breaker.foretell(now).is_err()).count();
+        let isolated = breakers.all().iter().filter(|breaker| breaker.foretell(now).is_err()).count();
         json!({"rule": entry.name, "isolated": isolated})
     };
     rules.map(view).collect()

@@ -2,11 +2,13 @@
 //! It must show each example of the references by what becomes of calls, never by the form that it is compiled to.
 
 mod bad_values;
+mod balance;
 mod dark_launch;
 mod go_rules;
 mod governed;
 mod guards;
 mod java_rules;
+mod limits;
 mod precedence;
 
 use std::collections::BTreeMap;

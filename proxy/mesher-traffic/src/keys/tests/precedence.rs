@@ -103,6 +103,11 @@ fn only_keys_about_calls_are_read() {
         "servicecomb.matchGroup.a.b",
         "servicecomb.match.a",
         "sourceTemplate.a",
+        "servicecomb.rateLimiting.a",
+        "servicecomb.identifierRateLimiting.a",
+        "cse.flowcontrol.Provider.qps.limit.a",
+        "servicecomb.faultInjection.a",
+        "cse.governance.Consumer._global.policy.fault.protocols.rest.abort.percent",
     ] {
         assert!(KeyRules::is_about_calls(key), "{key}");
     }
@@ -115,7 +120,8 @@ fn only_keys_about_calls_are_read() {
         "servicecomb.routeRule.",
         "servicecomb.darklaunch.a",
         "shop.routeRule.a",
-        "servicecomb.rateLimiting.a",
+        "servicecomb.cache.a",
+        "servicecomb.governance.Consumer.a.policy.fallback",
     ] {
         assert!(!KeyRules::is_about_calls(key), "{key}");
     }

@@ -24,4 +24,11 @@ impl RoundRobin {
         self.next = place + 1;
         Some(place)
     }
+
+    /// The number of this turn, for who takes turns by weight.
+    pub fn next_turn(&mut self) -> u32 {
+        let turn = self.next as u32;
+        self.next = self.next.wrapping_add(1);
+        turn
+    }
 }
