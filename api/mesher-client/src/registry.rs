@@ -85,6 +85,20 @@ impl ControlClient {
         self.transport.send(Call { is_urgent, ..call(Method::PUT, path) }).await.map(drop)
     }
 
+    /// Changes the status of an instance: `UP`, `DOWN` and the others that the registry knows.
+    ///
+    /// # Errors
+    /// [`ClientError`]; 400017 where the instance is gone and must register again.
+    pub async fn set_instance_status(
+        &self,
+        service_id: &str,
+        instance_id: &str,
+        status: &str,
+    ) -> Result<(), ClientError> {
+        let path = self.instance_path(service_id, instance_id, &format!("/status?value={}", escape(status)));
+        self.transport.send(call(Method::PUT, path)).await.map(drop)
+    }
+
     /// Removes an instance. One that is gone already counts as removed. It is sent to a registry that asked to be left
     /// alone, too: nobody may find an instance that ends.
     ///

@@ -1,12 +1,13 @@
 //! The application beside the proxy: where on loopback it listens, and since when.
-//! It must ask once and then leave the application alone: its health is another matter.
+//! It must ask once and then leave the application alone, unless its health is to be checked.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::bootstrap::LocalPort;
+use crate::bootstrap::{HealthCheck, LocalPort};
+use crate::checks::Checks;
 use crate::snapshot::{Endpoint, EndpointId, IDLE_ELSEWHERE_MAX, Origin};
 
 /// How often the application is asked whether it accepts connections.
@@ -16,9 +17,9 @@ const TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Watches for the application: tells where on loopback it listens, and once that it accepts connections.
 pub(crate) async fn watch(
-    ports: Vec<LocalPort>,
+    (ports, check): (Vec<LocalPort>, HealthCheck),
     local: mpsc::Sender<Vec<Endpoint>>,
-    is_up: watch::Sender<bool>,
+    (is_up, is_healthy): (watch::Sender<bool>, watch::Sender<bool>),
 ) {
     if ports.is_empty() {
         return;
@@ -32,11 +33,16 @@ pub(crate) async fn watch(
         endpoint.address = found;
     }
     if has_moved {
-        let _ = local.send(endpoints).await;
+        let _ = local.send(endpoints.clone()).await;
     }
+    let checks = Checks::begin(&check, &endpoints).await;
+    is_healthy.send_replace(checks.as_ref().is_none_or(Checks::is_healthy));
     // Whoever is told that the application is up may count on a snapshot that leads to it.
     let _ = local.reserve_many(local.max_capacity()).await;
     is_up.send_replace(true);
+    if let Some(checks) = checks {
+        checks.run(&is_healthy).await;
+    }
     // The senders live as long as the proxy: a closed channel would read as the end of the application.
     std::future::pending::<()>().await;
 }

@@ -15,6 +15,8 @@
 //! | `listening` | the sockets: handed over, passed, or bound |
 //! | `handover` | how a new process takes the place of a running one |
 //! | `application` | where the local application listens, and since when |
+//! | `checks` | whether the application works, where that is to be checked |
+//! | `clock` | time as decisions take it |
 //! | `stored` | the last good snapshot on disk |
 //! | `memory` | gives back what a burst leaves behind |
 //! | `clock` | the time of the process |
@@ -24,6 +26,7 @@ mod admin;
 mod application;
 mod backoff;
 pub mod bootstrap;
+mod checks;
 mod clock;
 mod discovery;
 mod error;

@@ -208,6 +208,7 @@ impl Proxy {
         let (orders, workers) = threads::start(&shared)?;
         let status = Arc::new(Status::new(&shared, instance_id, self.addresses().clone(), orders));
         let (is_up, application) = watch::channel(self.bootstrap.ports.is_empty());
+        let (healthy, is_healthy) = watch::channel(true);
         let (local, local_endpoints) = mpsc::channel(4);
         let (questions, questioned) = mpsc::channel(1);
 
@@ -236,13 +237,19 @@ impl Proxy {
             .clone()
             .map(|folder| Keeper::new(folder, Arc::clone(&status), questions.clone(), digest));
         tokio::task::spawn_local(fleet.run(asked, local_endpoints, questioned));
-        tokio::task::spawn_local(application::watch(self.bootstrap.ports.clone(), local, is_up));
+        tokio::task::spawn_local(application::watch(
+            (self.bootstrap.ports.clone(), self.bootstrap.health_check.clone()),
+            local,
+            (is_up, healthy),
+        ));
         let registration = Registration {
             client: client.clone(),
             status: Arc::clone(&status),
             endpoints: self.listening.endpoints(&self.bootstrap),
             host_name: mesher_net::process::host_name(),
             is_up: application,
+            is_healthy,
+            told_healthy: true,
             is_outdated: false,
         };
         let linking = self.follow_rules(&client, &status, &shared, desk)?;

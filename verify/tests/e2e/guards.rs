@@ -386,3 +386,47 @@ fn an_instance_is_isolated_by_java_chassis_keys() {
     stage.assert_answers(3, 503);
     assert_refused(&stage.get(), "servicecomb.instanceIsolation.all is open");
 }
+
+/// mesher-behaviour W-52: an application that says it is not well leaves the registry's eligible instances, and comes back.
+#[test]
+fn an_application_that_is_not_well_is_down_until_it_is_again() {
+    let control = Control::start();
+    let (status, asked) = (Arc::new(AtomicU16::new(200)), Arc::new(AtomicUsize::new(0)));
+    let (says, counts) = (Arc::clone(&status), Arc::clone(&asked));
+    let application = Application::http(move |request| match request.head.target() {
+        "/health" => {
+            counts.fetch_add(1, Ordering::SeqCst);
+            answer(&format!("{} Said", says.load(Ordering::SeqCst)), "")
+        }
+        _ => answer("200 OK", "works"),
+    });
+    let port = format!("rest:{}", application.port());
+    let mut command = Proxy::command(&control.url(), "shop", &["--ports", &port]);
+    command.envs([("MESHER_HEALTH_CHECK", "/health"), ("MESHER_HEALTH_CHECK_INTERVAL", "50ms")]);
+    let shop = Proxy::of(&mut command);
+    shop.addresses.wait_ready();
+    let is = |wanted: &str| {
+        until(&format!("the instance is {wanted}"), || {
+            let rows = control.instances("shop");
+            (rows.len() == 1 && rows[0]["status"] == wanted).then_some(())
+        });
+    };
+    is("UP");
+    let caller = Proxy::start(&control.url(), "webapp", &[]);
+    caller.addresses.wait_reachable("http://shop/");
+    let before = asked.load(Ordering::SeqCst);
+    status.store(500, Ordering::SeqCst);
+    is("DOWN");
+    assert!(asked.load(Ordering::SeqCst) >= before + 3, "one bad check does not decide");
+    status.store(200, Ordering::SeqCst);
+    is("UP");
+    caller.addresses.wait_reachable("http://shop/");
+
+    // One that is not well at the start is never UP before it is.
+    status.store(503, Ordering::SeqCst);
+    let mut command = Proxy::command(&control.url(), "late", &["--ports", &port]);
+    command.envs([("MESHER_HEALTH_CHECK", "/health"), ("MESHER_HEALTH_CHECK_INTERVAL", "50ms")]);
+    let _late = Proxy::of(&mut command);
+    until("it is registered", || (control.instances("late").len() == 1).then_some(()));
+    assert_eq!(control.instances("late")[0]["status"], "DOWN");
+}

@@ -11,6 +11,7 @@
 //! | `problem` | what is wrong, where, and how to mend it |
 
 mod activation;
+mod health;
 mod limits;
 mod problem;
 mod sources;
@@ -28,6 +29,7 @@ use mesher_traffic::Caller;
 use mesher_traffic::balance::Locality;
 
 pub use activation::Activation;
+pub use health::{HealthCheck, HealthProbe};
 pub use limits::Limits;
 pub use problem::{BootstrapError, Problem};
 pub use sources::Sources;
@@ -83,6 +85,8 @@ pub struct Bootstrap {
     pub workers: usize,
     /// Loopback addresses whose connections go to a TCP service.
     pub tcp_outbound: Vec<TcpOutbound>,
+    /// How the application's health is checked.
+    pub health_check: HealthCheck,
     /// Region of the instance; empty when unknown.
     pub region: String,
     /// Zone of the instance; empty when unknown.
@@ -283,6 +287,7 @@ impl Bootstrap {
             properties: reader.properties(),
             workers: reader.workers("workers"),
             tcp_outbound: reader.tcp_outbound("tcp_outbound"),
+            health_check: HealthCheck::read(&mut reader),
             region: reader.word("region", ""),
             zone: reader.word("zone", ""),
             access_log: reader.access_log("access_log"),
@@ -296,6 +301,7 @@ impl Bootstrap {
             activation: reader.activation(&sources.environment),
             manager: sources.environment.get("NOTIFY_SOCKET").filter(|path| !path.is_empty()).cloned(),
         };
+        reader.check_health(&bootstrap.health_check, &bootstrap.ports);
         reader.check_sources(&bootstrap.registry, bootstrap.services_file.as_ref());
         reader.check_loopback("outbound_listen", bootstrap.outbound_listen);
         for outbound in &bootstrap.tcp_outbound {

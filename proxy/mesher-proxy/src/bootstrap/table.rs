@@ -139,6 +139,26 @@ pub const SETTINGS: &[Setting] = &[
         &[],
         "`LISTEN=SERVICE`, comma between: loopback addresses that lead to a TCP service",
     ),
+    built(
+        "health_check",
+        "MESHER_HEALTH_CHECK",
+        &[],
+        "how the application is checked while it runs: a path, which its first HTTP port answers with 200 to 399 (`/health`); `tcp`: every declared port accepts connections; `off`. An application that fails it is `DOWN` in the registry",
+    ),
+    built("health_check_interval", "MESHER_HEALTH_CHECK_INTERVAL", &[], "how often, `10s`"),
+    built("health_check_time_max", "MESHER_HEALTH_CHECK_TIME_MAX", &[], "how long one check may take, `1s`"),
+    built(
+        "health_check_unhealthy",
+        "MESHER_HEALTH_CHECK_UNHEALTHY",
+        &[],
+        "bad checks in a row until the instance is `DOWN`, `3`; the first check of all decides alone",
+    ),
+    built(
+        "health_check_healthy",
+        "MESHER_HEALTH_CHECK_HEALTHY",
+        &[],
+        "good checks in a row until it is `UP` again, `2`",
+    ),
     built("region", "MESHER_REGION", &[], "region of the instance; empty"),
     built("zone", "MESHER_ZONE", &[], "zone of the instance; empty"),
     built(

@@ -87,6 +87,9 @@ fn every_name_of_a_built_setting_is_read() {
         "properties" => "k=v|l=w",
         "node_ip" => "10.1.1.1",
         "workers" => "77",
+        "health_check" => "tcp",
+        "health_check_interval" => "7s",
+        "health_check_healthy" | "health_check_unhealthy" => "7",
         "tcp_outbound" => "127.0.0.1:6379=cache",
         "config_center" => "http://127.0.0.1:30110",
         "config_type" => "kie",
@@ -108,9 +111,12 @@ fn every_name_of_a_built_setting_is_read() {
             // Half of an account is refused, so each half is tried with the other.
             let account = [base[0], ("MESHER_REGISTRY_PASSWORD_FILE", "/p")];
             let password = [base[0], ("MESHER_REGISTRY_ACCOUNT", "a")];
+            // What is checked has to be there.
+            let ports = [base[0], ("MESHER_PORTS", "8080")];
             let base: &[_] = match setting.key {
                 "service" => &[],
                 "registry_account" => &account,
+                "health_check" => &ports,
                 "registry_password_file" => &password,
                 _ => &base,
             };

@@ -11,6 +11,7 @@ use mesher_client::{Address, Credentials};
 use mesher_net::Fallback;
 
 use super::activation::{self, Activation};
+use super::health::{HealthCheck, HealthProbe};
 use super::problem::{BootstrapError, Problem};
 use super::sources::{self, Given, Sources, Values};
 use super::{
@@ -313,6 +314,37 @@ impl Reader {
                 Err(format!("an absolute path of at most {SOCKET_PATH_BYTES_MAX} bytes, in a folder of your own, for example /run/mesher/orders.sock"))
             }
         })
+    }
+
+    /// `off`, `tcp`, or the path that is asked.
+    pub(super) fn health_probe(&mut self, key: &str) -> HealthProbe {
+        let is_of_path = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+        self.read(key, HealthProbe::Off, |text| match text {
+            "off" => Ok(HealthProbe::Off),
+            "tcp" => Ok(HealthProbe::Tcp),
+            _ if text.starts_with('/') && text.bytes().all(is_of_path) => {
+                Ok(HealthProbe::Path(text.to_owned()))
+            }
+            _ => Err("off, tcp, or a path such as /health".to_owned()),
+        })
+    }
+
+    /// There must be something that can be checked.
+    pub(super) fn check_health(&mut self, check: &HealthCheck, ports: &[LocalPort]) {
+        let is_there = match check.probe {
+            HealthProbe::Off => true,
+            HealthProbe::Tcp => !ports.is_empty(),
+            HealthProbe::Path(_) => ports.iter().any(|port| port.protocol == PortProtocol::Rest),
+        };
+        let Some(given) = self.values.get("health_check").filter(|_| !is_there) else { return };
+        self.problems.push(Problem {
+            place: given.place.clone(),
+            message: format!(
+                "{:?}: the application has no port that can be asked; name it in MESHER_PORTS",
+                given.text
+            ),
+            excerpt: given.excerpt.clone(),
+        });
     }
 
     /// Somebody must know where services are.

@@ -44,6 +44,10 @@ pub(crate) struct Registration {
     pub(crate) host_name: String,
     /// Whether the application accepts connections.
     pub(crate) is_up: watch::Receiver<bool>,
+    /// Whether it passes its health check; true where there is none.
+    pub(crate) is_healthy: watch::Receiver<bool>,
+    /// What of that the registry knows.
+    pub(crate) told_healthy: bool,
     /// The registry holds another record of this instance, which it keeps as long as it knows one.
     pub(crate) is_outdated: bool,
 }
@@ -96,6 +100,7 @@ impl Registration {
             self.is_outdated = false;
         }
         if !self.endpoints.is_empty() {
+            self.told_healthy = *self.is_healthy.borrow();
             let instance = self.instance();
             self.counted(self.client.register_instance(&service_id, instance).await)?;
         }
@@ -118,10 +123,17 @@ impl Registration {
         // One early beat for each regular one: a doubt that lasts must not become a storm.
         let mut may_be_early = true;
         let mut renewed_at = Instant::now();
+        let (mut health, mut told) = (self.is_healthy.clone(), self.told_healthy);
         loop {
+            let is_healthy = *health.borrow_and_update();
+            if is_healthy != told && self.tell_health().await {
+                told = is_healthy;
+            }
             let pause = interval - HEARTBEAT_JITTER.mul_f64(fastrand::f64());
             may_be_early = tokio::select! {
                 () = tokio::time::sleep(pause) => true,
+                // The sender lives as long as the proxy.
+                _ = health.changed() => continue,
                 () = self.status.registration_doubted(), if may_be_early => {
                     tokio::time::sleep(DOUBT_JITTER.mul_f64(fastrand::f64())).await;
                     false
@@ -140,6 +152,29 @@ impl Registration {
                 Err(error) => self.status.registry_is_away(&error),
             }
         }
+    }
+
+    /// Tells the registry whether calls may come. What it does not hear now it is told again with the next heartbeat.
+    async fn tell_health(&self) -> bool {
+        if self.endpoints.is_empty() {
+            return true;
+        }
+        let (service_id, instance_id) = (self.status.service_id(), &self.status.instance_id);
+        let status = self.instance_status().as_str();
+        match self.counted(self.client.set_instance_status(&service_id, instance_id, status).await) {
+            Ok(()) => {
+                tracing::info!(status, "the registry knows the status of the instance");
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, status, "the registry cannot be told the status of the instance");
+                false
+            }
+        }
+    }
+
+    fn instance_status(&self) -> InstanceStatus {
+        if *self.is_healthy.borrow() { InstanceStatus::Up } else { InstanceStatus::Down }
     }
 
     /// One heartbeat. Says whether the registry knows us.
@@ -251,7 +286,7 @@ impl Registration {
             instance_id: self.status.instance_id.clone(),
             endpoints: self.endpoints.clone(),
             host_name: self.host_name.clone(),
-            status: InstanceStatus::Up.as_str().to_owned(),
+            status: self.instance_status().as_str().to_owned(),
             properties,
             health_check: Some(HealthCheck {
                 mode: "push".to_owned(),

@@ -101,9 +101,10 @@ impl Governance {
                 .collect::<Vec<_>>()
         });
         let (breakers, bulkheads) = (breaker::view(&self.guards), bulkhead::view(&self.guards));
+        let isolation = breaker::view_of_instances(&self.guards);
         let health = self.guards.health.as_ref().map(|health| health.view());
         json!({"route": route, "request_timeout": timeout, "balance": balance, "breakers": breakers,
-            "bulkheads": bulkheads, "health": health, "limits": self.guards.limit_words(now),
+            "bulkheads": bulkheads, "isolation": isolation, "health": health, "limits": self.guards.limit_words(now),
             "faults": self.guards.fault_words()})
     }
 

@@ -123,6 +123,11 @@ impl<T: PartialEq, S> PerInstance<T, S> {
         let (place, entry) = self.rules.pick(call)?;
         Some((entry, self.states.get(place)?))
     }
+
+    /// Every rule, with what is remembered for it.
+    pub(crate) fn every(&self) -> impl Iterator<Item = (&Entry<T>, &PerEndpoint<S>)> {
+        self.rules.entries().iter().zip(&*self.states)
+    }
 }
 
 /// Something that is remembered for each endpoint, at the places of the endpoints.

@@ -17,7 +17,7 @@ use crate::request::failure::{Advice, Failure, FailureKind};
 use crate::request::invocation::{Code, Invocation};
 use crate::request::stand_in;
 use crate::snapshot::Cluster;
-use crate::snapshot::guards::Guards;
+use crate::snapshot::guards::{Guards, PerEndpoint};
 use crate::worker::Worker;
 
 pub(crate) use words::{standing as standing_word, state as state_words};
@@ -109,4 +109,15 @@ pub(crate) fn view(guards: &Guards) -> Vec<Value> {
         })
     };
     guards.breakers.iter().flat_map(|breakers| breakers.all()).map(view).collect()
+}
+
+/// The breakers of instances, for people: how many of them keep calls away.
+pub(crate) fn view_of_instances(guards: &Guards) -> Vec<Value> {
+    let rules = guards.instance_breakers.iter().flat_map(|rules| rules.every());
+    let view = |(entry, breakers): (&Entry<BreakerRule>, &PerEndpoint<breaker::Breaker>)| {
+        let now = clock::now();
+        let isolated = breakers.all().iter().filter(|breaker| breaker.foretell(now).is_err()).count();
+        json!({"rule": entry.name, "isolated": isolated})
+    };
+    rules.map(view).collect()
 }

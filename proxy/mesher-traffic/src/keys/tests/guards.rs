@@ -134,7 +134,8 @@ fn commands_hold_for_a_side_and_the_most_particular_item_wins() {
 
 #[test]
 fn fallbacks_answer_in_place_of_refusals() {
-    let table: [(&[(&str, &str)], Option<StandIn>); 5] = [
+    type Keys<'k> = &'k [(&'k str, &'k str)];
+    let table: [(Keys<'_>, Option<StandIn>); 5] = [
         (&[("fallbackpolicy.Consumer.policy", "returnnull")], Some(StandIn::Nothing)),
         (&[("fallbackpolicy.Consumer.shop.policy", "throwexception")], Some(StandIn::Exception)),
         (&[("fallback.Consumer.enabled", "true")], Some(StandIn::Exception)),
