@@ -146,7 +146,9 @@ pub(crate) struct Worker {
     suspects: RefCell<Suspects<EndpointId>>,
     /// Further tries that the calls of each cluster took lately; of clusters where one failed.
     budgets: RefCell<HashMap<ClusterId, Budget, foldhash::fast::RandomState>>,
-    rotations: RefCell<HashMap<ClusterId, RoundRobin, foldhash::fast::RandomState>>,
+    /// Of each part of each cluster: in one rotation for two parts that are chosen alternately, each would always come to
+    /// the same of its endpoints.
+    rotations: RefCell<HashMap<(ClusterId, Option<u16>), RoundRobin, foldhash::fast::RandomState>>,
     /// Calls of each cluster that each rule of its route shares out: counted apart, for a rule that takes every eighth
     /// call of a common count would share them out unevenly.
     shared_out: RefCell<HashMap<(ClusterId, u16), u32, foldhash::fast::RandomState>>,
@@ -243,14 +245,14 @@ impl Worker {
         InvocationId(u64::from(self.shared.tag) << COUNT_BITS | (count & ((1 << COUNT_BITS) - 1)))
     }
 
-    /// Lends the rotation of a cluster.
+    /// Lends the rotation of a cluster, or of a part of it.
     pub(crate) fn with_rotation<R>(
         &self,
-        cluster: ClusterId,
+        part: (ClusterId, Option<u16>),
         use_it: impl FnOnce(&mut RoundRobin) -> R,
     ) -> R {
         let mut rotations = self.rotations.borrow_mut();
-        use_it(rotations.entry(cluster).or_insert_with(|| RoundRobin::starting_at(self.number)))
+        use_it(rotations.entry(part).or_insert_with(|| RoundRobin::starting_at(self.number)))
     }
 
     /// Those that refused a connection lately, and the time to ask them at; `None` while there are none.
@@ -395,7 +397,7 @@ impl Worker {
             snapshot.clusters().map(|cluster| cluster.id).collect();
         self.suspects.borrow_mut().retain(|id| known.contains(&id));
         self.budgets.borrow_mut().retain(|id, _| clusters.contains(id));
-        self.rotations.borrow_mut().retain(|id, _| clusters.contains(id));
+        self.rotations.borrow_mut().retain(|(id, _), _| clusters.contains(id));
         self.shared_out.borrow_mut().retain(|(id, _), _| clusters.contains(id));
         self.counters.borrow_mut().forget_clusters(|id| clusters.contains(&id));
     }

@@ -3,7 +3,11 @@
 
 pub mod actions;
 pub mod balance;
+pub mod breaker;
+pub mod bulkhead;
+pub mod checkup;
 pub mod egress;
+pub mod ejection;
 pub mod fault;
 pub mod keys;
 pub mod limit;
@@ -14,6 +18,7 @@ pub mod portion;
 pub mod retry;
 pub mod route;
 pub mod selection;
+pub mod stand_in;
 pub mod statuses;
 mod sticky;
 pub mod suspects;
@@ -27,9 +32,14 @@ pub use policy::{Policy, PolicyError};
 pub use retry::{Budget, RetryPolicy, Safety};
 pub use route::{Choice, RoutePolicy, Verdict};
 pub use selection::{Entry, Selection, Standing};
+pub use stand_in::StandIn;
 pub use statuses::Statuses;
 pub use suspects::Suspects;
 
+#[cfg(test)]
+mod chance;
+#[cfg(test)]
+mod checkup_tests;
 #[cfg(test)]
 mod sticky_tests;
 #[cfg(test)]

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use mesher_model::explain::Said;
 use mesher_model::rule::link::LimitKey;
-use mesher_model::rule::{Breaker, CallMatch, Document, Kind, Rule};
+use mesher_model::rule::{CallMatch, Document, Kind, Rule};
 
 use crate::balance::BalancePolicy;
+use crate::breaker::BreakerRule;
+use crate::bulkhead::BulkheadRule;
 use crate::egress::EgressPolicy;
+use crate::ejection::HealthRule;
 use crate::fault;
 use crate::limit::LimitRule;
 use crate::retry::RetryPolicy;
@@ -86,14 +89,22 @@ pub struct Policy {
     pub egress: Option<Arc<EgressPolicy>>,
     /// When failed calls are tried again; as [`RetryPolicy::default`] says where absent.
     pub retry: Option<Arc<Selection<RetryPolicy>>>,
+    /// Which of several endpoints takes a call; each in turn where absent.
+    pub balance: Option<Arc<Selection<BalancePolicy>>>,
     /// When calls are refused because too many before them failed.
-    pub breaker: Option<Arc<Selection<Breaker>>>,
+    pub breaker: Option<Arc<Selection<BreakerRule>>>,
+    /// How many calls may be under way at once.
+    pub bulkhead: Option<Arc<Selection<BulkheadRule>>>,
+    /// The same for each instance by itself.
+    pub instance_breaker: Option<Arc<Selection<BreakerRule>>>,
+    /// The same for each instance by itself.
+    pub instance_bulkhead: Option<Arc<Selection<BulkheadRule>>>,
+    /// Which endpoints are passed over.
+    pub health: Option<Arc<HealthRule>>,
     /// How many calls pass; each limit that is about a call has to let it.
     pub limits: Option<Arc<Selection<LimitRule>>>,
     /// What goes wrong with calls on purpose.
     pub faults: Option<Arc<Selection<fault::Plan>>>,
-    /// Which of several endpoints takes a call; each in turn where absent.
-    pub balance: Option<Arc<Selection<BalancePolicy>>>,
     /// Who says so, and what is shadowed. Left empty by [`Self::compile`]: revisions are known to whoever keeps documents.
     pub said: Arc<[Said]>,
 }
@@ -124,6 +135,9 @@ impl Policy {
                 }
                 Rule::Retry(_) => policy.retry = select(&documents, RetryPolicy::of_rule)?,
                 Rule::Breaker(_) => policy.breaker = select(&documents, breaker)?,
+                Rule::Balance(_) => policy.balance = select(&documents, BalancePolicy::of_rule)?,
+                Rule::Bulkhead(_) => policy.bulkhead = select(&documents, bulkhead)?,
+                Rule::Health(health) => policy.health = Some(Arc::new(HealthRule::of_document(health))),
                 Rule::RateLimit(rule) => {
                     let parts = rule.limits.iter().map(|limit| {
                         let key = LimitKey {
@@ -141,7 +155,6 @@ impl Policy {
                     });
                     policy.faults = select_parts(document, "fault", parts)?;
                 }
-                Rule::Balance(_) => policy.balance = select(&documents, BalancePolicy::of_rule)?,
                 _ => {}
             }
         }
@@ -150,27 +163,53 @@ impl Policy {
 
     /// Adds what another says of which this says nothing; who says so is left as it is.
     pub fn complete(&mut self, other: Self) {
-        let Self { route, request_timeout, egress, retry, breaker, balance, limits, faults, said: _ } = other;
+        let Self {
+            route,
+            request_timeout,
+            egress,
+            retry,
+            breaker,
+            balance,
+            bulkhead,
+            instance_breaker,
+            instance_bulkhead,
+            health,
+            limits,
+            faults,
+            said: _,
+        } = other;
         self.route = self.route.take().or(route);
         self.request_timeout = self.request_timeout.or(request_timeout);
         self.egress = self.egress.take().or(egress);
         self.retry = self.retry.take().or(retry);
         self.breaker = self.breaker.take().or(breaker);
+        self.balance = self.balance.take().or(balance);
+        self.bulkhead = self.bulkhead.take().or(bulkhead);
+        self.instance_breaker = self.instance_breaker.take().or(instance_breaker);
+        self.instance_bulkhead = self.instance_bulkhead.take().or(instance_bulkhead);
+        self.health = self.health.take().or(health);
         self.limits = self.limits.take().or(limits);
         self.faults = self.faults.take().or(faults);
-        self.balance = self.balance.take().or(balance);
     }
 
     /// Whether anything but the way of a call and its time is governed: whether a handler stands in between.
     #[must_use]
     pub fn is_guarded(&self) -> bool {
-        self.breaker.is_some() || self.limits.is_some() || self.faults.is_some()
+        let has_bound = self.breaker.is_some() || self.bulkhead.is_some() || self.limits.is_some();
+        has_bound || self.faults.is_some()
     }
 }
 
-fn breaker(rule: &Rule) -> Option<Breaker> {
+fn breaker(rule: &Rule) -> Option<BreakerRule> {
     match rule {
-        Rule::Breaker(breaker) => Some(breaker.clone()),
+        Rule::Breaker(breaker) => Some(BreakerRule::of_document(breaker)),
+        _ => None,
+    }
+}
+
+fn bulkhead(rule: &Rule) -> Option<BulkheadRule> {
+    match rule {
+        Rule::Bulkhead(bulkhead) => Some(BulkheadRule::of_document(bulkhead)),
         _ => None,
     }
 }

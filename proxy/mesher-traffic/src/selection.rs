@@ -76,15 +76,22 @@ impl<T> Selection<T> {
         (!entries.is_empty()).then(|| Self { entries: entries.into() })
     }
 
-    /// The rules, to put them together with others.
-    pub(crate) fn into_entries(self) -> Vec<Entry<T>> {
-        self.entries.into_vec()
-    }
-
     /// These, and behind them one more.
     pub(crate) fn with_last(rules: Option<Self>, last: Option<Entry<T>>) -> Option<Self> {
         let rules = rules.map(|rules| rules.entries.into_vec()).unwrap_or_default();
         Self::of(rules.into_iter().chain(last).collect())
+    }
+
+    /// The same with one more, about all calls that no other is about.
+    pub(crate) fn followed_by(one: Option<Self>, name: impl Into<Box<str>>, item: T) -> Self {
+        let last = Entry { name: name.into(), item, conditions: Box::default() };
+        let before = one.map(|one| one.entries.into_vec()).unwrap_or_default();
+        Self { entries: before.into_iter().chain([last]).collect() }
+    }
+
+    /// The rules, to put them together with others.
+    pub(crate) fn into_entries(self) -> Vec<Entry<T>> {
+        self.entries.into_vec()
     }
 
     /// The rules, in their order.

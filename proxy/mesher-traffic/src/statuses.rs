@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use mesher_model::rule::StatusPattern;
+
 /// A digit, or any.
 type Place = Option<u8>;
 
@@ -23,6 +25,12 @@ impl Statuses {
     /// The first that is none.
     pub fn read<'t>(texts: impl IntoIterator<Item = &'t str>) -> Result<Self, String> {
         texts.into_iter().map(|text| parse(text).ok_or_else(|| text.to_owned())).collect()
+    }
+
+    /// Those of words that were checked where they were read.
+    #[must_use]
+    pub fn of_patterns(patterns: &[StatusPattern]) -> Self {
+        patterns.iter().filter_map(|pattern| parse(pattern.as_str())).collect()
     }
 
     /// Whether a status is one of them.

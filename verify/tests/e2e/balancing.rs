@@ -11,7 +11,7 @@ use mesher_verify::mesh::{Control, Proxy};
 use mesher_verify::patience::until;
 use serde_json::{Value, json};
 
-use crate::rules::{apply, assert_done, write_key};
+use crate::rules::{apply, assert_done, documented, write_key};
 
 /// Calls over which shares are counted.
 const CALLS: usize = 200;
@@ -299,6 +299,28 @@ fn the_most_particular_rule_is_about_a_call() {
     assert!(["a", "b"].contains(&distinct(&[("x-user", "jason")]).as_str()));
     let told = caller.addresses.admin("/explain?to=shop&path=/&header=x-new:1").text();
     assert!(told.contains("Balance b-new"), "{told}");
+}
+
+/// Two parts that are chosen nearly alternately: each takes turns of its own among its instances.
+#[test]
+fn each_part_of_a_route_has_turns_of_its_own() {
+    let control = Control::start();
+    let of = |version: &str| json!({"version": version});
+    let _instances = [("a", of("1.0.0")), ("b", of("1.0.0")), ("c", of("2.0.0")), ("d", of("2.0.0"))]
+        .map(|(name, record)| Instance::start(&control, name, &record));
+    let caller = caller(&control, 4, &[]);
+    let halves = "apiVersion: mesher/v1\nkind: Route\nmetadata: {name: shop}\nspec:\n  service: shop\n  rules:\n    - backends: [{subset: {version: 1.0.0}}, {subset: {version: 2.0.0}}]\n";
+    assert_done(&apply(&control, halves, &["--wait"]));
+    let counts = counts(caller.addresses.outbound, ["a", "b", "c", "d"]);
+    assert!(counts.iter().all(|count| count.abs_diff(CALLS / 4) <= 6), "{counts:?}");
+}
+
+#[test]
+fn the_manuals_example_is_accepted() {
+    let control = Control::start();
+    let applied = apply(&control, documented("calculator-balance"), &[]);
+    assert_done(&applied);
+    assert!(applied.output.contains("Balance calculator-users created"), "{applied:?}");
 }
 
 #[test]

@@ -41,12 +41,7 @@ fn assert_shown(line: &str, printed: &str) {
 #[test]
 fn a_busy_instance_fails_no_call_that_may_be_tried_again() {
     let stage = Stage::start();
-    let busy = Application::http(|_| application::answer("503 Busy", ""));
-    let port = format!("rest:{}", busy.port());
-    let mut command = Proxy::command(&stage.control.url(), "calculator", &["--ports", &port]);
-    let proxy = Proxy::of(command.env("MESHER_VERSION", "0.0.3"));
-    proxy.addresses.wait_ready();
-    until("the third is known", || (stage.caller.addresses.endpoints("calculator").len() == 3).then_some(()));
+    let _busy = further_calculator(&stage, "503 Busy");
     let failed = ask(&stage).iter().filter(|status| **status == 503).count();
     assert!((5..=8).contains(&failed), "{failed} of {CALLS}");
     stage.apply(document("Trying again", "Retry"));
@@ -68,6 +63,69 @@ fn a_call_whose_time_is_over_is_not_begun() {
         "{\"error\":\"http_response_timeout\",\"detail\":\"the time of the call, 0 ms, was over before it could begin\"",
         &late.text(),
     );
+}
+
+#[test]
+fn calls_go_where_fewer_are_on_their_way_and_users_stay() {
+    let stage = Stage::start();
+    stage.apply(document("Which instance", "Balance"));
+    assert_eq!(ask(&stage), [200; CALLS]);
+    assert_shown("guarded by  balance: Balance calculator, LeastRequest", &stage.explained(&[]));
+    let texts = given(GUIDE, "mesher apply");
+    stage.apply(texts.iter().find(|text| text.contains("sessionPersistence")).unwrap());
+    let first = call(&stage, &[]);
+    let cookie = first.field("set-cookie").split(';').next().unwrap().to_owned();
+    assert!(cookie.starts_with("calculator-session="), "{cookie}");
+    let instance = |answer: &Message| answer.json()["instance"].as_str().unwrap().to_owned();
+    for _ in 0..CALLS {
+        let answer = call(&stage, &[("cookie", &cookie)]);
+        assert_eq!((instance(&answer), answer.field("set-cookie")), (instance(&first), ""));
+    }
+}
+
+/// Applications that answer as is said, each with its proxy, and all of them known to the caller.
+fn further_calculator(stage: &Stage, status: &'static str) -> (Application, Proxy) {
+    let application = Application::http(move |_| application::answer(status, ""));
+    let port = format!("rest:{}", application.port());
+    let mut command = Proxy::command(&stage.control.url(), "calculator", &["--ports", &port]);
+    let proxy = Proxy::of(command.env("MESHER_VERSION", "0.0.3"));
+    proxy.addresses.wait_ready();
+    until("the third is known", || (stage.caller.addresses.endpoints("calculator").len() == 3).then_some(()));
+    (application, proxy)
+}
+
+#[test]
+fn a_service_is_left_alone_and_a_person_may_decide_so() {
+    let stage = Stage::start();
+    let texts: Vec<_> =
+        given(GUIDE, "mesher apply").into_iter().filter(|text| text.contains("kind: Breaker")).collect();
+    let [automatic, forced] = texts.as_slice() else { panic!("{texts:?}") };
+    stage.apply(automatic);
+    assert_eq!(ask(&stage), [200; CALLS]);
+    assert_shown("guarded by  breaker: Breaker calculator, closed: ", &stage.explained(&[]));
+    stage.apply(forced);
+    assert_eq!(ask(&stage), [503; CALLS]);
+}
+
+#[test]
+fn a_bound_that_follows_the_latency_is_in_nobodys_way() {
+    let stage = Stage::start();
+    stage.apply(document("Bounding what is under way", "Bulkhead"));
+    assert_eq!(ask(&stage), [200; CALLS]);
+    let metrics = stage.caller.addresses.admin("/metrics").text();
+    assert!(
+        metrics.lines().any(|line| line.starts_with("mesher_bulkhead_limit{") && line.ends_with(" 20")),
+        "{metrics}"
+    );
+}
+
+#[test]
+fn an_instance_that_fails_is_passed_over() {
+    let stage = Stage::start();
+    let _third = further_calculator(&stage, "500 Broken");
+    stage.apply(document("Passing over an instance", "Health"));
+    let _ = ask(&stage);
+    assert_eq!(ask(&stage), [200; CALLS]);
 }
 
 #[test]
@@ -99,22 +157,4 @@ fn a_fifth_of_the_calls_fails_on_purpose() {
     let words = "Fault calculator, fault\nstorm makes the call fail on purpose, with status 418";
     assert!(GUIDE.contains(words) && failed[0].text().contains(&words.replace('\n', " ")), "{:?}", failed[0]);
     assert_eq!(ask(&stage), [200; CALLS]);
-}
-
-#[test]
-fn calls_go_where_fewer_are_on_their_way_and_users_stay() {
-    let stage = Stage::start();
-    stage.apply(document("Which instance", "Balance"));
-    assert_eq!(ask(&stage), [200; CALLS]);
-    assert_shown("guarded by  balance: Balance calculator, LeastRequest", &stage.explained(&[]));
-    let texts = given(GUIDE, "mesher apply");
-    stage.apply(texts.iter().find(|text| text.contains("sessionPersistence")).unwrap());
-    let first = call(&stage, &[]);
-    let cookie = first.field("set-cookie").split(';').next().unwrap().to_owned();
-    assert!(cookie.starts_with("calculator-session="), "{cookie}");
-    let instance = |answer: &Message| answer.json()["instance"].as_str().unwrap().to_owned();
-    for _ in 0..CALLS {
-        let answer = call(&stage, &[("cookie", &cookie)]);
-        assert_eq!((instance(&answer), answer.field("set-cookie")), (instance(&first), ""));
-    }
 }

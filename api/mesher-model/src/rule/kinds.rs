@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::balance::Balance;
 use super::breaker::Breaker;
+use super::bulkhead::Bulkhead;
 use super::egress::Egress;
 use super::fault::Fault;
+use super::health::Health;
 use super::matches::CallMatch;
 use super::rate_limit::RateLimit;
 use super::retry::Retry;
@@ -95,12 +97,16 @@ kinds! {
     Retry,
     /// When calls are refused, because too many of those before them failed.
     Breaker,
+    /// Which of several instances takes a call.
+    Balance,
+    /// How many calls may be under way at once.
+    Bulkhead,
+    /// Which instances are passed over, for what became of the calls that they took.
+    Health,
     /// How many calls pass in a time.
     RateLimit,
     /// What goes wrong with calls on purpose.
     Fault,
-    /// Which of several instances takes a call.
-    Balance,
 }
 
 impl Rule {
@@ -109,6 +115,7 @@ impl Rule {
     pub const fn side(&self) -> Side {
         match self {
             Self::Breaker(breaker) => breaker.side,
+            Self::Bulkhead(bulkhead) => bulkhead.side,
             Self::RateLimit(limit) => limit.side,
             _ => Side::Consumer,
         }
@@ -121,6 +128,7 @@ impl Rule {
             Self::Retry(retry) => &retry.matches,
             Self::Breaker(breaker) => &breaker.matches,
             Self::Balance(balance) => &balance.matches,
+            Self::Bulkhead(bulkhead) => &bulkhead.matches,
             _ => &[],
         }
     }
@@ -168,7 +176,7 @@ impl Kind {
     /// Whether several documents may be about one service, each about some of its calls.
     #[must_use]
     pub const fn has_matches(self) -> bool {
-        matches!(self, Self::Retry | Self::Breaker | Self::Balance)
+        matches!(self, Self::Retry | Self::Breaker | Self::Balance | Self::Bulkhead)
     }
 }
 

@@ -6,7 +6,8 @@
 //! | `document` | the frame that all kinds share |
 //! | `kinds` | the list of all kinds |
 //! | `words`, `percent` | names, places, spans of time, parts of a hundred: text with a grammar |
-//! | `route`, `timeout`, `egress`, `retry`, `breaker`, `balance`, `rate_limit`, `fault` | one kind each |
+//! | `route`, `timeout`, `egress`, `retry`, `breaker`, `balance`, `bulkhead`, `health`, `rate_limit`, `fault` | one kind each |
+//! | `status` | statuses, one by one or with `x` for any digit |
 //! | `side` | whose proxy carries a rule out |
 //! | `matches` | what a rule of a route asks of a call |
 //! | `sticky` | what calls of one user have in common |
@@ -19,11 +20,13 @@
 mod balance;
 mod bounds;
 mod breaker;
+mod bulkhead;
 mod change;
 mod document;
 mod egress;
 mod fault;
 mod filters;
+mod health;
 mod kinds;
 pub mod link;
 mod matches;
@@ -34,6 +37,7 @@ mod route;
 #[cfg(feature = "schema")]
 mod schema;
 mod side;
+mod status;
 mod sticky;
 mod timeout;
 mod words;
@@ -43,6 +47,7 @@ pub use balance::{
     WEIGHT_PROPERTY, ZonePreference,
 };
 pub use breaker::{Breaker, BreakerMode};
+pub use bulkhead::{AdaptiveConcurrency, Bulkhead};
 pub use change::{
     Action, Base, Behind, Change, Checked, Convergence, Diagnostic, Documents, PlannedStep, RuleRow, Severity,
 };
@@ -53,6 +58,7 @@ pub use filters::{
     DirectResponse, FieldFault, Filter, FilterKind, HeaderLine, HeaderModifier, PathModifier, RequestMirror,
     RequestRedirect, Scheme, UrlRewrite, check_field_name, check_field_value,
 };
+pub use health::{Health, PassiveHealth};
 pub use kinds::{Kind, Rule};
 pub use matches::{CallMatch, FieldMatch, PathKind, PathMatch, SourceMatch, ValueKind};
 pub use percent::Percent;
@@ -60,6 +66,7 @@ pub use rate_limit::{Limit, Per, RateLimit, Scope};
 pub use retry::{Retry, RetryBudget};
 pub use route::{Backend, Fallback, Route, RouteRule, Subset};
 pub use side::Side;
+pub use status::StatusPattern;
 pub use sticky::Sticky;
 pub use timeout::{RouteTimeouts, Timeout};
 pub use words::{Cidr, Name, ServiceName, Span, WordError};

@@ -11,8 +11,8 @@ use super::kinds;
 use super::matches::FIELD_NAME_BYTES_MAX;
 use super::{
     Cidr, DirectResponse, Document, Filter, FilterKind, HashOn, HeaderModifier, Host, Kind, Metadata, Name,
-    PathModifier, Per, Percent, RequestMirror, RequestRedirect, ServiceName, Span, Sticky, UrlRewrite,
-    ValueKind,
+    PathModifier, Per, Percent, RequestMirror, RequestRedirect, ServiceName, Span, StatusPattern, Sticky,
+    UrlRewrite, ValueKind,
 };
 
 /// A name, as a pattern.
@@ -90,6 +90,10 @@ text!(
 text!(
     Percent,
     json_schema!({"type": "string", "pattern": "^[0-9]{1,3}([.][0-9]{1,2})?%$", "examples": ["10%", "0.5%"]})
+);
+text!(
+    StatusPattern,
+    json_schema!({"anyOf": [{"type": "integer", "minimum": 100, "maximum": 599}, {"type": "string", "pattern": "^[1-5][0-9xX]{2}$"}], "examples": [503, "5xx"]})
 );
 text!(
     Cidr,

@@ -20,7 +20,11 @@ fn sources(file: &str, variables: &[(&str, &str)]) -> Sources {
 }
 
 fn load(file: &str, variables: &[(&str, &str)]) -> Result<Bootstrap, BootstrapError> {
-    Bootstrap::load(&sources(file, variables))
+    /// A handler that a build may bring along.
+    struct Own;
+    impl crate::handler::Handler for Own {}
+    let own = crate::handler::Registration::new("own", || Box::new(Own));
+    Bootstrap::load(&Sources { handlers: vec![own], ..sources(file, variables) })
 }
 
 fn problems(file: &str, variables: &[(&str, &str)]) -> String {
@@ -94,6 +98,7 @@ fn every_name_of_a_built_setting_is_read() {
         key if key.ends_with("_max") || key.ends_with("_min") => "77",
         "handover" => "/run/mesher/x1.sock",
         "state_dir" => "/var/lib/mesher/x1",
+        "handlers" => "own@provider:metrics",
         _ => "anything",
     };
     let default = format!("{:?}", load("", &[("MESHER_SERVICE", "default-name")]).unwrap());

@@ -436,8 +436,9 @@ fn parse_port_number(text: &str) -> Result<u16, String> {
 
 /// `NAME@CHAIN[:BEHIND]`.
 fn placement(item: &str, known: &[Registration]) -> Result<Placement, String> {
-    let form =
-        || format!("{item:?}: write NAME@CHAIN or NAME@CHAIN:BEHIND, for example audit@consumer:route");
+    let form = || {
+        format!("write NAME@CHAIN or NAME@CHAIN:BEHIND, for example audit@consumer:route, and not {item:?}")
+    };
     let (name, place) = item.split_once('@').ok_or_else(form)?;
     let (chain, behind) = place.split_once(':').unwrap_or((place, "metrics"));
     let (name, chain, behind) = (name.trim(), chain.trim(), behind.trim());

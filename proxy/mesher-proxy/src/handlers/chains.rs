@@ -5,6 +5,8 @@ use crate::bootstrap::Placement;
 use crate::handler::Registration;
 use crate::handlers::Handler;
 use crate::handlers::balance::Balance;
+use crate::handlers::breaker::Breaker;
+use crate::handlers::bulkhead::Bulkhead;
 use crate::handlers::fault::Fault;
 use crate::handlers::metrics::Metrics;
 use crate::handlers::own::Own;
@@ -20,7 +22,7 @@ type Chain = Vec<&'static dyn Handler>;
 fn consumer(is_guarded: bool) -> Chain {
     match is_guarded {
         false => vec![&Metrics, &Route, &Retry, &Balance],
-        true => vec![&Metrics, &Route, &RateLimit, &Fault, &Retry, &Balance],
+        true => vec![&Metrics, &Route, &RateLimit, &Breaker, &Bulkhead, &Fault, &Retry, &Balance],
     }
 }
 
@@ -28,7 +30,7 @@ fn consumer(is_guarded: bool) -> Chain {
 fn provider(is_guarded: bool) -> Chain {
     match is_guarded {
         false => vec![&Metrics, &Balance],
-        true => vec![&Metrics, &RateLimit, &Balance],
+        true => vec![&Metrics, &RateLimit, &Breaker, &Bulkhead, &Balance],
     }
 }
 

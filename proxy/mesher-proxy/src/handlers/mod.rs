@@ -2,6 +2,8 @@
 //! No handler may know a protocol's name or write to a socket.
 
 pub(crate) mod balance;
+pub(crate) mod breaker;
+pub(crate) mod bulkhead;
 pub(crate) mod chains;
 pub(crate) mod fault;
 pub(crate) mod metrics;

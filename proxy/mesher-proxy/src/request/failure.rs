@@ -7,6 +7,8 @@ use std::time::Duration;
 use mesher_codec::Refusal;
 use mesher_traffic::Safety;
 
+use crate::request::stand_in::StandInAnswer;
+
 /// What a caller is told beside a failure, so that it knows when to come again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Advice {
@@ -14,6 +16,8 @@ pub(crate) struct Advice {
     pub(crate) retry_after: Option<Duration>,
     /// Further header fields, each with its value.
     pub(crate) fields: Vec<(&'static str, String)>,
+    /// What it gets in place of the proxy's own answer.
+    pub(crate) stand_in: Option<StandInAnswer>,
 }
 
 /// Whose fault it was.

@@ -1,6 +1,7 @@
 //! The last step of the chain: one try at the endpoint that the chain chose.
 //! It must not choose an endpoint and must not decide about a further try.
 
+use crate::clock;
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::{Code, Exchange, Invocation};
 
@@ -10,6 +11,9 @@ pub(crate) async fn forward<E: Exchange>(call: &mut Invocation, exchange: &mut E
         return Err(Failure::local(FailureKind::NoEndpoint, "no handler chose an endpoint"));
     }
     call.tries += 1;
+    if call.governance().is_some() {
+        call.sent_at = clock::now();
+    }
     let reply = exchange.send(call).await;
     match &reply {
         Err(failure) => call.mark_tried(failure),

@@ -8,9 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mesher_traffic::balance::{InFlight, SessionToken};
+use mesher_traffic::breaker::Permit;
+use mesher_traffic::bulkhead::Place;
 use mesher_traffic::{Actions, CallView, Caller, Choice, HeadView, OwnAnswer, Safety};
 
 use crate::bootstrap::PortProtocol;
+use crate::handlers::balance::Taken;
 use crate::request::failure::{Failure, FailureKind, Side};
 use crate::snapshot::balancing::Balancing;
 use crate::snapshot::governance::Governance;
@@ -99,6 +102,8 @@ pub(crate) struct Invocation {
     pub(crate) choice: Option<Choice>,
     /// The endpoint of the current try, as a place in its cluster.
     pub(crate) endpoint: Option<usize>,
+    /// When its current try was sent, as the clock of the process says; only where rules may ask.
+    pub(crate) sent_at: Duration,
     /// How long it waits before its next try, because a rule says so.
     pub(crate) pause: Option<Duration>,
     /// Why it ends after that pause, where a rule says so.
@@ -127,6 +132,12 @@ pub(crate) struct Invocation {
 pub(crate) struct Permits {
     /// The current try, where a rule chose its endpoint.
     pub(crate) balanced: Option<BalancedTry>,
+    /// Of a breaker, until its call is answered.
+    pub(crate) breaker: Option<Permit>,
+    /// In a bulkhead, since when.
+    pub(crate) bulkhead: Option<(Place, Duration)>,
+    /// Of the endpoint of the current try.
+    pub(crate) of_endpoint: Taken,
 }
 
 /// A try whose endpoint a rule chose.
@@ -213,6 +224,7 @@ impl Invocation {
             tries: 0,
             choice: None,
             endpoint: None,
+            sent_at: Duration::ZERO,
             pause: None,
             end: None,
             slow_body: None,

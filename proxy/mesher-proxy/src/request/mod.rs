@@ -29,12 +29,15 @@
 //! | `tunnel` | both directions of an opaque flow, or of what follows an upgrade |
 //! | `vigil` | how long an exchange waits for whom |
 //! | `failure` | how an invocation can go wrong: side, kind, whether a further try is safe |
+//! | `blame` | what a reply says of the callee, for those who count |
+//! | `stand_in` | answers that keys of ServiceComb ask for in place of a refusal |
 //! | `faults` | what a broken or silent connection means for its call |
 //! | `respond` | the one table from failure to status, and the answer's bytes |
 //! | `own_answer` | the bytes of an answer that a rule gives itself |
 //! | `finish` | what is recorded of every invocation |
 
 pub(crate) mod accept;
+pub(crate) mod blame;
 mod brake;
 pub(crate) mod converse;
 pub(crate) mod deadline;
@@ -55,6 +58,7 @@ pub(crate) mod reply;
 pub(crate) mod respond;
 pub(crate) mod serve;
 pub(crate) mod spent;
+pub(crate) mod stand_in;
 pub(crate) mod target;
 pub(crate) mod tunnel;
 pub(crate) mod upstream;

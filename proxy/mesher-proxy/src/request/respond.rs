@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::InvocationId;
+use crate::request::stand_in::StandInAnswer;
 use crate::worker::Worker;
 
 /// How long a caller may take to read an answer of ours.
@@ -96,8 +97,12 @@ struct Body<'a> {
 }
 
 impl Answer<'_> {
-    pub(crate) const fn status(&self) -> u16 {
-        verdict(self.failure.kind).status
+    pub(crate) fn status(&self) -> u16 {
+        self.stand_in().map_or_else(|| verdict(self.failure.kind).status, |answer| answer.status)
+    }
+
+    fn stand_in(&self) -> Option<&StandInAnswer> {
+        self.failure.advice.as_deref()?.stand_in.as_ref()
     }
 
     /// Whether the connection ends with this answer.
@@ -106,17 +111,22 @@ impl Answer<'_> {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let Verdict { status, error, .. } = verdict(self.failure.kind);
-        let body = Body {
+        let (status, error) = (self.status(), verdict(self.failure.kind).error);
+        let own = Body {
             error,
             detail: &self.failure.detail,
             service: self.service,
             invocation: self.invocation.map_or_else(String::new, |id| id.to_string()),
         };
-        let mut body = serde_json::to_string(&body).expect("four texts always make an object");
-        body.push('\n');
+        let (body, kind) = match self.stand_in() {
+            Some(answer) => (answer.body.clone(), "text/plain; charset=utf-8"),
+            None => {
+                let text = serde_json::to_string(&own).expect("four texts always make an object");
+                (text + "\n", "application/json")
+            }
+        };
         let mut head = format!(
-            "HTTP/1.1 {status} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nProxy-Status: {}; error={error}; details=\"{}\"",
+            "HTTP/1.1 {status} {}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nProxy-Status: {}; error={error}; details=\"{}\"",
             reason(status),
             body.len(),
             self.signature,

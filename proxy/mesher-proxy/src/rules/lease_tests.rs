@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use mesher_model::rule::Document;
 use mesher_model::rule::link::{Demand, LIMIT_WHOLE, LimitKey, Slice};
-use mesher_traffic::balance::Locality;
 use mesher_traffic::limit::{Counter, LimitRule};
 use mesher_traffic::{CallView, Caller, HeadView, Message, Policy};
 
@@ -43,7 +42,9 @@ fn shop(requests: u32, before: Option<&Arc<Cluster>>) -> Arc<Cluster> {
     let document: Document = serde_json::from_str(&document).unwrap();
     let policy = Arc::new(Policy::compile([&document]).unwrap());
     let fresh = || Arc::new(Cluster::new(ClusterId(1), "shop", ClusterKind::Service, Vec::new()));
-    before.map_or_else(fresh, Arc::clone).governed(Some(policy), Locality::default())
+    before
+        .map_or_else(fresh, Arc::clone)
+        .governed(Some(policy), mesher_traffic::balance::Locality { region: "", zone: "" })
 }
 
 fn snapshot(number: u64, shop: &Arc<Cluster>) -> Snapshot {

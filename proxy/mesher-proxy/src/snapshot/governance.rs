@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mesher_model::explain::Said;
-use mesher_model::rule::Fallback;
+use mesher_model::rule::{Fallback, Kind};
 use mesher_traffic::balance::Locality;
 use mesher_traffic::portion::Member;
 use mesher_traffic::{Actions, Choice, Policy, RoutePolicy};
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::guards::Guards;
 use super::{Cluster, Endpoint};
+use crate::handlers::{breaker, bulkhead};
 
 /// The policy of a cluster.
 #[derive(Debug, Clone)]
@@ -62,6 +63,15 @@ impl Governance {
         self.policy.request_timeout.filter(|limit| !limit.is_zero())
     }
 
+    /// The rule that sets [`Self::request_timeout`], in words.
+    pub(crate) fn timeout_words(&self) -> Option<String> {
+        let is_it = |said: &&Said| said.kind == Kind::Timeout.as_str() && said.shadowed_by.is_none();
+        self.said().iter().find(is_it).map(|said| match said.source.as_str() {
+            Said::DOCUMENT => format!("{} {}", said.kind, said.name),
+            source => format!("the {source} key {}", said.name),
+        })
+    }
+
     /// Whether the endpoint at a place belongs to a portion of the service.
     pub(crate) fn is_part(&self, portion: u16, place: usize) -> bool {
         let part = self.parts.get(usize::from(portion));
@@ -90,13 +100,11 @@ impl Governance {
                 .map(|(name, policy, calls)| json!({"rule": name, "says": policy.words(), "calls": calls}))
                 .collect::<Vec<_>>()
         });
-        json!({
-            "route": route,
-            "request_timeout": timeout,
-            "balance": balance,
-            "limits": self.guards.limit_words(now),
-            "faults": self.guards.fault_words(),
-        })
+        let (breakers, bulkheads) = (breaker::view(&self.guards), bulkhead::view(&self.guards));
+        let health = self.guards.health.as_ref().map(|health| health.view());
+        json!({"route": route, "request_timeout": timeout, "balance": balance, "breakers": breakers,
+            "bulkheads": bulkheads, "health": health, "limits": self.guards.limit_words(now),
+            "faults": self.guards.fault_words()})
     }
 
     /// The instances that take a call, in words.

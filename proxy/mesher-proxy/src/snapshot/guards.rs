@@ -4,30 +4,41 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mesher_traffic::Policy;
+use mesher_traffic::breaker::{Breaker, BreakerRule};
+use mesher_traffic::bulkhead::{Bulkhead, BulkheadRule};
 use mesher_traffic::fault::{Counts, Faults};
 use mesher_traffic::limit::{Counter, Limits};
+use mesher_traffic::selection::Entry;
+use mesher_traffic::{CallView, Policy, Selection, Standing};
 use serde_json::{Value, json};
 
 use super::balancing::Balancing;
 use super::governance::Ground;
+use super::health::Health;
 use super::{Endpoint, EndpointId};
 
 /// What is remembered under one policy.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Guards {
+    /// Which endpoint takes a call.
+    pub(crate) balance: Option<Arc<Balancing>>,
+    pub(crate) breakers: Option<Standing<BreakerRule, Breaker>>,
+    pub(crate) bulkheads: Option<Standing<BulkheadRule, Bulkhead>>,
+    pub(crate) instance_breakers: Option<PerInstance<BreakerRule, Breaker>>,
+    pub(crate) instance_bulkheads: Option<PerInstance<BulkheadRule, Bulkhead>>,
+    pub(crate) health: Option<Arc<Health>>,
     /// Limits, with what they have counted.
     pub(crate) limits: Option<Limits>,
     /// Faults, with the calls that they have seen.
     pub(crate) faults: Option<Faults>,
-    /// Which endpoint takes a call.
-    pub(crate) balance: Option<Arc<Balancing>>,
 }
 
 impl Guards {
     /// Takes over from `before` what still counts.
     pub(crate) fn new(policy: &Policy, ground: &Ground<'_>, before: Option<&Self>) -> Self {
+        let endpoints = ground.endpoints;
         let balance = before.and_then(|before| before.balance.as_deref());
+        let health = before.and_then(|before| before.health.as_deref());
         let limits = policy
             .limits
             .as_ref()
@@ -35,9 +46,32 @@ impl Guards {
         let faults = policy.faults.as_ref().map(|rules| {
             Faults::new(rules, before.and_then(|before| before.faults.as_ref()), |_| Counts::default())
         });
-        Self { balance: Balancing::new(policy, ground, balance).map(Arc::new), limits, faults }
+        Self {
+            limits,
+            faults,
+            balance: Balancing::new(policy, ground, balance).map(Arc::new),
+            breakers: policy.breaker.as_ref().map(|rules| {
+                let before = before.and_then(|before| before.breakers.as_ref());
+                Standing::new(rules, before, Breaker::new)
+            }),
+            bulkheads: policy.bulkhead.as_ref().map(|rules| {
+                let before = before.and_then(|before| before.bulkheads.as_ref());
+                Standing::new(rules, before, |rule| Bulkhead::new(rule.policy))
+            }),
+            instance_breakers: policy.instance_breaker.as_ref().map(|rules| {
+                let before = before.and_then(|before| before.instance_breakers.as_ref());
+                PerInstance::new(rules, endpoints, before, Breaker::new)
+            }),
+            instance_bulkheads: policy.instance_bulkhead.as_ref().map(|rules| {
+                let before = before.and_then(|before| before.instance_bulkheads.as_ref());
+                PerInstance::new(rules, endpoints, before, |rule| Bulkhead::new(rule.policy))
+            }),
+            health: policy.health.as_ref().map(|rule| Arc::new(Health::new(rule, endpoints, health))),
+        }
     }
+}
 
+impl Guards {
     /// The limits, and how they stand, for people.
     pub(super) fn limit_words(&self, now: Duration) -> Vec<Value> {
         let limits = self.limits.iter().flat_map(|limits| limits.all());
@@ -51,6 +85,43 @@ impl Guards {
     pub(super) fn fault_words(&self) -> Vec<Value> {
         let faults = self.faults.iter().flat_map(|faults| faults.all());
         faults.map(|(entry, _)| json!({"rule": &*entry.name, "does": entry.item.words()})).collect()
+    }
+}
+
+/// Rules with what is remembered for each of them and each endpoint.
+#[derive(Debug)]
+pub(crate) struct PerInstance<T, S> {
+    rules: Arc<Selection<T>>,
+    states: Arc<[PerEndpoint<S>]>,
+}
+
+impl<T, S> Clone for PerInstance<T, S> {
+    fn clone(&self) -> Self {
+        Self { rules: Arc::clone(&self.rules), states: Arc::clone(&self.states) }
+    }
+}
+
+impl<T: PartialEq, S> PerInstance<T, S> {
+    /// What is remembered of an endpoint stays as long as the rule says the same under the same name.
+    fn new(
+        rules: &Arc<Selection<T>>,
+        endpoints: &[Endpoint],
+        before: Option<&Self>,
+        make: impl Fn(&T) -> S,
+    ) -> Self {
+        let states = rules.entries().iter().map(|entry| {
+            let known =
+                before.into_iter().flat_map(|before| before.rules.entries().iter().zip(&*before.states));
+            let mut known = known.filter(|(other, _)| other.name == entry.name && other.item == entry.item);
+            PerEndpoint::new(endpoints, known.next().map(|(_, states)| states), |_| make(&entry.item))
+        });
+        Self { states: states.collect(), rules: Arc::clone(rules) }
+    }
+
+    /// The first rule that is about a call, with what is remembered for it of each endpoint, by place.
+    pub(crate) fn pick(&self, call: &CallView<'_>) -> Option<(&Entry<T>, &PerEndpoint<S>)> {
+        let (place, entry) = self.rules.pick(call)?;
+        Some((entry, self.states.get(place)?))
     }
 }
 

@@ -17,6 +17,7 @@ use crate::request::invocation::{Code, Direction};
 use crate::snapshot::{ClusterKind, Snapshot};
 use crate::status::Status;
 use crate::telemetry::counters::{CodeLabel, ConnectResult, Counts, Labels, Report};
+use crate::telemetry::guards;
 use crate::telemetry::names::{BOUNDARY_COUNT, LOWEST_EXPONENT};
 
 /// The content type of [`render`]'s text.
@@ -54,34 +55,34 @@ pub(crate) async fn render(status: &Status) -> Result<String, fmt::Error> {
     Ok(output)
 }
 
-type Pairs<'a> = Vec<(&'static str, &'a str)>;
+pub(super) type Pairs<'a> = Vec<(&'static str, &'a str)>;
 
 /// One family: its name, then one sample for each set of labels.
-struct Family<'e> {
+pub(super) struct Family<'e> {
     metric: MetricEncoder<'e>,
 }
 
-impl Family<'_> {
-    fn counter(&mut self, labels: &Pairs<'_>, value: u64) -> fmt::Result {
+impl<'e> Family<'e> {
+    pub(super) fn begin(
+        encoder: &'e mut DescriptorEncoder<'_>,
+        (name, help): (&'e str, &'static str),
+        unit: Option<&'e Unit>,
+        kind: MetricType,
+    ) -> Result<Self, fmt::Error> {
+        let metric = encoder.encode_descriptor(name, help, unit, kind)?;
+        Ok(Self { metric })
+    }
+
+    pub(super) fn counter(&mut self, labels: &Pairs<'_>, value: u64) -> fmt::Result {
         ConstCounter::new(value).encode(self.metric.encode_family(&labels.as_slice())?)
     }
 
-    fn gauge(&mut self, labels: &Pairs<'_>, value: i64) -> fmt::Result {
+    pub(super) fn gauge(&mut self, labels: &Pairs<'_>, value: i64) -> fmt::Result {
         ConstGauge::new(value).encode(self.metric.encode_family(&labels.as_slice())?)
     }
 }
 
 impl Scrape {
-    fn family<'e>(
-        encoder: &'e mut DescriptorEncoder<'_>,
-        (name, help): (&'e str, &'static str),
-        unit: Option<&'e Unit>,
-        kind: MetricType,
-    ) -> Result<Family<'e>, fmt::Error> {
-        let metric = encoder.encode_descriptor(name, help, unit, kind)?;
-        Ok(Family { metric })
-    }
-
     /// The labels that all request metrics share.
     fn shared<'a>(&'a self, labels: &'a Labels) -> Pairs<'a> {
         vec![("direction", labels.direction.as_str()), ("service", &self.service), ("peer", &labels.peer)]
@@ -93,7 +94,7 @@ impl Scrape {
 
     fn requests(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name = ("mesher_requests", "Invocations that ended, by what the caller got");
-        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        let mut family = Family::begin(encoder, name, None, MetricType::Counter)?;
         for (labels, counts) in self.rows() {
             for (code, count) in &counts.by_code {
                 let code = code_label(*code);
@@ -107,7 +108,7 @@ impl Scrape {
 
     fn durations(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name = ("mesher_request_duration", "Time from the call's arrival to its end");
-        let mut family = Self::family(encoder, name, Some(&Unit::Seconds), MetricType::Histogram)?;
+        let mut family = Family::begin(encoder, name, Some(&Unit::Seconds), MetricType::Histogram)?;
         for (labels, counts) in self.rows() {
             let mut pairs = self.shared(labels);
             pairs.push(("protocol", labels.protocol.as_str()));
@@ -124,7 +125,7 @@ impl Scrape {
 
     fn failures(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name = ("mesher_failures", "Invocations that failed, by whose fault and how");
-        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        let mut family = Family::begin(encoder, name, None, MetricType::Counter)?;
         for (labels, counts) in self.rows() {
             for ((side, kind), count) in &counts.failures {
                 let mut pairs = self.shared(labels);
@@ -138,7 +139,7 @@ impl Scrape {
     /// What the gate refused or left out. The one place where each such message is counted by its reason.
     fn gate(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name = ("mesher_refusals", "Messages that were refused, by whose they were and why");
-        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        let mut family = Family::begin(encoder, name, None, MetricType::Counter)?;
         for ((direction, message, reason), count) in &self.report.refusals {
             let pairs = vec![
                 ("direction", direction.as_str()),
@@ -149,7 +150,7 @@ impl Scrape {
             family.counter(&pairs, *count)?;
         }
         let name = ("mesher_dropped_fields", "Header and trailer fields that were not passed on, by why");
-        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        let mut family = Family::begin(encoder, name, None, MetricType::Counter)?;
         for ((direction, reason), count) in &self.report.dropped_fields {
             let pairs = vec![
                 ("direction", direction.as_str()),
@@ -172,7 +173,7 @@ impl Scrape {
         let unit = name.0.ends_with("_bytes").then_some(Unit::Bytes);
         let short = name.0.strip_suffix("_bytes").unwrap_or(name.0);
         let is_counter = matches!(kind, MetricType::Counter);
-        let mut family = Self::family(encoder, (short, name.1), unit.as_ref(), kind)?;
+        let mut family = Family::begin(encoder, (short, name.1), unit.as_ref(), kind)?;
         let mut sums: Vec<(Pairs<'_>, i64)> = Vec::new();
         for (labels, counts) in self.rows() {
             let pairs = self.shared(labels);
@@ -192,7 +193,7 @@ impl Scrape {
 
     fn retries(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name = ("mesher_retries", "Further tries, by why the one before failed");
-        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        let mut family = Family::begin(encoder, name, None, MetricType::Counter)?;
         // Protocols together: the name has no label for them.
         let mut sums = BTreeMap::<(&str, &str), u64>::new();
         for (labels, counts) in self.rows().filter(|(labels, _)| labels.direction == Direction::Outbound) {
@@ -207,7 +208,7 @@ impl Scrape {
             "mesher_retries_denied",
             "Calls that were not tried again: the budget of their service was spent",
         );
-        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        let mut family = Family::begin(encoder, name, None, MetricType::Counter)?;
         let mut sums = BTreeMap::<&str, u64>::new();
         for (labels, counts) in self.rows().filter(|(_, counts)| counts.retries_denied > 0) {
             *sums.entry(&labels.peer).or_default() += counts.retries_denied;
@@ -225,7 +226,7 @@ impl Scrape {
             ("fault", "mesher_faults_injected", "Calls that a fault was put into"),
         ];
         for (handler, name, help) in families {
-            let mut family = Self::family(encoder, (name, help), None, MetricType::Counter)?;
+            let mut family = Family::begin(encoder, (name, help), None, MetricType::Counter)?;
             let mut sums = BTreeMap::<(Direction, &str, &str), u64>::new();
             for (labels, counts) in self.rows() {
                 for ((_, rule), count) in counts.guarded.iter().filter(|((by, _), _)| *by == handler) {
@@ -247,7 +248,7 @@ impl Scrape {
 
     fn copies(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name = ("mesher_mirrored", "Copies of calls, by whom they were for and what became of them");
-        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        let mut family = Family::begin(encoder, name, None, MetricType::Counter)?;
         for ((peer, result), count) in &self.report.copies {
             let pairs = vec![("service", self.service.as_str()), ("peer", peer), ("result", result.as_str())];
             family.counter(&pairs, *count)?;
@@ -259,7 +260,7 @@ impl Scrape {
     fn stale(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name =
             ("mesher_upstream_stale", "Kept connections that their peer was closing when a call took them");
-        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        let mut family = Family::begin(encoder, name, None, MetricType::Counter)?;
         for (labels, counts) in self.rows().filter(|(_, counts)| counts.stale != [0, 0]) {
             for (result, count) in ["repeated", "failed"].into_iter().zip(counts.stale) {
                 let mut pairs = self.shared(labels);
@@ -283,14 +284,14 @@ impl Scrape {
 
     fn connections(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name = ("mesher_downstream_connections", "Connections of callers that are open");
-        let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
+        let mut family = Family::begin(encoder, name, None, MetricType::Gauge)?;
         for (direction, count) in
             [Direction::Inbound, Direction::Outbound].into_iter().zip(self.report.downstream)
         {
             family.gauge(&vec![("direction", direction.as_str())], count)?;
         }
         let name = ("mesher_upstream_connections", "Connections to endpoints, in use and waiting for a call");
-        let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
+        let mut family = Family::begin(encoder, name, None, MetricType::Gauge)?;
         for (peer, count) in self.connections_in_use() {
             family.gauge(&vec![("peer", peer), ("state", "active")], count)?;
         }
@@ -298,10 +299,10 @@ impl Scrape {
             family.gauge(&vec![("peer", peer), ("state", "idle")], *count)?;
         }
         let name = ("mesher_upstream_waiting", "Calls that wait for a connection to an endpoint");
-        let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
+        let mut family = Family::begin(encoder, name, None, MetricType::Gauge)?;
         family.gauge(&Vec::new(), self.report.waiting)?;
         let name = ("mesher_upstream_connects", "Connections to endpoints that were tried");
-        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        let mut family = Family::begin(encoder, name, None, MetricType::Counter)?;
         for ((peer, result), count) in &self.report.connects {
             let result = match result {
                 ConnectResult::Ok => "ok",
@@ -315,10 +316,13 @@ impl Scrape {
 
     fn snapshot(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name = ("mesher_endpoints", "Endpoints that may be chosen");
-        let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
+        let mut family = Family::begin(encoder, name, None, MetricType::Gauge)?;
         for cluster in self.snapshot.clusters().filter(|cluster| cluster.kind == ClusterKind::Service) {
             let kept = cluster.endpoints.iter().filter(|endpoint| endpoint.is_kept).count();
-            for (state, count) in [("healthy", cluster.endpoints.len() - kept), ("kept", kept)] {
+            let health = cluster.governance.as_ref().and_then(|governance| governance.guards.health.as_ref());
+            let ejected = health.map_or(0, |health| health.watch.outside().0);
+            let healthy = cluster.endpoints.len().saturating_sub(kept + ejected);
+            for (state, count) in [("healthy", healthy), ("kept", kept), ("ejected", ejected)] {
                 // A set that nobody doubts has one row, as it always had.
                 if state == "healthy" || count > 0 {
                     let pairs =
@@ -328,28 +332,28 @@ impl Scrape {
             }
         }
         let name = ("mesher_snapshot_revision", "Number of the snapshot that is served with");
-        let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
+        let mut family = Family::begin(encoder, name, None, MetricType::Gauge)?;
         family
             .gauge(&vec![("source", "registry")], i64::try_from(self.snapshot.number).unwrap_or(i64::MAX))?;
         let name = ("mesher_snapshot_age", "Time since the snapshot was last changed");
-        let mut family = Self::family(encoder, name, Some(&Unit::Seconds), MetricType::Gauge)?;
+        let mut family = Family::begin(encoder, name, Some(&Unit::Seconds), MetricType::Gauge)?;
         family.gauge(
             &vec![("source", "registry")],
             i64::try_from(self.snapshot_age.as_secs()).unwrap_or(i64::MAX),
         )?;
         let name = ("mesher_snapshot_confirmed_age", "Time since the registry last confirmed the snapshot");
-        let mut family = Self::family(encoder, name, Some(&Unit::Seconds), MetricType::Gauge)?;
+        let mut family = Family::begin(encoder, name, Some(&Unit::Seconds), MetricType::Gauge)?;
         if let Some(age) = self.knowledge_age {
             let seconds = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
             family.gauge(&vec![("source", "registry")], seconds)?;
         }
         let name = ("mesher_registry_requests", "Calls to the registry, by how they ended");
-        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        let mut family = Family::begin(encoder, name, None, MetricType::Counter)?;
         for (result, count) in &self.registry_requests {
             family.counter(&vec![("result", result)], *count)?;
         }
         let name = ("mesher_discovery_skipped", "Items that a source named and that cannot be used");
-        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        let mut family = Family::begin(encoder, name, None, MetricType::Counter)?;
         for (source, count) in &self.skipped {
             family.counter(&vec![("source", source)], *count)?;
         }
@@ -363,7 +367,7 @@ impl Scrape {
             .filter_map(|cluster| Some((cluster, cluster.governance.as_ref()?.guards.balance.as_ref()?)))
             .collect();
         let name = ("mesher_balance_picks", "Endpoints that a rule of kind Balance chose");
-        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        let mut family = Family::begin(encoder, name, None, MetricType::Counter)?;
         for (cluster, balancing) in &clusters {
             for (rule, _, calls) in balancing.rules() {
                 let pairs =
@@ -372,7 +376,7 @@ impl Scrape {
             }
         }
         let name = ("mesher_balance_avoided_endpoints", "Endpoints that asked to be left alone for a time");
-        let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
+        let mut family = Family::begin(encoder, name, None, MetricType::Gauge)?;
         for (cluster, balancing) in &clusters {
             let pairs = vec![("service", self.service.as_str()), ("peer", &*cluster.name)];
             family.gauge(&pairs, i64::try_from(balancing.avoided_count()).unwrap_or(i64::MAX))?;
@@ -383,15 +387,15 @@ impl Scrape {
     fn own(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name =
             ("mesher_label_overflow", "Times that a peer was counted as _other because there are too many");
-        let mut family = Self::family(encoder, name, None, MetricType::Counter)?;
+        let mut family = Family::begin(encoder, name, None, MetricType::Counter)?;
         family.counter(&vec![("family", "peer")], self.report.overflow)?;
         let name = ("mesher_access_log_dropped", "Blocks of log lines that found no place");
-        Self::family(encoder, name, None, MetricType::Counter)?
+        Family::begin(encoder, name, None, MetricType::Counter)?
             .counter(&Vec::new(), self.report.log_blocks_dropped)?;
         let name = ("mesher_panics", "Connections that ended in a panic");
-        Self::family(encoder, name, None, MetricType::Counter)?.counter(&Vec::new(), self.report.panics)?;
+        Family::begin(encoder, name, None, MetricType::Counter)?.counter(&Vec::new(), self.report.panics)?;
         let name = ("mesher_build_info", "The build of this proxy");
-        let mut family = Self::family(encoder, name, None, MetricType::Gauge)?;
+        let mut family = Family::begin(encoder, name, None, MetricType::Gauge)?;
         family.gauge(
             &vec![("version", env!("CARGO_PKG_VERSION")), ("commit", crate::COMMIT), ("rust", crate::RUST)],
             1,
@@ -399,7 +403,7 @@ impl Scrape {
         let started = self.started_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let process = mesher_net::process::usage();
         let gauge = |encoder: &mut DescriptorEncoder<'_>, name, unit, value: u64| {
-            let mut family = Self::family(encoder, name, unit, MetricType::Gauge)?;
+            let mut family = Family::begin(encoder, name, unit, MetricType::Gauge)?;
             family.gauge(&Vec::new(), i64::try_from(value).unwrap_or(i64::MAX))
         };
         gauge(
@@ -450,6 +454,7 @@ impl Collector for Scrape {
         self.connections(encoder)?;
         self.snapshot(encoder)?;
         self.balance(encoder)?;
+        guards::encode(encoder, &self.service, &self.snapshot)?;
         self.own(encoder)
     }
 }

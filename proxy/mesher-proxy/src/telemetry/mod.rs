@@ -5,6 +5,7 @@ pub(crate) mod access_log;
 pub(crate) mod context;
 pub(crate) mod counters;
 pub(crate) mod exposition;
+mod guards;
 pub(crate) mod names;
 pub(crate) mod refusal_log;
 

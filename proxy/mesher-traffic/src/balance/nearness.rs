@@ -8,6 +8,8 @@ use super::strategy::Strategy;
 
 /// How much more than its part a zone can bear, in percent. Source: Envoy, `overprovisioning_factor`.
 pub const OVERPROVISIONING_PERCENT: u16 = 140;
+/// Own zone, own region, elsewhere.
+const LEVELS: usize = 3;
 /// Decides which level takes the calls of a key, apart from what decides on the endpoint.
 const LEVEL_OF_KEY: u64 = 0x6c65_7665_6c00;
 
@@ -124,21 +126,20 @@ impl Groups {
 
     /// The part of the calls that each level takes, beside which those of the others count: as much as it can bear of what
     /// the nearer ones leave (Envoy, priority levels).
-    fn shares(&self, overprovisioning_percent: u16, may_take: &dyn Fn(usize) -> bool) -> Vec<u64> {
+    fn shares(&self, overprovisioning_percent: u16, may_take: &dyn Fn(usize) -> bool) -> [u64; LEVELS] {
         const WHOLE: u64 = 10_000;
-        let bearable = self.levels.iter().map(|level| {
+        let mut bearable = [0; LEVELS];
+        for (bearable, level) in bearable.iter_mut().zip(&self.levels) {
             let healthy = level.group.places().filter(|place| may_take(*place)).count() as u64;
-            (healthy * u64::from(overprovisioning_percent) * WHOLE / level.due.max(1)).min(WHOLE)
-        });
-        let bearable: Vec<_> = bearable.collect();
-        let sum: u64 = bearable.iter().sum();
+            *bearable = (healthy * u64::from(overprovisioning_percent) * WHOLE / level.due.max(1)).min(WHOLE);
+        }
+        let sum = bearable.iter().sum::<u64>().clamp(1, WHOLE);
         let mut left = WHOLE;
-        let shares = bearable.into_iter().map(|bearable| {
-            let share = (bearable * WHOLE / sum.clamp(1, WHOLE)).min(left);
+        bearable.map(|bearable| {
+            let share = (bearable * WHOLE / sum).min(left);
             left -= share;
             share
-        });
-        shares.collect()
+        })
     }
 }
 

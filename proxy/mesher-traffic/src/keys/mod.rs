@@ -9,6 +9,7 @@
 //! | `balance` | `loadbalance`: strategies, sessions, zones |
 //! | `route_rule` | `routeRule`, `globalRouteRule`: lists of rules, of both SDKs |
 //! | `matching` | which calls a rule is about: `match`, `matchGroup`, `sourceTemplate` |
+//! | `named` | last good values of match groups and source templates |
 //! | `operators` | how a value is compared: `exact`, `regex`, `compare` and the others |
 //! | `ways` | conditions of which one, or all, have to hold |
 //! | `rate_limiting` | `rateLimiting`, `identifierRateLimiting`: permits of periods, rates |
@@ -16,17 +17,23 @@
 //! | `fault_injection` | `faultInjection`, and the older `governance.….policy.fault` |
 //! | `dark_launch` | `darklaunch.policy`: groups of versions, in JSON |
 //! | `governed` | what all of Java's governance has in common: `KIND.NAME` beside `matchGroup.NAME` |
+//! | `breaker`, `bulkhead` | `circuitBreaker.NAME`, `instanceIsolation.NAME`, `bulkhead.NAME`, `instanceBulkhead.NAME` |
+//! | `commands` | `isolation`, `circuitBreaker`, `fallback` of a side, as Hystrix had them |
 //! | `retry` | one of its kinds each |
 //! | `values` | numbers and spans of time |
 //! | `plan` | rules as they are read, and what becomes of them |
 //! | `yaml` | YAML text, with the place of what is wrong with it |
 
 mod balance;
+mod breaker;
+mod bulkhead;
+mod commands;
 mod dark_launch;
 mod fault_injection;
 mod flow_control;
 mod governed;
 mod matching;
+mod named;
 mod operators;
 mod plan;
 mod rate_limiting;

@@ -9,20 +9,25 @@ use mesher_model::explain::Said;
 use mesher_model::rule::{Kind, ServiceName};
 
 use super::balance::{self, Balances};
+use super::commands::Commands;
 use super::dark_launch;
 use super::fault_injection::{self, OlderFaults};
 use super::flow_control::FlowControl;
 use super::governed::Family;
 use super::matching::{self, Called, Named, Setting};
+use super::named::LastGood;
 use super::plan::Reading;
 use super::rate_limiting;
 use super::retry;
 use super::route_rule::{self, Place};
 use super::sorted::{Entry, LOADBALANCE, Sorted};
 use super::timeout::Timeouts;
-use super::yaml::Fault;
+use super::yaml::{Fault, PASSED_OVER};
+use super::{breaker, bulkhead};
 
 use crate::balance::BalancePolicy;
+use crate::breaker::BreakerRule;
+use crate::bulkhead::BulkheadRule;
 use crate::fault;
 use crate::limit::LimitRule;
 use crate::policy::Policy;
@@ -38,6 +43,10 @@ const PATTERNS_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Sentences about keys that are told: who mends these sees the next ones.
 const PROBLEMS_MAX: usize = 50;
 
+/// How sentences end about what cannot be used.
+pub(super) const LAST_HOLDS: &str = "; its last good value holds";
+const AS_IF_ABSENT: &str = "; it is as if the key were not there";
+
 /// What keys say, and which of them cannot be used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyRules {
@@ -51,15 +60,22 @@ pub struct KeyRules {
     named: BTreeMap<String, String>,
     /// Match groups, by their names: each with its key and its value.
     groups: BTreeMap<String, (String, String)>,
+    /// Of groups and templates.
+    last_good: LastGood,
     retries: Family<RetryPolicy>,
+    balances: Balances,
+    /// The same for the calls of match groups.
+    group_balances: Family<BalancePolicy>,
+    breakers: Family<BreakerRule>,
+    bulkheads: Family<BulkheadRule>,
+    instance_breakers: Family<BreakerRule>,
+    instance_bulkheads: Family<BulkheadRule>,
+    commands: Commands,
     limits: Family<LimitRule>,
     limits_by_identifier: Family<LimitRule>,
     flow_control: FlowControl,
     faults: Family<fault::Plan>,
     older_faults: OlderFaults,
-    balances: Balances,
-    /// The same for the calls of match groups.
-    group_balances: Family<BalancePolicy>,
     /// A sentence for each key that says something which cannot be used, or is passed over.
     pub problems: Vec<String>,
 }
@@ -156,11 +172,13 @@ impl Room {
 impl KeyRules {
     /// Reads keys with their values, each of them once. `own` is the application beside the proxy; `before` is what was read
     /// last: where a key cannot be used, its last good value holds.
-    pub fn read<'k>(keys: impl IntoIterator<Item = (&'k str, &'k str)>, own: &Own, before: &Self) -> Self {
+    pub fn read<'k>(keys: impl IntoIterator<Item = (&'k str, &'k str)>, own: &Own, before: &'k Self) -> Self {
         let mut sorted = Sorted::of(keys);
         let unmarked = rate_limiting::join_marked(&mut sorted);
         let application = own.application.as_str();
-        let mut rules = Self { named: named(&sorted.named), ..Self::default() };
+        let mut problems = Vec::new();
+        let last_good = LastGood::restore(&mut sorted.named, &before.last_good, &mut problems);
+        let mut rules = Self { named: named(&sorted.named), last_good, problems, ..Self::default() };
         for (rest, (key, value)) in &sorted.timeouts {
             rules.problems.extend(rules.timeouts.take(key, rest, value).err());
         }
@@ -205,6 +223,17 @@ impl KeyRules {
         let problems = &mut self.problems;
         let of = |kind: &str| sorted.governed.get(kind);
         self.retries = Family::read(of("retry"), own, &before.retries, problems, retry::read);
+        let last = &before.group_balances;
+        self.group_balances = Family::read(of(LOADBALANCE), own, last, problems, balance::read_governed);
+        self.balances = Balances::read(&sorted.balances, &before.balances, problems);
+        self.breakers = Family::read(of("circuitBreaker"), own, &before.breakers, problems, breaker::read);
+        self.bulkheads = Family::read(of("bulkhead"), own, &before.bulkheads, problems, bulkhead::read);
+        let (breakers, bulkheads) = (&before.instance_breakers, &before.instance_bulkheads);
+        self.instance_breakers =
+            Family::read(of("instanceIsolation"), own, breakers, problems, breaker::read);
+        self.instance_bulkheads =
+            Family::read(of("instanceBulkhead"), own, bulkheads, problems, bulkhead::read);
+        self.commands = Commands::read(&sorted.commands, &before.commands, problems);
         let limits = of(rate_limiting::KIND);
         self.limits = Family::read(limits, own, &before.limits, problems, rate_limiting::read);
         self.limits_by_identifier = Family::read(
@@ -218,9 +247,6 @@ impl KeyRules {
         let faults = of(fault_injection::KIND);
         self.faults = Family::read(faults, own, &before.faults, problems, fault_injection::read);
         self.older_faults = OlderFaults::read(&sorted.older_faults, &before.older_faults, problems);
-        let last = &before.group_balances;
-        self.group_balances = Family::read(of(LOADBALANCE), own, last, problems, balance::read_governed);
-        self.balances = Balances::read(&sorted.balances, &before.balances, problems);
         for (name, (key, _)) in sorted.governed.values().flatten() {
             match sorted.named.groups.get(name) {
                 None => problems.push(format!(
@@ -256,17 +282,20 @@ impl KeyRules {
             None => Ok(held),
         });
         let held = match (next, last) {
-            (Ok(held), _) => held,
+            (Ok(held), _) => {
+                self.problems.extend(held.notices.iter().cloned());
+                held
+            }
+            // What was to be looked at in the last good value is not what stands there now.
             (Err(fault), Some(last)) => {
-                self.problems.push(format!("{key}: {fault}; its last good value holds"));
+                self.problems.push(format!("{key}: {fault}{LAST_HOLDS}"));
                 last.clone()
             }
             (Err(fault), None) => {
-                self.problems.push(format!("{key}: {fault}; it is as if the key were not there"));
+                self.problems.push(format!("{key}: {fault}{AS_IF_ABSENT}"));
                 return None;
             }
         };
-        self.problems.extend(held.notices.iter().cloned());
         let route = held.route.clone();
         self.held.insert(key.to_owned(), held);
         Some(route)
@@ -275,15 +304,27 @@ impl KeyRules {
     /// The keys of routes with the values that hold, which are not those that they have where these cannot be used.
     pub fn holding(&self) -> impl Iterator<Item = (&str, &str)> {
         let of_routes = self.held.iter().map(|(key, held)| (key.as_str(), held.value.as_str()));
+        let of_breakers = self.breakers.holding().chain(self.instance_breakers.holding());
+        let of_bulkheads = self.bulkheads.holding().chain(self.instance_bulkheads.holding());
         let of_limits = self.limits.holding().chain(self.limits_by_identifier.holding());
         let of_faults = self.faults.holding().chain(self.older_faults.holding());
         of_routes
+            .chain(self.last_good.holding())
             .chain(self.retries.holding())
+            .chain(self.balances.holding())
+            .chain(self.group_balances.holding())
+            .chain(of_breakers)
+            .chain(of_bulkheads)
+            .chain(self.commands.holding())
             .chain(of_limits)
             .chain(self.flow_control.holding())
             .chain(of_faults)
-            .chain(self.balances.holding())
-            .chain(self.group_balances.holding())
+    }
+
+    /// Whether one of [`Self::problems`] is about a word that is passed over, while all else of its key holds.
+    #[must_use]
+    pub fn is_passed_over(problem: &str) -> bool {
+        problem.contains(PASSED_OVER) && ![LAST_HOLDS, AS_IF_ABSENT].iter().any(|end| problem.ends_with(end))
     }
 
     /// Whether a key is one of those that are read here. All others are an application's own.
@@ -294,9 +335,10 @@ impl KeyRules {
             || [&sorted.routes, &sorted.dark_launches].iter().any(|keys| !keys.is_empty());
         has_route
             || !sorted.governed.is_empty()
+            || !sorted.balances.is_empty()
+            || !sorted.commands.is_empty()
             || !sorted.flow_control.is_empty()
             || !sorted.older_faults.is_empty()
-            || !sorted.balances.is_empty()
             || !sorted.timeouts.is_empty()
             || sorted.named != Named::default()
     }
@@ -348,10 +390,20 @@ impl KeyRules {
         };
         if matches!(about, About::Called { .. }) {
             policy.retry = self.retries.selection(&self.groups, about).map(Arc::new);
+            policy.instance_breaker = self.instance_breakers.selection(&self.groups, about).map(Arc::new);
+            policy.instance_bulkhead = self.instance_bulkheads.selection(&self.groups, about).map(Arc::new);
         }
+        let timeout = self.guard(about, &mut policy);
         if let Some(selection) = &policy.retry {
             select(Kind::Retry, selection.names());
         }
+        for selection in [&policy.breaker, &policy.instance_breaker].into_iter().flatten() {
+            select(Kind::Breaker, selection.names());
+        }
+        for selection in [&policy.bulkhead, &policy.instance_bulkhead].into_iter().flatten() {
+            select(Kind::Bulkhead, selection.names());
+        }
+        select(Kind::Timeout, timeout.into_iter().collect());
         policy.limits = self.limits_about(about).map(Arc::new);
         if let Some(selection) = &policy.limits {
             select(Kind::RateLimit, selection.names());
@@ -362,6 +414,31 @@ impl KeyRules {
         }
         policy.said = said.into();
         (policy != Policy::default()).then_some(policy)
+    }
+
+    /// Adds breakers and bulkheads: of Java's governance, which providers carry out, and behind them those that were taken from
+    /// Hystrix. Answers the key that limits the time, where one does.
+    fn guard(&self, about: &About, policy: &mut Policy) -> Option<&str> {
+        let service = match about {
+            About::Called { service, .. } => Some(service.as_str()),
+            About::Provider => None,
+        };
+        let (mut breaker, mut bulkhead) = (None, None);
+        if service.is_none() {
+            breaker = self.breakers.selection(&self.groups, about);
+            bulkhead = self.bulkheads.selection(&self.groups, about);
+        }
+        let said = self.commands.of(service);
+        if let Some((key, rule)) = said.breaker {
+            breaker = Some(Selection::followed_by(breaker, key, rule));
+        }
+        if let Some((key, rule)) = said.bulkhead {
+            bulkhead = Some(Selection::followed_by(bulkhead, key, rule));
+        }
+        (policy.breaker, policy.bulkhead) = (breaker.map(Arc::new), bulkhead.map(Arc::new));
+        let (key, time) = said.timeout.filter(|_| policy.request_timeout.is_none())?;
+        policy.request_timeout = Some(time);
+        Some(key)
     }
 
     /// Who takes calls counts them in periods; both sides do in seconds.
@@ -403,12 +480,17 @@ impl KeyRules {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let has_route = !self.routes.is_empty() || self.global_route.is_some();
+        let has_balance = !self.balances.is_empty() || !self.group_balances.is_empty();
+        let has_guard = !self.breakers.is_empty()
+            || !self.bulkheads.is_empty()
+            || !self.instance_breakers.is_empty()
+            || !self.instance_bulkheads.is_empty()
+            || !self.commands.is_empty();
         let has_limit =
             !self.limits.is_empty() || !self.limits_by_identifier.is_empty() || !self.flow_control.is_empty();
         let has_fault = !self.faults.is_empty() || !self.older_faults.is_empty();
-        let has_balance = !self.balances.is_empty() || !self.group_balances.is_empty();
-        let is_guarded = has_limit || has_fault || !self.retries.is_empty();
-        !has_route && !has_balance && !is_guarded && self.timeouts.is_empty()
+        let has_any = has_route || has_balance || has_guard || has_limit || has_fault;
+        !has_any && self.timeouts.is_empty() && self.retries.is_empty()
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::balance::{Part, Word};
+use super::commands::AREAS;
 use super::matching::Named;
 use super::{fault_injection, rate_limiting};
 
@@ -12,8 +13,16 @@ use super::{fault_injection, rate_limiting};
 const PREFIXES: [&str; 3] = ["", "cse.", "servicecomb."];
 
 /// Kinds of Java's governance: what stands in front of the name that they share with a match group.
-pub(super) const GOVERNED: [&str; 4] =
-    ["retry", rate_limiting::KIND, rate_limiting::KIND_BY_IDENTIFIER, fault_injection::KIND];
+pub(super) const GOVERNED: [&str; 8] = [
+    "retry",
+    "circuitBreaker",
+    "instanceIsolation",
+    "bulkhead",
+    "instanceBulkhead",
+    rate_limiting::KIND,
+    rate_limiting::KIND_BY_IDENTIFIER,
+    fault_injection::KIND,
+];
 
 /// What stands in front of keys of balancing: of services, and of Java's governance.
 pub(super) const LOADBALANCE: &str = "loadbalance";
@@ -33,14 +42,16 @@ pub(super) struct Sorted<'k> {
     /// About every service that has neither.
     pub(super) global_route: Option<Entry<'k>>,
     pub(super) named: Named<'k>,
+    /// Of balancing, by service and what they say of it.
+    pub(super) balances: BTreeMap<(Option<&'k str>, Word), Entry<'k>>,
     /// By what stands behind `flowcontrol.`.
     pub(super) flow_control: BTreeMap<&'k str, Entry<'k>>,
     /// By what stands behind `governance.`.
     pub(super) older_faults: BTreeMap<&'k str, Entry<'k>>,
-    /// Of balancing, by service and what they say of it.
-    pub(super) balances: BTreeMap<(Option<&'k str>, Word), Entry<'k>>,
     /// Of Java's governance, by kind and name.
     pub(super) governed: BTreeMap<&'k str, BTreeMap<&'k str, Entry<'k>>>,
+    /// Of what was taken from Hystrix, by what stands behind the prefix.
+    pub(super) commands: BTreeMap<&'k str, Entry<'k>>,
 }
 
 impl<'k> Sorted<'k> {
@@ -90,12 +101,6 @@ impl<'k> Sorted<'k> {
             "matchGroup" => {
                 self.named.groups.insert(name, entry);
             }
-            "flowcontrol" => {
-                self.flow_control.insert(name, entry);
-            }
-            "governance" if fault_injection::is_fault(name) => {
-                self.older_faults.insert(name, entry);
-            }
             LOADBALANCE => match Part::of(name) {
                 Part::Setting(service, word) => {
                     self.balances.insert((service, word), entry);
@@ -105,6 +110,15 @@ impl<'k> Sorted<'k> {
                 }
                 Part::Others => {}
             },
+            _ if AREAS.contains(&word) && is_of_side(name) => {
+                self.commands.insert(rest, entry);
+            }
+            "flowcontrol" => {
+                self.flow_control.insert(name, entry);
+            }
+            "governance" if fault_injection::is_fault(name) => {
+                self.older_faults.insert(name, entry);
+            }
             _ if GOVERNED.contains(&word) => {
                 self.governed.entry(word).or_default().insert(name, entry);
             }
@@ -118,4 +132,10 @@ impl<'k> Sorted<'k> {
             _ => {}
         }
     }
+}
+
+/// Whether a key is about one side of calls, as those are that were taken from Hystrix. A match group of such a name would have
+/// to be called `Consumer.…`.
+fn is_of_side(name: &str) -> bool {
+    ["Consumer.", "Provider."].iter().any(|side| name.starts_with(side)) || name == "scope"
 }

@@ -58,3 +58,13 @@ fn parse_span(text: &str) -> Option<Duration> {
     }
     (rest.is_empty() && !text.is_empty()).then_some(total)
 }
+
+/// `true` or `false`, in any case; `false` where none is given.
+pub(super) fn flag(given: Option<&Spanned<String>>) -> Result<bool, Fault> {
+    let Some(given) = given else { return Ok(false) };
+    match given.value.trim() {
+        text if text.eq_ignore_ascii_case("true") => Ok(true),
+        text if text.eq_ignore_ascii_case("false") => Ok(false),
+        text => Err(Fault::at(given, format!("{text:?} is neither true nor false"))),
+    }
+}

@@ -1,7 +1,9 @@
 //! `balance`: chooses the endpoint of each try: as a rule says, or the instances in turn.
-//! It must not choose an endpoint that failed in this invocation, or refused a connection lately, while another one is left.
+//! It must not choose an endpoint that failed in this invocation, refused a connection lately, or that a rule passes over, while
+//! another one is left.
 
 mod ruled;
+mod sieve;
 mod standing;
 
 use std::cell::RefMut;
@@ -13,9 +15,12 @@ use mesher_traffic::{HeadView, RoundRobin, Suspects};
 use crate::handlers::{Handler, Next};
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::{Code, Invocation, Target};
-use crate::snapshot::{Cluster, ClusterKind, Endpoint, EndpointId};
+use crate::snapshot::{Cluster, ClusterId, ClusterKind, Endpoint, EndpointId};
 use crate::worker::Worker;
 use ruled::ByRule;
+
+use sieve::Sieve;
+pub(crate) use sieve::Taken;
 
 pub(crate) struct Balance;
 
@@ -29,23 +34,29 @@ impl Handler for Balance {
             return Err(refusal);
         }
         if std::mem::take(&mut call.retry.is_on_same) && call.endpoint.is_some() {
-            ruled::begin(worker, call, head);
+            let rule = ruled::ruling(worker, call, head).map(|ruling| ruling.place);
+            ruled::begin(worker, call, head, rule);
             return Ok(());
         }
+        call.permits.balanced = None;
+        let ruling = ruled::ruling(worker, call, head);
         let cluster = call.cluster();
         let mut suspects = worker.suspects();
-        let chosen = worker.with_rotation(cluster.id, |rotation| match ruled::ruling(worker, call, head) {
-            None => choose(call, InTurn(rotation), suspects.as_ref()),
-            Some(ruling) => {
-                choose(call, ByRule::new(worker, call, head, ruling, rotation), suspects.as_ref())
-            }
+        let sieve = Sieve::of(worker, call, head);
+        let doubts = Doubts { suspects: suspects.as_ref(), sieve: sieve.as_ref() };
+        let chosen = worker.with_rotation(rotation_of(call), |rotation| match ruling {
+            None => choose(call, InTurn(rotation), doubts),
+            Some(ruling) => choose(call, ByRule::new(worker, call, head, ruling, rotation), doubts),
         });
         let place = chosen.ok_or_else(|| nothing_to_choose(cluster, call))?;
         if let (Some((suspects, now)), Some(endpoint)) = (&mut suspects, cluster.endpoints.get(place)) {
             suspects.chosen(endpoint.id, *now);
         }
+        let taken = sieve.map(|sieve| sieve.take(place)).transpose()?;
+        call.permits.of_endpoint = taken.unwrap_or_default();
+        let rule = ruling.map(|ruling| ruling.place);
         call.endpoint = Some(place);
-        ruled::begin(worker, call, head);
+        ruled::begin(worker, call, head, rule);
         Ok(())
     }
 
@@ -61,16 +72,19 @@ impl Handler for Balance {
                 return Err(refusal);
             }
             let suspects = worker.suspects();
-            let mut rotation = worker.with_rotation(call.cluster().id, |rotation| *rotation);
+            let mut rotation = worker.with_rotation(rotation_of(call), |rotation| *rotation);
+            let sieve = Sieve::of(worker, call, head);
+            let doubts = Doubts { suspects: suspects.as_ref(), sieve: sieve.as_ref() };
             call.endpoint = match ruled::ruling(worker, call, head) {
                 Some(ruling) => {
                     let by_rule = ByRule::new(worker, call, head, ruling, &mut rotation).question();
-                    choose(call, by_rule, suspects.as_ref())
+                    choose(call, by_rule, doubts)
                 }
-                None => choose(call, InTurn(&mut rotation), suspects.as_ref()),
+                None => choose(call, InTurn(&mut rotation), doubts),
             };
         }
-        standing::tell(worker, call, ruled::ruling(worker, call, head), told);
+        let sieve = Sieve::of(worker, call, head);
+        standing::tell(worker, call, (ruled::ruling(worker, call, head), sieve.as_ref()), told);
         match call.endpoint {
             None if told.call.is_none() => Err(nothing_to_choose(call.cluster(), call)),
             _ => Ok(()),
@@ -78,6 +92,7 @@ impl Handler for Balance {
     }
 
     fn response(&self, worker: &Worker, call: &mut Invocation, reply: &Result<Code, Failure>) -> Next {
+        sieve::end(call, reply);
         match reply {
             Err(failure) if failure.is_refused_connection() => {
                 call.current_endpoint().into_iter().for_each(|endpoint| worker.suspect(endpoint));
@@ -96,6 +111,11 @@ impl Handler for Balance {
     }
 }
 
+/// What takes turns for a call: the endpoints of its cluster, or those of the part that a route chose.
+fn rotation_of(call: &Invocation) -> (ClusterId, Option<u16>) {
+    (call.cluster().id, call.choice.map(|choice| choice.subset))
+}
+
 /// A way to pick one of the endpoints of a cluster.
 trait Picker {
     /// The place of one that may take a call which is meant for a portion of the service, or for all of it.
@@ -112,12 +132,21 @@ impl Picker for InTurn<'_> {
     }
 }
 
+/// Who is passed over while others are left.
+#[derive(Clone, Copy)]
+struct Doubts<'d> {
+    /// Those who refused a connection lately, and the time.
+    suspects: Option<&'d (RefMut<'d, Suspects<EndpointId>>, Duration)>,
+    /// Those whom rules pass over.
+    sieve: Option<&'d Sieve<'d>>,
+}
+
 /// The endpoint that takes a call, as a place in its cluster: one of those that are left. Where all of them are suspects, or
 /// were tried, one of these.
 fn choose(
     call: &Invocation,
     mut picker: impl Picker,
-    suspects: Option<&(RefMut<'_, Suspects<EndpointId>>, Duration)>,
+    Doubts { suspects, sieve }: Doubts<'_>,
 ) -> Option<usize> {
     let cluster = call.cluster();
     let part = call.choice.zip(cluster.governance.as_ref());
@@ -132,12 +161,15 @@ fn choose(
     };
     let mut pick_of = |portion: Option<u16>, belongs: &dyn Fn(usize) -> bool| {
         let is_untried = |endpoint: &Endpoint, place| belongs(place) && !call.has_tried(endpoint.id);
-        let trusted = suspects.and_then(|(suspects, now)| {
-            pick(portion, &|endpoint, place| {
-                is_untried(endpoint, place) && suspects.may_take(endpoint.id, *now, is_first_try)
-            })
+        let is_trusted = |endpoint: &Endpoint, place| {
+            suspects.is_none_or(|(suspects, now)| suspects.may_take(endpoint.id, *now, is_first_try))
+                && sieve.is_none_or(|sieve| sieve.lets_pass(place))
+        };
+        let has_doubts = suspects.is_some() || sieve.is_some();
+        let trusted = has_doubts.then(|| {
+            pick(portion, &|endpoint, place| is_untried(endpoint, place) && is_trusted(endpoint, place))
         });
-        let untried = trusted.or_else(|| pick(portion, &is_untried));
+        let untried = trusted.flatten().or_else(|| pick(portion, &is_untried));
         untried.or_else(|| pick(portion, &|_, place| belongs(place)))
     };
     let Some((choice, governance)) = part else { return pick_of(None, &|_| true) };

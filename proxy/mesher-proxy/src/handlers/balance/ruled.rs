@@ -67,9 +67,10 @@ impl Picker for ByRule<'_> {
     }
 }
 
-/// A try begins at the current endpoint.
-pub(super) fn begin(worker: &Worker, call: &mut Invocation, head: &dyn HeadView) {
-    let Some(ruling) = ruling(worker, call, head) else { return };
+/// A try begins at the current endpoint, which the rule at a place chose.
+pub(super) fn begin(worker: &Worker, call: &mut Invocation, head: &dyn HeadView, rule: Option<usize>) {
+    let ruling = rule.and_then(|rule| call.balancing()?.rule(rule));
+    let Some(ruling) = ruling else { return };
     let load = call.endpoint.and_then(|place| ruling.loads().get(place));
     let Some((endpoint, load)) = call.current_endpoint().zip(load) else { return };
     let now = worker.now();

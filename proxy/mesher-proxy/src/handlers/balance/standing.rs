@@ -3,6 +3,7 @@
 
 use mesher_model::explain::{EndpointTold, Explanation, GuardTold, Standing};
 
+use super::sieve::Sieve;
 use super::{is_eligible, ruled};
 use crate::request::invocation::Invocation;
 use crate::snapshot::Endpoint;
@@ -16,7 +17,12 @@ const ENDPOINTS_MAX: usize = 50;
 const ENDPOINTS_REMEMBERED_MAX: usize = 8;
 
 /// Tells of the endpoints, the best first.
-pub(super) fn tell(worker: &Worker, call: &Invocation, ruling: Option<Ruling<'_>>, told: &mut Explanation) {
+pub(super) fn tell(
+    worker: &Worker,
+    call: &Invocation,
+    (ruling, sieve): (Option<Ruling<'_>>, Option<&Sieve<'_>>),
+    told: &mut Explanation,
+) {
     let suspects = worker.suspects();
     let is_suspect = |endpoint: &Endpoint| {
         let is_first_try = call.tries == 0;
@@ -28,24 +34,24 @@ pub(super) fn tell(worker: &Worker, call: &Invocation, ruling: Option<Ruling<'_>
     let mut places: Vec<_> = endpoints
         .map(|(place, endpoint)| {
             let of_portion = (taking, place);
-            (standing(call, of_portion, endpoint, is_suspect(endpoint)), place, endpoint)
+            (standing(call, of_portion, endpoint, is_suspect(endpoint), sieve), place, endpoint)
         })
         .collect();
     places.sort_by_key(|((standing, _), place, _)| (*standing, *place));
     told.endpoints_left_out = places.len().saturating_sub(most) as u64;
     let shown = places.into_iter().take(most);
-    // How a call that has ended found its endpoints is not known any more.
-    let ruling = ruling.filter(|_| told.call.is_none());
-    let explain = |((standing, why), place, endpoint): ((Standing, String), usize, &Endpoint)| {
-        row(endpoint, standing, add_rule(ruling, standing, place, why))
-    };
-    told.endpoints = shown.map(explain).collect();
     told.guards.extend(ruling.map(|ruling| GuardTold {
         handler: "balance".to_owned(),
         rule: ruling.name.to_owned(),
         state: ruling.policy.words(),
         refuses: false,
     }));
+    // How a call that has ended found its endpoints is not known any more.
+    let ruling = ruling.filter(|_| told.call.is_none());
+    let explain = |((standing, why), place, endpoint): ((Standing, String), usize, &Endpoint)| {
+        row(endpoint, standing, add_rule(ruling, standing, place, why))
+    };
+    told.endpoints = shown.map(explain).collect();
 }
 
 /// The portion that takes the call: the first that has an endpoint, or the one that was chosen where none has.
@@ -65,11 +71,13 @@ fn standing(
     (taking, place): (Option<u16>, usize),
     endpoint: &Endpoint,
     is_suspect: bool,
+    sieve: Option<&Sieve<'_>>,
 ) -> (Standing, String) {
     let target = call.target;
     let part = taking.zip(call.cluster().governance.as_ref());
     let is_outside = part.is_some_and(|(portion, governance)| !governance.is_part(portion, place));
     let is_chosen = call.endpoint == Some(place);
+    let passed_over = sieve.and_then(|sieve| sieve.words(place));
     let why = if endpoint.protocol != target.protocol {
         format!("it speaks {}, not {}", protocol_word(endpoint.protocol), protocol_word(target.protocol))
     } else if !is_eligible(endpoint, target) {
@@ -81,9 +89,12 @@ fn standing(
         "it is not part of the subset".to_owned()
     } else if is_suspect {
         "it refused a connection lately".to_owned()
+    } else if let Some(words) = &passed_over {
+        words.clone()
     } else {
         String::new()
     };
+    let is_suspect = is_suspect || passed_over.is_some();
     let standing = match (why.is_empty(), is_suspect) {
         _ if is_chosen => Standing::Chosen,
         (true, _) => Standing::Eligible,

@@ -94,5 +94,6 @@ fn refusal(denial: Denial) -> Failure {
     Failure::local(FailureKind::RateLimited, detail).advising(Advice {
         retry_after: Some(denial.retry_after),
         fields: vec![("RateLimit-Policy", denial.policy), ("RateLimit", denial.standing)],
+        stand_in: None,
     })
 }

@@ -4,6 +4,7 @@
 mod hashing;
 mod loads;
 mod nearness;
+mod policies;
 mod sessions;
 mod shares;
 mod simulation;

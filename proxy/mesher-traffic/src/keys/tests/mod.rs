@@ -6,6 +6,7 @@ mod balance;
 mod dark_launch;
 mod go_rules;
 mod governed;
+mod guards;
 mod java_rules;
 mod limits;
 mod precedence;

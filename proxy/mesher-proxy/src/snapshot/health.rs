@@ -1,0 +1,56 @@
+//! What is remembered of the endpoints of a cluster, and which of them are passed over for it.
+//! It must be made anew with every change of the endpoints, of what was remembered before.
+
+use std::sync::Arc;
+
+use mesher_traffic::ejection::{HealthRule, Member, Watch};
+use serde_json::{Value, json};
+
+use super::Endpoint;
+use super::guards::PerEndpoint;
+use crate::clock;
+
+/// The endpoints of a cluster under one rule.
+#[derive(Debug)]
+pub(crate) struct Health {
+    rule: Arc<HealthRule>,
+    members: PerEndpoint<Member>,
+    pub(crate) watch: Watch,
+}
+
+impl Health {
+    pub(super) fn new(rule: &Arc<HealthRule>, endpoints: &[Endpoint], before: Option<&Self>) -> Self {
+        let before = before.filter(|before| before.rule == *rule);
+        let members =
+            PerEndpoint::new(endpoints, before.map(|before| &before.members), |_| Member::default());
+        let watch =
+            Watch::new(rule.policy, members.all().iter().cloned(), before.map(|before| &before.watch));
+        Self { rule: Arc::clone(rule), members, watch }
+    }
+
+    /// Whether an answer with this status is a failure.
+    pub(crate) fn is_failure(&self, status: u16) -> bool {
+        self.rule.failures.contains(status)
+    }
+
+    /// How the endpoint at a place stands, in words; `None` where nothing is to be said of it.
+    pub(crate) fn words(&self, place: usize) -> Option<String> {
+        let told = self.watch.members().get(place)?.told(clock::now());
+        let (cause, left) = told.ejected?;
+        Some(match left.is_zero() {
+            true => format!(
+                "it was passed over, as {}; the next call finds out whether it works again",
+                cause.words()
+            ),
+            false => {
+                format!("it is passed over for another {:.1} s, as {}", left.as_secs_f64(), cause.words())
+            }
+        })
+    }
+
+    /// All of them, for people.
+    pub(crate) fn view(&self) -> Value {
+        let (outside, is_panicking) = self.watch.outside();
+        json!({"ejected": outside, "uses_all": is_panicking, "ejections": self.watch.ejections()})
+    }
+}
