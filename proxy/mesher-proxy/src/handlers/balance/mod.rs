@@ -53,8 +53,8 @@ impl Handler for Balance {
             suspects.chosen(endpoint.id, *now);
         }
         let taken = sieve.map(|sieve| sieve.take(place)).transpose()?;
-        call.permits.of_endpoint = taken.unwrap_or_default();
         let rule = ruling.map(|ruling| ruling.place);
+        call.permits.of_endpoint = taken.unwrap_or_default();
         call.endpoint = Some(place);
         ruled::begin(worker, call, head, rule);
         Ok(())
