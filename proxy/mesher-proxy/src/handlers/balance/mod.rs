@@ -52,9 +52,9 @@ impl Handler for Balance {
         if let (Some((suspects, now)), Some(endpoint)) = (&mut suspects, cluster.endpoints.get(place)) {
             suspects.chosen(endpoint.id, *now);
         }
+        let rule = ruling.map(|ruling| ruling.place);
         let taken = sieve.map(|sieve| sieve.take(place)).transpose()?;
         call.permits.of_endpoint = taken.unwrap_or_default();
-        let rule = ruling.map(|ruling| ruling.place);
         call.endpoint = Some(place);
         ruled::begin(worker, call, head, rule);
         Ok(())
