@@ -31,7 +31,7 @@ pub(crate) enum Command {
     Get(Get),
     /// Writes rule documents: all of a file, or none
     Apply(Apply),
-    /// Removes a rule document
+    /// Removes a rule document; ends with 1 where there is none
     Delete(Delete),
     /// Shows how rule documents were changed, and by whom
     History(History),

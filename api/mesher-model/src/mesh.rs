@@ -1,6 +1,8 @@
 //! The shapes of `/mesher/v1`: what the page, the command and programs read.
 //! It must not carry a number that nobody measured: unknown is `null`, never zero.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// A list as every `/mesher/v1` path answers it.
@@ -86,6 +88,12 @@ pub struct InstanceRow {
     pub endpoints: Vec<String>,
     /// Its status word.
     pub status: String,
+    /// The zone it says it is in; empty where it says none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub zone: String,
+    /// Its properties, as it registered them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, String>,
     /// When it was registered, RFC 3339 with milliseconds.
     pub registered_at: Option<String>,
     /// When its lease ends unless a heartbeat comes, RFC 3339 with milliseconds.

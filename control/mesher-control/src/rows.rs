@@ -92,6 +92,12 @@ fn instance(record: &ServiceRecord, entry: &InstanceRecord, now: Moment) -> Inst
         host: instance.host_name.clone(),
         endpoints: instance.endpoints.clone(),
         status: instance.status.clone(),
+        zone: instance
+            .data_center_info
+            .as_ref()
+            .map(|place| place.available_zone.clone())
+            .unwrap_or_default(),
+        properties: instance.properties.clone(),
         registered_at: date_of_text(&instance.timestamp),
         lease_ends_at,
     }

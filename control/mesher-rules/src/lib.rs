@@ -21,7 +21,7 @@ pub use book::{Book, DOCUMENTS_AT_ONCE_MAX, DOCUMENTS_MAX};
 pub use edit::Edit;
 pub use error::RuleError;
 pub use history::CHANGES_MAX;
-pub use parse::{Parsed, TEXT_BYTES_MAX, parse, warning};
+pub use parse::{Parsed, Part, Places, TEXT_BYTES_MAX, parse, warning};
 
 #[cfg(test)]
 mod tests;

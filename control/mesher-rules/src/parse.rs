@@ -2,6 +2,8 @@
 //! It must not grow with the text beyond a bound: aliases, depth and size are counted.
 
 use mesher_model::rule::{Diagnostic, Document, Route, RouteRule, Rule, Severity};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_saphyr::Spanned;
 
 use crate::book::DOCUMENTS_AT_ONCE_MAX;
@@ -23,10 +25,74 @@ const MESSAGE_CHARACTERS_MAX: usize = 400;
 pub struct Parsed {
     /// Its documents.
     pub documents: Vec<Document>,
-    /// Where each of them begins: line and column, counted from one.
-    pub places: Vec<(u64, u64)>,
+    /// Where each of them and its parts begin.
+    pub places: Vec<Places>,
     /// What somebody should look at.
     pub warnings: Vec<Diagnostic>,
+}
+
+/// Where a document and its parts begin: line and column, counted from one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places {
+    document: (u64, u64),
+    /// Its rules, each with its backends.
+    rules: Vec<((u64, u64), Vec<(u64, u64)>)>,
+}
+
+/// A part of a document.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// All of it.
+    #[default]
+    Whole,
+    /// The rule at this place.
+    Rule(usize),
+    /// The backend at this place of the rule at that one.
+    Backend(usize, usize),
+}
+
+impl Places {
+    /// Where a part begins; where the document does, for one that is not known.
+    #[must_use]
+    pub fn of(&self, part: Part) -> (u64, u64) {
+        let rule = |place: usize| self.rules.get(place);
+        let found = match part {
+            Part::Whole => None,
+            Part::Rule(place) => rule(place).map(|(begin, _)| *begin),
+            Part::Backend(place, backend) => {
+                rule(place).map(|(begin, backends)| backends.get(backend).copied().unwrap_or(*begin))
+            }
+        };
+        found.unwrap_or(self.document)
+    }
+}
+
+/// A document as far as the places of its parts ask for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Outline {
+    spec: OutlineOfSpec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct OutlineOfSpec {
+    rules: Vec<Spanned<OutlineOfRule>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct OutlineOfRule {
+    backends: Vec<Spanned<IgnoredAny>>,
+}
+
+impl Outline {
+    fn places(&self, document: (u64, u64)) -> Places {
+        let rule = |rule: &Spanned<OutlineOfRule>| {
+            (place(rule), rule.value.backends.iter().map(place).collect::<Vec<_>>())
+        };
+        Places { document, rules: self.spec.rules.iter().map(rule).collect() }
+    }
 }
 
 /// Reads documents from YAML, of which JSON is a part; several stand between `---`.
@@ -40,12 +106,19 @@ pub fn parse(text: &str) -> Result<Parsed, Box<Diagnostic>> {
             text.len()
         ))));
     }
-    let options = serde_saphyr::options! {
-        strict_booleans: true,
-        budget: serde_saphyr::budget! { max_nodes: NODES_MAX, max_depth: DEPTH_MAX, max_aliases: 0, max_anchors: 0 },
+    let options = || {
+        serde_saphyr::options! {
+            strict_booleans: true,
+            budget: serde_saphyr::budget! { max_nodes: NODES_MAX, max_depth: DEPTH_MAX, max_aliases: 0, max_anchors: 0 },
+        }
     };
-    let read = serde_saphyr::from_multiple_with_options::<Spanned<Document>>(text, options);
+    let read = serde_saphyr::from_multiple_with_options::<Spanned<Document>>(text, options());
     let spanned = read.map_err(|error| Box::new(diagnostic(text, &error)))?;
+    // What is a document has an outline; without one its beginning is told.
+    let outlines = serde_saphyr::from_multiple_with_options::<Outline>(text, options()).unwrap_or_default();
+    let outlines = outlines.into_iter().chain(std::iter::repeat_with(Outline::default));
+    let places: Vec<_> =
+        spanned.iter().zip(outlines).map(|(document, outline)| outline.places(place(document))).collect();
     match spanned.len() {
         0 => return Err(Box::new(whole("there is no document in it".to_owned()))),
         1..=DOCUMENTS_AT_ONCE_MAX => {}
@@ -54,17 +127,16 @@ pub fn parse(text: &str) -> Result<Parsed, Box<Diagnostic>> {
             return Err(Box::new(whole(message)));
         }
     }
-    let warnings = spanned.iter().flat_map(|spanned| {
-        let messages = [unreached(&spanned.value), repeated(&spanned.value)].into_iter().flatten();
-        messages.map(|message| warning(text, place(spanned), message))
+    let warnings = spanned.iter().zip(&places).flat_map(|(spanned, places)| {
+        let found = [unreached(&spanned.value), repeated(&spanned.value)].into_iter().flatten();
+        found.map(|(rule, message)| warning(text, places.of(Part::Rule(rule)), message))
     });
     let warnings = warnings.collect();
-    let places = spanned.iter().map(place).collect();
     Ok(Parsed { documents: spanned.into_iter().map(|spanned| spanned.value).collect(), places, warnings })
 }
 
-fn place(document: &Spanned<Document>) -> (u64, u64) {
-    (document.referenced.line(), document.referenced.column())
+fn place<T>(node: &Spanned<T>) -> (u64, u64) {
+    (node.referenced.line(), node.referenced.column())
 }
 
 /// Something to look at, at a place of the text.
@@ -108,34 +180,36 @@ fn placed(text: &str, severity: Severity, message: String, (line, column): (u64,
     Diagnostic { severity, message, line: Some(line), column: Some(column), text: shown }
 }
 
-/// Rules that decide nothing, because one before them takes every call.
-fn unreached(document: &Document) -> Option<String> {
+/// Rules that decide nothing, because one before them takes every call; and the place of that one.
+fn unreached(document: &Document) -> Option<(usize, String)> {
     let Rule::Route(route) = &document.rule else { return None };
     let taking_all = route.rules.iter().position(|rule| rule.matches.is_empty())?;
     let behind = route.rules.len() - taking_all - 1;
     (behind > 0).then(|| {
-        format!(
+        let message = format!(
             "Route {}: rule {} has no matches and takes every call, so that no call reaches the {behind} after it",
             document.metadata.name,
             named(route, taking_all),
-        )
+        );
+        (taking_all, message)
     })
 }
 
-/// The first rule that decides nothing, because one before it asks for the same.
-fn repeated(document: &Document) -> Option<String> {
+/// The first rule that decides nothing, because one before it asks for the same; with its place.
+fn repeated(document: &Document) -> Option<(usize, String)> {
     let Rule::Route(route) = &document.rule else { return None };
     let reached = route.rules.iter().position(|rule| rule.matches.is_empty()).unwrap_or(route.rules.len());
     let rules = route.rules.get(..reached).unwrap_or_default();
     rules.iter().enumerate().find_map(|(later, rule)| {
         let takes_all = |earlier: &RouteRule| rule.matches.iter().all(|part| earlier.matches.contains(part));
         let earlier = rules.iter().take(later).position(takes_all)?;
-        Some(format!(
+        let message = format!(
             "Route {}: rule {} never decides, because rule {} before it has the same matches; remove one of them, or change what it asks for",
             document.metadata.name,
             named(route, later),
             named(route, earlier),
-        ))
+        );
+        Some((later, message))
     })
 }
 

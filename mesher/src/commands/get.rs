@@ -30,15 +30,16 @@ pub(crate) fn run(arguments: &cli::Get) -> anyhow::Result<ExitCode> {
             }
             Kind::Instances => {
                 let instances = client.instances(name).await?;
-                let heads = ["SERVICE", "VERSION", "STATUS", "ENDPOINTS", "HOST", "INSTANCE"];
+                let heads =
+                    ["SERVICE", "VERSION", "STATUS", "ENDPOINTS", "HOST", "INSTANCE", "ZONE", "PROPERTIES"];
                 print(form, &instances, &heads, instance_cells)
             }
             Kind::Proxies => {
                 let mut proxies = client.proxies().await?;
                 proxies.retain(|proxy| is_named(&proxy.service));
                 let heads = [
-                    "SERVICE", "VERSION", "STATE", "OUTBOUND", "INBOUND", "ADMIN", "SNAPSHOT", "MESHER",
-                    "RULES", "SINCE", "LINK",
+                    "SERVICE", "APP", "VERSION", "STATE", "OUTBOUND", "INBOUND", "ADMIN", "SNAPSHOT",
+                    "MESHER", "RULES", "SINCE", "LINK",
                 ];
                 print(form, &proxies, &heads, proxy_cells)
             }
@@ -114,6 +115,7 @@ fn service_cells(service: &ServiceRow) -> Vec<String> {
 }
 
 fn instance_cells(instance: &InstanceRow) -> Vec<String> {
+    let properties = instance.properties.iter().map(|(name, value)| format!("{name}={value}"));
     vec![
         instance.service.clone(),
         instance.version.clone(),
@@ -121,6 +123,8 @@ fn instance_cells(instance: &InstanceRow) -> Vec<String> {
         instance.endpoints.join(","),
         instance.host.clone(),
         instance.instance_id.clone(),
+        instance.zone.clone(),
+        properties.collect::<Vec<_>>().join(","),
     ]
 }
 
@@ -128,6 +132,7 @@ fn proxy_cells(proxy: &ProxyRow) -> Vec<String> {
     let rules = &proxy.rules;
     vec![
         proxy.service.clone(),
+        proxy.app.clone(),
         proxy.version.clone(),
         proxy.state.clone(),
         proxy.outbound.clone(),

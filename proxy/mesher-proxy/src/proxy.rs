@@ -41,6 +41,8 @@ pub(crate) const DRAIN_TIME_MAX: Duration = Duration::from_secs(30);
 const IDLE_GRACE_MAX: Duration = Duration::from_secs(5);
 /// The grace of a kept connection after a hand-over: our peers give an idle one up before.
 const HANDED_IDLE_MAX: Duration = IDLE_AT_PROXY_MAX.saturating_add(Duration::from_secs(5));
+/// How long the control plane may take to hear that this proxy ends.
+const GOODBYE_TIME_MAX: Duration = Duration::from_secs(1);
 /// How often the calls in flight are counted while they finish.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -72,6 +74,8 @@ struct Parts {
     client: ControlClient,
     questions: mpsc::Sender<Question>,
     workers: threads::Workers,
+    /// The link to the control plane.
+    linking: Option<tokio::task::JoinHandle<()>>,
     /// Stores the snapshot, once this process serves.
     keeper: Option<Keeper>,
 }
@@ -79,6 +83,7 @@ struct Parts {
 /// The tasks that end before the proxy does.
 struct Tasks {
     announcing: tokio::task::JoinHandle<()>,
+    linking: Option<tokio::task::JoinHandle<()>>,
     keeping: Option<tokio::task::JoinHandle<()>>,
     /// Dropped, the admin closes.
     admin: oneshot::Sender<()>,
@@ -144,10 +149,10 @@ impl Proxy {
             threads::join(parts.workers).await;
             return begun.map(drop);
         };
-        let Parts { shared, status, mut registration, client, workers, keeper, .. } = parts;
+        let Parts { shared, status, mut registration, client, workers, linking, keeper, .. } = parts;
         let announcing = Registration::announce(client, Arc::clone(&status), self.row(&status.instance_id));
         let keeping = keeper.map(|keeper| tokio::task::spawn_local(keeper.keep()));
-        let tasks = Tasks { announcing: tokio::task::spawn_local(announcing), keeping, admin };
+        let mut tasks = Tasks { announcing: tokio::task::spawn_local(announcing), linking, keeping, admin };
         // Settings, addresses and threads are there; the code that made them is not needed again.
         mesher_net::memory::forget_code();
         // The main process is another after a hand-over.
@@ -172,6 +177,7 @@ impl Proxy {
                     // Inbound work is over; the application may still call others until it has ended too.
                     (&mut shutdown).await;
                 }
+                say_goodbye(&status, &mut tasks).await;
                 (true, shared.bootstrap.drain_notice.min(IDLE_GRACE_MAX))
             }
         };
@@ -239,29 +245,32 @@ impl Proxy {
             is_up: application,
             is_outdated: false,
         };
-        self.follow_rules(&client, &status, &shared, desk)?;
-        Ok(Parts { shared, status, registration, client, questions, workers, keeper })
+        let linking = self.follow_rules(&client, &status, &shared, desk)?;
+        Ok(Parts { shared, status, registration, client, questions, workers, linking, keeper })
     }
 
-    /// Begins to hear of rules: from the link to the control plane, and from keys of a configuration server.
+    /// Begins to hear of rules: from the link to the control plane, and from keys of a configuration server. Answers what
+    /// keeps the link.
     fn follow_rules(
         &self,
         client: &ControlClient,
         status: &Arc<Status>,
         shared: &Arc<Shared>,
         desk: Desk,
-    ) -> Result<(), ProxyError> {
+    ) -> Result<Option<tokio::task::JoinHandle<()>>, ProxyError> {
         let named = self.bootstrap.config_center.as_ref();
         let has_registry = !self.bootstrap.registry.is_empty();
         // A registry that is no control plane of ours has no keys: it has its own server for that.
         let is_linked = named.is_none() && self.bootstrap.config_type == ConfigType::Auto;
+        let mut linking = None;
         if has_registry {
             let row = self.row(&status.instance_id);
             let keys = is_linked.then(|| LinkedKeys::new(self.bootstrap.identity.clone()));
             let leases = Leases::default();
             tokio::task::spawn_local(leases.clone().keep(Arc::clone(shared), Arc::clone(status)));
             let ears = Ears { desk: desk.clone(), keys, leases, shared: Arc::clone(shared) };
-            tokio::task::spawn_local(rules::keep(client.clone(), Arc::clone(status), row, ears));
+            let keep = rules::keep(client.clone(), Arc::clone(status), row, ears);
+            linking = Some(tokio::task::spawn_local(keep));
             tokio::task::spawn_local(discovery::watch(client.clone(), Arc::clone(status)));
         }
         if !is_linked && (has_registry || named.is_some()) {
@@ -271,7 +280,7 @@ impl Proxy {
             };
             tokio::task::spawn_local(rules::read_keys(keys, Arc::clone(status), desk));
         }
-        Ok(())
+        Ok(linking)
     }
 
     /// Begins with the snapshot on the disk, where there is a good one. Answers what tells it from others.
@@ -438,6 +447,10 @@ async fn succeeded(giver: Option<&Giver>) -> Successor {
 async fn leave_to(successor: Successor, shared: &Shared, status: &Status, tasks: Tasks) {
     // A row that says "draining" would be of the new process, whose instance has the same id.
     tasks.announcing.abort();
+    // Its link is the new one's, too: this one must not take it back.
+    if let Some(linking) = tasks.linking {
+        linking.abort();
+    }
     // So is the stored snapshot.
     if let Some(keeping) = tasks.keeping {
         keeping.abort();
@@ -447,6 +460,21 @@ async fn leave_to(successor: Successor, shared: &Shared, status: &Status, tasks:
     status.enter(State::Draining);
     successor.yours().await;
     tracing::info!("another process has taken over; finishing what is in flight");
+}
+
+/// Tells the control plane that nobody has to wait for this proxy any more.
+async fn say_goodbye(status: &Status, tasks: &mut Tasks) {
+    status.end();
+    let goodbye = async {
+        if let Some(linking) = &mut tasks.linking {
+            // A task that broke says nothing either.
+            let _ = linking.await;
+        }
+        let _ = (&mut tasks.announcing).await;
+    };
+    if tokio::time::timeout(GOODBYE_TIME_MAX, goodbye).await.is_err() {
+        tracing::info!("the control plane does not hear that this proxy ends");
+    }
 }
 
 /// Ends inbound work: the registry first, then the callers, then the calls in flight.

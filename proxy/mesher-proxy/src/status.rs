@@ -92,6 +92,7 @@ pub(crate) struct Status {
     orders: Vec<mpsc::UnboundedSender<Order>>,
     drain: watch::Sender<bool>,
     has_drained: watch::Sender<bool>,
+    ends: watch::Sender<bool>,
 }
 
 /// What the link to the control plane is.
@@ -191,6 +192,7 @@ impl Status {
             orders,
             drain: watch::Sender::new(false),
             has_drained: watch::Sender::new(false),
+            ends: watch::Sender::new(false),
         }
     }
 
@@ -401,6 +403,15 @@ impl Status {
 
     pub(crate) async fn wait_drained(&self) {
         let _ = self.has_drained.subscribe().wait_for(|drained| *drained).await;
+    }
+
+    /// The proxy takes no work any more: whoever speaks for it says goodbye.
+    pub(crate) fn end(&self) {
+        self.ends.send_replace(true);
+    }
+
+    pub(crate) async fn ending(&self) {
+        let _ = self.ends.subscribe().wait_for(|ends| *ends).await;
     }
 
     /// The sum of all workers' counters. A worker that does not answer in time is left out.

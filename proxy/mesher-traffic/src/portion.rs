@@ -119,7 +119,7 @@ impl fmt::Display for Portion {
             Self::NoneOf(portions) if portions.is_empty() => formatter.write_str("any version"),
             Self::NoneOf(portions) => {
                 let words: Vec<_> = portions.iter().map(ToString::to_string).collect();
-                write!(formatter, "neither {}", words.join(" nor "))
+                write!(formatter, "the rest (all but {})", words.join(" and "))
             }
         }
     }

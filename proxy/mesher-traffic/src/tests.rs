@@ -343,7 +343,7 @@ mod portions {
             (
                 Portion::NoneOf([any_of, Portion::Of(blues)].into()),
                 [false, false, true, false, true],
-                "neither version 1.2 or version next nor property team=blue",
+                "the rest (all but version 1.2 or version next and property team=blue)",
             ),
             (Portion::NoneOf([].into()), [true; 5], "any version"),
         ] {

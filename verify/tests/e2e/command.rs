@@ -23,7 +23,11 @@ fn output(arguments: &[&str]) -> String {
 fn get_shows_services_instances_and_proxies_in_each_form() {
     let control = Control::start();
     let application = Application::greeting("hello");
-    let provider = Proxy::beside(&control.url(), "greeter", application.port());
+    let port = format!("rest:{}", application.port());
+    let mut command = Proxy::command(&control.url(), "greeter", &["--ports", &port]);
+    command.envs([("MESHER_ZONE", "az-1"), ("MESHER_PROPERTIES", "lane=blue")]);
+    let provider = Proxy::of(&mut command);
+    provider.addresses.wait_ready();
     let caller = Proxy::start(&control.url(), "webapp", &[]);
     caller.addresses.wait_ready();
     until("both proxies have told of themselves", || {
@@ -32,10 +36,11 @@ fn get_shows_services_instances_and_proxies_in_each_form() {
     });
     let url = control.url();
     let inbound = provider.addresses.inbound.unwrap().to_string();
+    let of_instance = ["0.0.1", "az-1", "lane=blue", &inbound];
     for (kind, heads, words) in [
-        ("services", ["NAME", "VERSIONS"], ["greeter", "1/1"]),
-        ("instances", ["SERVICE", "ENDPOINTS"], ["greeter", &inbound]),
-        ("proxies", ["SERVICE", "OUTBOUND"], ["greeter", &inbound]),
+        ("services", &["NAME", "VERSIONS"][..], &["greeter", "1/1"][..]),
+        ("instances", &["SERVICE", "ENDPOINTS", "ZONE", "PROPERTIES"], &of_instance),
+        ("proxies", &["SERVICE", "APP", "OUTBOUND"], &["greeter", "default", &inbound]),
     ] {
         let table = output(&["get", kind, "--control", &url]);
         let first = table.lines().next().unwrap();

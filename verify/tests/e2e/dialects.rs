@@ -201,6 +201,36 @@ fn a_bad_value_is_told_and_the_last_good_one_holds() {
 }
 
 #[test]
+fn a_bad_match_group_takes_its_rule_alone_and_a_strange_word_is_a_warning() {
+    let stage = Stage::start();
+    let outbound = stage.outbound();
+    let value = "- {precedence: 2, match: {refer: g}, route: [{weight: 100, tags: {version: '2.0'}}]}\n- {precedence: 1, colour: blue, route: [{weight: 100, tags: {version: '1.0'}}]}";
+    write_key(&stage.control, ROUTE, value, &labels());
+    wait_version(outbound, &[], "1.0");
+    let log = stage.caller.process.errors();
+    let line = log.lines().find(|line| line.contains("colour")).unwrap();
+    assert!(line.contains(" WARN ") && !line.contains("cannot be used"), "{line}");
+
+    let id = write_key(&stage.control, "servicecomb.matchGroup.g", "matches: 7", &labels());
+    let wait_problem = |words: &str| {
+        until(words, || {
+            let problems = key_problems(&stage, "/readyz");
+            problems.iter().any(|problem| problem.contains(words)).then_some(problems)
+        })
+    };
+    let problems = wait_problem("it cannot be used, so that the rule holds for no call");
+    assert_eq!(problems.len(), 2, "one sentence for the group, one for the word: {problems:?}");
+    wait_version(outbound, &[("x", "y")], "1.0");
+    rewrite(&stage.control, &id, "matches: [{headers: {x: {exact: y}}}]");
+    wait_version(outbound, &[("x", "y")], "2.0");
+    rewrite(&stage.control, &id, "matches: 7");
+    let problems = wait_problem("servicecomb.matchGroup.g: line 1, column 10");
+    assert!(problems.iter().any(|problem| problem.ends_with("its last good value holds")), "{problems:?}");
+    assert_version(outbound, ("GET", "/", &[("x", "y")]), "2.0");
+    assert_version(outbound, ("GET", "/", &[]), "1.0");
+}
+
+#[test]
 fn a_document_holds_before_a_key() {
     let stage = Stage::start();
     let outbound = stage.outbound();

@@ -22,7 +22,7 @@ fn whoever_applies_a_rule_is_told_what_nobody_has_and_whom_it_concerns() {
     for caller in &callers {
         caller.addresses.wait_reachable(&format!("http://calculator{QUESTION}"));
     }
-    let warning = "rules.yaml:2:1: Route calculator: rule 1: no instance of calculator is of version 0.0.2 now: every instance takes its calls until one starts";
+    let warning = "rules.yaml:7:23: Route calculator: rule 1: no instance of calculator is of version 0.0.2 now: every instance takes its calls until one starts";
     let dry = apply(&control, RULE, &["--dry-run"]);
     assert_done(&dry);
     assert!(dry.errors.contains("warning: ") && dry.errors.contains(warning), "{dry:?}");

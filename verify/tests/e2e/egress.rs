@@ -115,6 +115,7 @@ fn a_rule_holds_for_the_service_that_calls_and_is_told_by_explain() {
     let told = Process::run(&mut mesher(&stage.control, &arguments));
     assert_done(&told);
     assert!(told.output.contains("Egress out, of which no rule is about it, refuses it"), "{}", told.output);
+    assert!(told.output.contains("said by     Egress out, r1: holds"), "{}", told.output);
     // A caller that begins under a rule knows it before its first call leaves.
     stage.rule("*", "  otherwise: Refuse");
     let late = Proxy::start(&stage.control.url(), "late", &[]);

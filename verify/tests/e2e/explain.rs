@@ -237,7 +237,7 @@ const FAILURES: &[Failure] = &[
         |stage| stage.get("timed", "/timed"),
         "response_timeout",
         &[
-            "no answer within 500ms, the limit that a rule of kind Timeout sets",
+            "no answer within 500ms, the limit that Timeout timed sets",
             "timeout     500 ms",
             "Timeout timed, r3: holds",
         ],

@@ -268,7 +268,7 @@ fn a_call_ends_with_the_limit_of_its_rule() {
     });
     for (target, words) in [
         ("/short", "no answer within 200ms, the limit that rule short of Route shop sets"),
-        ("/", "no answer within 300ms, the limit that a rule of kind Timeout sets"),
+        ("/", "no answer within 300ms, the limit that Timeout shop sets"),
     ] {
         let answer = stage.get(target, &[(WAITS, "1")]);
         assert_eq!(answer.status(), 504, "{target}");

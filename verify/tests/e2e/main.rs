@@ -30,6 +30,7 @@ mod injected;
 mod instances;
 mod ipv6;
 mod kept;
+mod key_scopes;
 mod keys;
 mod limits;
 mod loops;

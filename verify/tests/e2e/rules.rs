@@ -223,14 +223,14 @@ fn rg_06_a_control_plane_that_forgot_everything_empties_no_rule() {
 }
 
 /// A service that never answers, and a proxy that calls it.
-struct Slow {
+pub(crate) struct Slow {
     caller: Proxy,
     _provider: Proxy,
     _application: Application,
 }
 
 impl Slow {
-    fn start(registry: &str, more: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(registry: &str, more: &[(&str, &str)]) -> Self {
         let application = Application::start(|mut wire| wire.remainder().map(drop));
         let provider = Proxy::beside(registry, "slow", application.port());
         let mut command = Proxy::command(registry, "caller", &[]);
@@ -242,10 +242,16 @@ impl Slow {
 
     /// Waits until a call ends with this limit.
     #[track_caller]
-    fn wait_limit(&self, limit: &str) {
-        until(&format!("a call ends after {limit}"), || {
+    pub(crate) fn wait_limit(&self, limit: &str) {
+        self.wait_words(&format!("within {limit},"));
+    }
+
+    /// Waits until a call ends with a limit that is told of with these words.
+    #[track_caller]
+    fn wait_words(&self, words: &str) {
+        until(&format!("a call ends {words}"), || {
             let answer = self.caller.addresses.get("http://slow/").ok()?;
-            (answer.status() == 504 && answer.text().contains(&format!("within {limit},"))).then_some(())
+            (answer.status() == 504 && answer.text().contains(words)).then_some(())
         });
     }
 }
@@ -259,8 +265,8 @@ pub(crate) fn write_key(control: &Control, key: &str, value: &str, labels: &Valu
     answer.json()["id"].as_str().unwrap().to_owned()
 }
 
-const ITEMS: &str = "/v3/default/configuration/items";
-const TIMEOUT_OF_SLOW: &str = "servicecomb.request.slow.timeout";
+pub(crate) const ITEMS: &str = "/v3/default/configuration/items";
+pub(crate) const TIMEOUT_OF_SLOW: &str = "servicecomb.request.slow.timeout";
 
 /// A key that is written through one face of the configuration changes what a proxy does, and is read through the other.
 #[test]
@@ -268,7 +274,7 @@ fn a_key_of_either_configuration_api_is_enforced_and_read_through_the_other() {
     let control = Control::start();
     let slow = Slow::start(&control.url(), &[]);
     let id = write_key(&control, TIMEOUT_OF_SLOW, "150", &json!({"app": "default", "service": "caller"}));
-    slow.wait_limit("150ms");
+    slow.wait_words("within 150ms, the limit that the kie key servicecomb.request.slow.timeout sets");
     let items = || {
         let path = format!("{ITEMS}?dimensionsInfo=caller%40default");
         get(control.address, &control.address.to_string(), &path).unwrap().json()
@@ -290,7 +296,7 @@ fn a_key_of_either_configuration_api_is_enforced_and_read_through_the_other() {
 
     // A document wins over keys; without it they hold again.
     assert_done(&apply(&control, &timeout("slow", "450ms"), &["--wait"]));
-    slow.wait_limit("450ms");
+    slow.wait_words("within 450ms, the limit that Timeout limit sets");
     assert_done(&Process::run(&mut mesher(&control, &["delete", "Timeout", "limit"])));
     slow.wait_limit("350ms");
 }

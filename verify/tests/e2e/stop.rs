@@ -6,9 +6,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use mesher_verify::application::{Application, Gate, ok};
+use mesher_verify::http::send_json;
 use mesher_verify::mesh::{Control, Pair, Proxy};
 use mesher_verify::patience::{throughout, until};
 use mesher_verify::process::{Process, Signal};
+use serde_json::Value;
+
+use crate::rules;
 
 /// An application that leaves a file when it is told to end, and then ends with 5.
 fn leaving(file: &Path) -> [String; 3] {
@@ -157,6 +161,61 @@ fn signals_end_proxy_and_control_plane_cleanly() {
             assert_eq!(process.wait().code(), Some(0), "{signal:?}: {}", process.errors());
         }
     }
+}
+
+#[test]
+fn an_ended_proxy_is_forgotten_at_once_and_nobody_waits_for_it() {
+    let control = Control::start();
+    let application = Application::greeting("hello");
+    let limit = |seconds: u8| {
+        format!(
+            "apiVersion: mesher/v1\nkind: Timeout\nmetadata: {{name: all}}\nspec: {{service: \"*\", request: {seconds}s}}\n"
+        )
+    };
+    let _callee = Proxy::beside(&control.url(), "callee", application.port());
+    for round in 1..=3 {
+        let mut leaving = [
+            Proxy::start(&control.url(), "idle", &[]),
+            Proxy::beside(&control.url(), "found", application.port()),
+        ];
+        let is_linked = |row: &Value| row["rules"]["link"] == "connected" && row["state"] == "ready";
+        until("all are linked", || {
+            (control.rows("proxies").iter().filter(|row| is_linked(row)).count() == 3).then_some(())
+        });
+        // Each calls a service, so that what is about every one concerns it.
+        for proxy in &leaving {
+            proxy.addresses.wait_reachable("http://callee/");
+        }
+        let heeded = rules::apply(&control, &limit(round), &["--wait"]);
+        rules::assert_done(&heeded);
+        assert!(heeded.output.contains("2 proxies"), "{heeded:?}");
+        for proxy in &mut leaving {
+            assert_eq!(proxy.process.stop(), Some(0), "{}", proxy.process.errors());
+            let log = proxy.process.errors();
+            assert!(!log.contains("WARN") && !log.contains("ERROR"), "a normal end: {log}");
+        }
+        assert_eq!(control.rows("proxies").len(), 1, "{:?}", control.rows("proxies"));
+        rules::assert_done(&rules::apply(&control, &limit(round + 10), &["--wait=1s"]));
+    }
+}
+
+/// A proxy that has drained still sends the calls of its application, by the rules.
+#[test]
+fn a_drained_proxy_is_there_until_it_ends() {
+    let control = Control::start();
+    let application = Application::greeting("hello");
+    let mut proxy = Proxy::beside(&control.url(), "found", application.port());
+    proxy.addresses.wait_ready();
+    let admin = proxy.addresses.admin;
+    let drained = send_json(admin, "POST", "/drain", "").unwrap();
+    assert_eq!(drained.status(), 200, "{}", drained.text());
+    until("it is told of", || {
+        let rows = control.rows("proxies");
+        let is_there = |row: &Value| row["state"] == "draining" && row["rules"]["link"] == "connected";
+        (rows.len() == 1 && is_there(&rows[0])).then_some(())
+    });
+    assert_eq!(proxy.process.stop(), Some(0), "{}", proxy.process.errors());
+    assert!(control.rows("proxies").is_empty());
 }
 
 #[test]

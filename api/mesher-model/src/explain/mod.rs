@@ -231,6 +231,11 @@ pub struct Said {
     pub shadowed_by: Option<String>,
 }
 
+impl Said {
+    /// The [`source`](Self::source) of documents.
+    pub const DOCUMENT: &str = "document";
+}
+
 /// What one rule says of the call.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -144,7 +144,7 @@ fn failed(failure: &FailureFacts) -> String {
 fn said(said: &Said) -> String {
     let Said { kind, name, source, revision, service, shadowed_by } = said;
     let whom = if service == "*" { ", about every service" } else { "" };
-    let place = if source == "document" {
+    let place = if source == Said::DOCUMENT {
         format!("{kind} {name}, r{revision}{whom}")
     } else {
         format!("{source} key {name}{whom}")

@@ -78,6 +78,8 @@ pub enum ProxySays {
         /// The answer.
         answer: Box<Told>,
     },
+    /// It ends: its last word. Nobody is to wait for it.
+    Goodbye,
     /// It does not serve with an update, and goes on with what it has.
     Refused {
         /// The update's.

@@ -177,6 +177,16 @@ impl Links {
         }
     }
 
+    /// Forgets a proxy that says so on this session, while that speaks for it.
+    pub(super) fn forget_speaker(&self, id: &str, session: u64) {
+        let mut state = self.lock();
+        if state.peer(id, session).is_some() {
+            state.peers.remove(id);
+            drop(state);
+            self.moved();
+        }
+    }
+
     /// How many proxies a change from one document to another concerns, and the services beside them.
     pub(crate) fn audience(
         &self,

@@ -34,9 +34,14 @@ pub(crate) enum Next {
     Ask(u64, Ask),
 }
 
-/// Another connection speaks for the proxy, or it was forgotten.
-#[derive(Debug)]
-pub(crate) struct Replaced;
+/// Why a connection speaks for its proxy no more.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Over {
+    #[error("another connection speaks for this proxy")]
+    Replaced,
+    #[error("this proxy said that it ends")]
+    Forgotten,
+}
 
 impl Session {
     pub(super) fn new(links: Arc<Links>, id: String, number: u64, wake: Arc<Notify>) -> Self {
@@ -44,11 +49,12 @@ impl Session {
     }
 
     /// What is sent next. May be dropped at any time.
-    pub(crate) async fn next(&self) -> Result<Next, Replaced> {
+    pub(crate) async fn next(&self) -> Result<Next, Over> {
         loop {
             {
                 let mut state = self.links.lock();
-                let (peer, shelf) = state.peer(&self.id, self.number).ok_or(Replaced)?;
+                let over = if state.peers.contains_key(&self.id) { Over::Replaced } else { Over::Forgotten };
+                let (peer, shelf) = state.peer(&self.id, self.number).ok_or(over)?;
                 if peer.is_due_for_instances() {
                     return Ok(Next::Moved);
                 }
@@ -121,6 +127,11 @@ impl Session {
         if let Some((peer, _)) = self.links.lock().peer(&self.id, self.number) {
             act(peer);
         }
+    }
+
+    /// The proxy ends: nobody waits for it from here on.
+    pub(crate) fn end(&self) {
+        self.links.forget_speaker(&self.id, self.number);
     }
 
     pub(crate) fn subscribe(&self, targets: Vec<Target>) -> Result<(), LinkError> {

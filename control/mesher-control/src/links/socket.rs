@@ -18,7 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use super::hub::{Greeting, Links};
 use super::keys::Interest;
 use super::peer::Name;
-use super::session::{Next, Session};
+use super::session::{Next, Over, Session};
 use crate::configuration;
 use crate::control::Control;
 
@@ -33,6 +33,8 @@ const UNSENT_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// The longest reason that a close frame carries, in bytes (RFC 6455, 5.5: 125 with the code).
 const REASON_BYTES_MAX: usize = 120;
 
+/// Both have said what there was to say (RFC 6455, 7.4.1).
+const NORMAL: u16 = 1000;
 /// The server ends (RFC 6455, 7.4.1).
 const GOING_AWAY: u16 = 1001;
 /// The peer sends what cannot be read (RFC 6455, 7.4.1).
@@ -118,7 +120,8 @@ async fn speak(control: &Control, guest: &Guest, session: &Session, socket: &mut
                     Some(news) => tell_keys(socket, guest, news).await,
                     None => Ok(()),
                 },
-                Err(_) => Err(End::Told(POLICY, "another connection speaks for this proxy".to_owned())),
+                Err(over @ Over::Replaced) => Err(End::Told(POLICY, over.to_string())),
+                Err(over @ Over::Forgotten) => Err(End::Told(NORMAL, over.to_string())),
             },
             message = socket.recv() => {
                 last_heard = Instant::now();
@@ -171,6 +174,10 @@ fn take(session: &Session, text: &str, guest: &Guest) -> Result<(), End> {
         }
         ProxySays::Demand { limits } => session.wants(limits),
         ProxySays::Told { number, answer } => session.told(number, *answer),
+        ProxySays::Goodbye => {
+            session.end();
+            return Err(End::Gone);
+        }
         ProxySays::Hello { .. } => return Err(End::Told(POLICY, "there was a hello already".to_owned())),
         // Of a later release.
         ProxySays::Unknown => {}

@@ -10,7 +10,7 @@ use mesher_rules::{Author, Book, Plan, parse};
 
 use super::hub::{Greeting, LinkError, Links};
 use super::peer::Name;
-use super::session::{Next, Session};
+use super::session::{Next, Over, Session};
 use crate::Clock;
 
 const EPOCH: &str = "first";
@@ -254,7 +254,22 @@ async fn a_proxy_that_went_away_is_waited_for_until_it_says_it_ends() {
     assert!(mesh.links.convergence(&change).done);
     mesh.links.forget("one");
     assert_eq!(mesh.links.convergence(&change).affected, 0);
-    assert!(session.next().await.is_err());
+    assert_eq!(session.next().await.unwrap_err(), Over::Forgotten);
+}
+
+#[tokio::test]
+async fn a_goodbye_counts_from_the_connection_that_speaks_for_the_proxy_only() {
+    let mut mesh = Mesh::new();
+    let older = mesh.join("one", &["a"]);
+    let newer = mesh.join("one", &["a"]);
+    let change = mesh.write("a", "a", "1s");
+    older.end();
+    drop(older);
+    assert_eq!(mesh.links.convergence(&change).affected, 1);
+    newer.end();
+    drop(newer);
+    assert_eq!(mesh.links.convergence(&change).affected, 0, "an ended proxy is not away: it is nobody");
+    assert!(mesh.links.states().is_empty());
 }
 
 #[tokio::test]
@@ -263,7 +278,7 @@ async fn one_connection_speaks_for_a_proxy() {
     let older = mesh.join("one", &["a"]);
     let update = next(&older).await;
     let newer = mesh.join("one", &["a"]);
-    assert!(older.next().await.is_err());
+    assert_eq!(older.next().await.unwrap_err(), Over::Replaced);
     older.accepted(update.nonce);
     drop(older);
     assert_eq!(mesh.links.states()["one"].link, "connected");

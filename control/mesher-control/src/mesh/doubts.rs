@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use mesher_model::rule::{
-    Backend, Diagnostic, Document, Fallback, Filter as RuleFilter, Metadata, RequestMirror, Route, RouteRule,
-    Rule, RuleKey, ServiceName, SourceMatch, Subset,
+    Backend, Diagnostic, Document, Egress, Fallback, Filter as RuleFilter, Host, Metadata, RequestMirror,
+    Route, RouteRule, Rule, RuleKey, ServiceName, SourceMatch, Subset,
 };
 use mesher_registry::{InstanceRecord, Registry, ServiceRecord};
-use mesher_rules::{Book, Parsed, warning};
+use mesher_rules::{Book, Parsed, Part, warning};
 
 use super::filter::Filter;
 use crate::control::Control;
@@ -26,15 +26,18 @@ pub(super) fn found(control: &Control, filter: &Filter, text: &str, parsed: &Par
     let placed = || parsed.documents.iter().zip(&parsed.places);
     control.look(|registry, _| {
         let mut search = Search { registry, filter, looks: 0 };
-        for (document, place) in placed() {
-            let told = search.doubts(document).into_iter().collect::<BTreeSet<_>>();
-            found.extend(told.into_iter().map(|message| warning(text, *place, message)));
+        for (document, places) in placed() {
+            // The same of two parts is told once, of the first.
+            let mut told = BTreeSet::new();
+            let doubts =
+                search.doubts(document).into_iter().filter(|(_, message)| told.insert(message.clone()));
+            found.extend(doubts.map(|(part, message)| warning(text, places.of(part), message)));
         }
     });
     control.look_at_rules(|book| {
-        let shadows = placed().filter_map(|(document, place)| {
+        let shadows = placed().filter_map(|(document, places)| {
             let message = shadow(book, &parsed.documents, document)?;
-            Some(warning(text, *place, message))
+            Some(warning(text, places.of(Part::Whole), message))
         });
         found.extend(shadows);
     });
@@ -87,6 +90,9 @@ fn told(document: &Document) -> String {
     format!("{} ({} {})", document.service(), document.kind(), document.metadata.name)
 }
 
+/// A finding about a part of a document.
+type Doubt = (Part, String);
+
 /// Looks for what documents name.
 struct Search<'a> {
     registry: &'a Registry,
@@ -95,30 +101,41 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn doubts(&mut self, document: &Document) -> Vec<String> {
+    fn doubts(&mut self, document: &Document) -> Vec<Doubt> {
         let head = format!("{} {}", document.kind(), document.metadata.name);
         let doubts = match &document.rule {
             Rule::Route(route) => self.of_route(&document.metadata, route),
-            Rule::Egress(egress) => {
-                let mut doubts: Vec<_> =
-                    self.of_service(&document.metadata, &egress.service).into_iter().collect();
-                for name in egress.rules.iter().filter_map(|rule| rule.to.as_ref()) {
-                    let absent = self.absent(&document.metadata, name.as_str());
-                    doubts.extend(absent.map(|absent| {
-                        format!("{absent}, so that calls which `to` leads there fail; start it, or mend `to`")
-                    }));
-                }
-                doubts
-            }
+            Rule::Egress(egress) => self.of_egress(&document.metadata, egress),
             rule => {
                 let place = &document.metadata;
                 let of_service = self.of_service(place, rule.service());
                 let sources = rule.all_matches().filter_map(|part| part.source.as_ref());
                 let callers: Vec<_> = sources.filter_map(|source| self.of_caller(place, source)).collect();
-                of_service.into_iter().chain(callers).collect()
+                of_service.into_iter().chain(callers).map(|doubt| (Part::Whole, doubt)).collect()
             }
         };
-        doubts.into_iter().map(|doubt| format!("{head}: {doubt}")).collect()
+        doubts.into_iter().map(|(part, doubt)| (part, format!("{head}: {doubt}"))).collect()
+    }
+
+    fn of_egress(&mut self, place: &Metadata, egress: &Egress) -> Vec<Doubt> {
+        let of_service = self.of_service(place, &egress.service);
+        let mut doubts: Vec<_> = of_service.into_iter().map(|doubt| (Part::Whole, doubt)).collect();
+        for (number, rule) in egress.rules.iter().enumerate() {
+            let inside = rule.hosts.iter().map(Host::as_str).filter(|host| is_name_of_service(host));
+            doubts.extend(inside.map(|host| {
+                let doubt = format!(
+                    "no call to {host} is ever asked about here: a name without a dot is that of a service, or nobody's, and does not leave the mesh; write the host's whole name"
+                );
+                (Part::Rule(number), doubt)
+            }));
+            let Some(name) = &rule.to else { continue };
+            doubts.extend(self.absent(place, name.as_str()).map(|absent| {
+                let doubt =
+                    format!("{absent}, so that calls which `to` leads there fail; start it, or mend `to`");
+                (Part::Rule(number), doubt)
+            }));
+        }
+        doubts
     }
 
     /// The service that a document is about.
@@ -132,39 +149,46 @@ impl<'a> Search<'a> {
         ))
     }
 
-    fn of_route(&mut self, place: &Metadata, route: &Route) -> Vec<String> {
+    fn of_route(&mut self, place: &Metadata, route: &Route) -> Vec<Doubt> {
         let name = route.service.to_string();
         let is_every = name == ServiceName::EVERY;
-        let mut doubts: Vec<_> = self.of_service(place, &route.service).into_iter().collect();
+        let of_service = self.of_service(place, &route.service);
+        let mut doubts: Vec<_> = of_service.into_iter().map(|doubt| (Part::Whole, doubt)).collect();
         let is_known = doubts.is_empty() && !is_every;
         for (number, rule) in route.rules.iter().enumerate() {
             let rule_name = rule.name.as_ref().map_or_else(|| (number + 1).to_string(), ToString::to_string);
             let sources = rule.matches.iter().filter_map(|part| part.source.as_ref());
-            let callers: Vec<_> = sources.filter_map(|source| self.of_caller(place, source)).collect();
-            let mut of_rule = callers;
+            let callers = sources.filter_map(|source| self.of_caller(place, source));
+            let mut of_rule: Vec<_> = callers.map(|doubt| (Part::Rule(number), doubt)).collect();
             if is_known {
-                of_rule.extend(self.of_backends(place, &name, rule));
+                let backends = self.of_backends(place, &name, rule).into_iter();
+                of_rule.extend(backends.map(|(backend, doubt)| (Part::Backend(number, backend), doubt)));
             }
             for mirror in rule.filters.iter().filter_map(mirror) {
-                of_rule.extend(self.of_mirror(place, is_known.then_some(&name), mirror));
+                let doubt = self.of_mirror(place, is_known.then_some(&name), mirror);
+                of_rule.extend(doubt.map(|doubt| (Part::Rule(number), doubt)));
             }
-            doubts.extend(of_rule.into_iter().map(|doubt| format!("rule {rule_name}: {doubt}")));
+            doubts.extend(
+                of_rule.into_iter().map(|(part, doubt)| (part, format!("rule {rule_name}: {doubt}"))),
+            );
         }
         doubts
     }
 
-    fn of_backends(&mut self, place: &Metadata, service: &str, rule: &RouteRule) -> Vec<String> {
+    /// Each with the place of its backend.
+    fn of_backends(&mut self, place: &Metadata, service: &str, rule: &RouteRule) -> Vec<(usize, String)> {
         let end = match rule.fallback {
             Fallback::Any => "every instance takes its calls until one starts",
             Fallback::None => {
                 "its calls are answered 503 until one starts; start it, mend the subset, or say `fallback: Any`"
             }
         };
-        let taking = rule.backends.iter().filter(|Backend { weight, .. }| *weight > 0);
-        let lacking = taking.filter(|backend| self.lacks(place, service, &backend.subset));
-        lacking
-            .map(|backend| format!("no instance of {service} is of {} now: {end}", words(&backend.subset)))
-            .collect()
+        let taking = rule.backends.iter().enumerate().filter(|(_, Backend { weight, .. })| *weight > 0);
+        let lacking = taking.filter(|(_, backend)| self.lacks(place, service, &backend.subset));
+        let told = |(number, backend): (usize, &Backend)| {
+            (number, format!("no instance of {service} is of {} now: {end}", words(&backend.subset)))
+        };
+        lacking.map(told).collect()
     }
 
     fn of_mirror(
@@ -209,14 +233,8 @@ impl<'a> Search<'a> {
         if !self.may_look(environment, application.as_str(), name) || !self.records(place, name).is_empty() {
             return None;
         }
-        let hint = self.elsewhere(name).map(|record| {
-            let service = record.service();
-            let environment = of_environment(&service.environment);
-            format!(
-                " (there is one in application {}{environment}: say so in `metadata` if it is meant)",
-                service.app_id
-            )
-        });
+        let hint = self.elsewhere_of(Some(application.as_str()), name).or_else(|| self.elsewhere(name));
+        let hint = hint.map(|record| hint_at(record, application.as_str()));
         let environment = of_environment(environment);
         let hint = hint.unwrap_or_default();
         Some(format!("no service {name} is registered in application {application}{environment}{hint}"))
@@ -247,9 +265,16 @@ impl<'a> Search<'a> {
 
     /// A service of this name in any application and environment.
     fn elsewhere(&self, name: &str) -> Option<&'a ServiceRecord> {
+        self.elsewhere_of(None, name)
+    }
+
+    /// The same, in one application where it is named.
+    fn elsewhere_of(&self, application: Option<&str>, name: &str) -> Option<&'a ServiceRecord> {
         self.registry.services(self.filter.tenant(), false).find(|record| {
             let service = record.service();
-            service.service_name == name && self.filter.sees(&service.environment, &service.app_id, name)
+            service.service_name == name
+                && application.is_none_or(|application| service.app_id == application)
+                && self.filter.sees(&service.environment, &service.app_id, name)
         })
     }
 }
@@ -275,6 +300,30 @@ fn words(subset: &Subset) -> String {
     let properties = subset.properties.iter().map(|(name, value)| format!("property {name}={value}"));
     let zone = subset.zone.iter().map(|zone| format!("zone {zone}"));
     version.chain(properties).chain(zone).collect::<Vec<_>>().join(", ")
+}
+
+/// Where a service is that was looked for elsewhere: what differs is named.
+fn hint_at(record: &ServiceRecord, application: &str) -> String {
+    let service = record.service();
+    if service.app_id != application {
+        let environment = of_environment(&service.environment);
+        return format!(
+            " (there is one in application {}{environment}: say so in `metadata` if it is meant)",
+            service.app_id
+        );
+    }
+    match service.environment.as_str() {
+        "" => " (there is one without an environment: leave out `metadata.environment` if it is meant)"
+            .to_owned(),
+        environment => format!(
+            " (there is one in environment {environment}: say `metadata.environment: {environment}` if it is meant)"
+        ),
+    }
+}
+
+/// Whether a host of a rule is a name that calls look for among services alone.
+fn is_name_of_service(host: &str) -> bool {
+    host != Host::EVERY && !host.contains('.') && host.parse::<std::net::IpAddr>().is_err()
 }
 
 fn of_environment(environment: &str) -> String {

@@ -65,6 +65,10 @@ async fn names_that_nobody_has_are_told_and_taken() {
         let rules = json!([{"hosts": ["a.example"], "action": "Route", "to": to}]);
         document("Egress", "x", &json!({"service": service, "otherwise": "Allow", "rules": rules}))
     };
+    let egress_to = |host: &str| {
+        let rules = json!([{"hosts": [host], "action": "Refuse"}]);
+        document("Egress", "x", &json!({"service": "webapp", "otherwise": "Allow", "rules": rules}))
+    };
     let outside = "kind: Timeout\napiVersion: mesher/v1\nmetadata: {name: x}\nspec: {service: calculator, request: 1s}\n";
     for (text, words) in [
         (route("calculator", &everywhere), None),
@@ -81,8 +85,20 @@ async fn names_that_nobody_has_are_told_and_taken() {
         (
             outside.to_owned(),
             Some(
-                "no service calculator is registered in application default (there is one in application shop",
+                "no service calculator is registered in application default (there is one in application shop: say so",
             ),
+        ),
+        (
+            document("Timeout", "x", &json!({"service": "calculator", "request": "1s"}))
+                .replace("\"name\":\"x\"", "\"name\":\"x\",\"environment\":\"testing\""),
+            Some("application shop, environment testing (there is one without an environment: leave out"),
+        ),
+        (egress_to("*.example.org"), None),
+        (egress_to("::1"), None),
+        (egress_to("*"), None),
+        (
+            egress_to("calculator"),
+            Some("no call to calculator is ever asked about here: a name without a dot"),
         ),
         (by(&json!({"service": "webapp"})), None),
         (by(&json!({"version": "7"})), None),
@@ -156,6 +172,49 @@ async fn parts_without_an_instance_are_told_and_taken() {
     assert_warned(&plane, &subset(&nobody), Some("version 2.0.0")).await;
     plane.instance(&second, "h").await;
     assert_warned(&plane, &subset(&nobody), None).await;
+}
+
+/// A finding stands where the rule or the backend does that it is about.
+#[tokio::test]
+async fn a_finding_names_the_line_of_its_part() {
+    let plane = mesh().await;
+    let text = "apiVersion: mesher/v1
+kind: Route
+metadata: {name: x, application: shop}
+spec:
+  service: calculator
+  rules:
+    - matches:
+        - source: {service: webap}
+      backends:
+        - subset: {version: 1.0.0}
+        - subset: {version: 7.0.0}
+        - {subset: {version: 7.0.0}, weight: 3}
+    - backends: [{}]
+    - backends: [{}]
+---
+apiVersion: mesher/v1
+kind: Egress
+metadata: {name: y, application: shop}
+spec:
+  service: webapp
+  otherwise: Allow
+  rules:
+    - {hosts: [a.example], action: Refuse}
+    - {hosts: [calculator], action: Refuse}
+";
+    let checked = plane.post("/mesher/v1/rules:check", text).await.json();
+    let found = checked["diagnostics"].as_array().unwrap();
+    let place = |words: &str| {
+        let is_it = |finding: &&Value| finding["message"].as_str().unwrap().contains(words);
+        let finding = found.iter().find(is_it).unwrap_or_else(|| panic!("{words}: {checked}"));
+        (finding["line"].as_u64().unwrap(), finding["column"].as_u64().unwrap())
+    };
+    assert_eq!(place("rule 2 has no matches"), (13, 7));
+    assert_eq!(place("no service webap "), (7, 7));
+    assert_eq!(place("version 7.0.0"), (11, 11), "the first of those that say the same");
+    assert_eq!(place("no call to calculator"), (24, 7));
+    assert_eq!(found.len(), 4, "{checked}");
 }
 
 #[tokio::test]

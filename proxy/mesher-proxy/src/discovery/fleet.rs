@@ -368,7 +368,9 @@ impl Fleet {
         self.govern();
         let mut next = Snapshot::numbered(self.snapshot.load().number + 1);
         next.revision = self.rules.revision();
-        next.egress = self.rules.egress();
+        if let Some((egress, said)) = self.rules.egress() {
+            (next.egress, next.egress_said) = (Some(egress), said);
+        }
         if self.snapshot.load().egress != next.egress {
             // What was refused may be allowed now.
             self.misses.retain(|_, (_, failure)| !matches!(failure, LookupFailure::EgressRefused { .. }));

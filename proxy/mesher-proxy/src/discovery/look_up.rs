@@ -82,7 +82,7 @@ pub(super) async fn look_up(
     if names::may_be_outside(host) {
         rules.know_own().await;
         let egress = rules.egress();
-        match egress.as_ref().map(|egress| (egress, egress.decide(host, *port))) {
+        match egress.as_ref().map(|(egress, _)| (egress, egress.decide(host, *port))) {
             Some((egress, exit)) if exit.way == Way::Refuse => {
                 return Found::Missing(LookupFailure::EgressRefused { detail: egress.describe(exit) });
             }

@@ -158,17 +158,11 @@ impl Registration {
 
     /// Takes the instance out, so that no new caller finds it. Bounded: an unreachable registry lets the lease end.
     pub(crate) async fn leave(&self) {
-        if self.status.bootstrap.registry.is_empty() {
+        let service_id = self.status.service_id();
+        if self.endpoints.is_empty() || service_id.is_empty() {
             return;
         }
-        let service_id = self.status.service_id();
-        let leave = async {
-            let _ = self.client.withdraw_proxy(&self.status.instance_id).await;
-            if self.endpoints.is_empty() || service_id.is_empty() {
-                return Ok(());
-            }
-            self.client.unregister_instance(&service_id, &self.status.instance_id).await
-        };
+        let leave = self.client.unregister_instance(&service_id, &self.status.instance_id);
         match tokio::time::timeout(LEAVE_TIME_MAX, leave).await {
             Ok(Ok(())) => tracing::info!("unregistered"),
             Ok(Err(error)) => tracing::warn!(%error, "cannot unregister; the lease will end by itself"),
@@ -176,7 +170,7 @@ impl Registration {
         }
     }
 
-    /// Tells a Mesher control plane of this proxy, for as long as the proxy runs.
+    /// Tells a Mesher control plane of this proxy, for as long as the proxy runs, and of its end.
     pub(crate) async fn announce(client: ControlClient, status: Arc<Status>, row: ProxyRow) {
         if status.bootstrap.registry.is_empty() {
             return;
@@ -190,7 +184,8 @@ impl Registration {
                 ..row.clone()
             };
             let interval = match client.announce_proxy(&row).await {
-                _ if state == State::Draining => return,
+                // A new state is told at once, also one that came meanwhile.
+                Ok(()) if status.state() != state => continue,
                 Ok(()) => {
                     backoff.reset();
                     ANNOUNCE_INTERVAL
@@ -201,8 +196,12 @@ impl Registration {
             };
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
-                // A new state is told at once.
                 () = status.state_changed() => {}
+                () = status.ending() => {
+                    // Only now: what was still on its way would have brought it back.
+                    let _ = client.withdraw_proxy(&row.id).await;
+                    return;
+                }
             }
         }
     }

@@ -87,8 +87,10 @@ pub(super) fn lead(
 /// What is known of a call before anybody was asked about it.
 pub(super) fn begin(call: &Invocation, operation: Operation<'_>) -> Explanation {
     let path = operation.path.split('?').next().unwrap_or_default();
+    let exit = exit(call, operation);
     Explanation {
-        notes: exit(call, operation).into_iter().collect(),
+        said: if exit.is_some() { call.snapshot.egress_said.clone() } else { Vec::new() },
+        notes: exit.into_iter().collect(),
         direction: call.direction.as_str().to_owned(),
         request: RequestFacts {
             protocol: call.protocol.as_str().to_owned(),

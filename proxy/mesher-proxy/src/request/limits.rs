@@ -7,8 +7,12 @@ use mesher_traffic::Safety;
 use tokio::time::Instant;
 
 use crate::request::failure::{Failure, FailureKind};
-use crate::request::invocation::{Code, Exchange, Invocation};
+use crate::request::invocation::{Code, Direction, Exchange, Invocation};
 use crate::request::{deadline, forward};
+use crate::snapshot::governance::Governance;
+
+/// How much earlier the caller's proxy ends a call than the one behind it: it knows who set the limit.
+const CALLER_FIRST: Duration = Duration::from_millis(50);
 
 /// What a call may take.
 struct Limits {
@@ -66,8 +70,10 @@ impl Limits {
     }
 
     async fn forward<E: Exchange>(self, call: &mut Invocation, exchange: &mut E) -> Result<Code, Failure> {
+        let is_callers = call.direction == Direction::Inbound && self.whole == call.time_given;
+        let grace = if is_callers { CALLER_FIRST } else { Duration::ZERO };
         let ends = [
-            self.whole.map(|limit| (Instant::from_std(call.started) + limit, limit, true)),
+            self.whole.map(|limit| (Instant::from_std(call.started) + limit + grace, limit, true)),
             self.each.map(|limit| (Instant::now() + limit, limit, false)),
         ];
         let Some((end, limit, is_whole)) = ends.into_iter().flatten().min_by_key(|(end, ..)| *end) else {
@@ -100,7 +106,9 @@ fn detail(call: &Invocation, limit: Duration, is_whole: bool) -> String {
     }
     let governance = call.choice.filter(|_| is_of_rule).zip(call.cluster().governance.as_ref());
     let Some((choice, governance)) = governance else {
-        return format!("no answer within {limit:?}, the limit that a rule of kind Timeout sets");
+        let rule = call.governance().and_then(Governance::timeout_words);
+        let rule = rule.unwrap_or_else(|| "a rule of kind Timeout".to_owned());
+        return format!("no answer within {limit:?}, the limit that {rule} sets");
     };
     let (rule, what) = (governance.rule_words(choice), if is_whole { "" } else { " to a try" });
     format!("no answer{what} within {limit:?}, the limit that {rule} sets")

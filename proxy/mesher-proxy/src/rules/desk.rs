@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mesher_model::explain::Said;
-use mesher_model::rule::Target;
 use mesher_model::rule::link::{TARGETS_AT_ONCE_MAX, Update};
+use mesher_model::rule::{Kind, Target};
 use mesher_traffic::{About, EgressPolicy, KeyRules, Own, Policy};
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -188,7 +188,14 @@ impl Desk {
             let next = state.read_keys(&self.shared.own_for_keys);
             for problem in next.problems.iter().filter(|problem| !state.key_rules.problems.contains(problem))
             {
-                tracing::error!(problem, "a key of the configuration says something that cannot be used");
+                if KeyRules::is_passed_over(problem) {
+                    tracing::warn!(
+                        problem,
+                        "a key of the configuration holds but for a word that means nothing here"
+                    );
+                } else {
+                    tracing::error!(problem, "a key of the configuration says something that cannot be used");
+                }
             }
             let has_changed = state.key_rules != next;
             state.key_rules = next;
@@ -212,9 +219,12 @@ impl Desk {
         }
     }
 
-    /// Which outside hosts the application beside this proxy may call; all where absent.
-    pub(crate) fn egress(&self) -> Option<Arc<EgressPolicy>> {
-        self.shared.state.borrow().rules.policy(&self.shared.own_as_caller())?.egress.clone()
+    /// Which outside hosts the application beside this proxy may call, and who says so; all where absent.
+    pub(crate) fn egress(&self) -> Option<(Arc<EgressPolicy>, Vec<Said>)> {
+        let state = self.shared.state.borrow();
+        let policy = state.rules.policy(&self.shared.own_as_caller())?;
+        let said = policy.said.iter().filter(|said| said.kind == Kind::Egress.as_str());
+        Some((policy.egress.clone()?, said.cloned().collect()))
     }
 
     /// What holds for the calls that the application beside this proxy takes.

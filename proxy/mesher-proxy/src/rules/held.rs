@@ -234,7 +234,7 @@ impl Held {
         Said {
             kind: kind.to_string(),
             name: self.document.metadata.name.to_string(),
-            source: "document".to_owned(),
+            source: Said::DOCUMENT.to_owned(),
             revision: self.revision,
             service: self.document.service().to_string(),
             shadowed_by: shadow

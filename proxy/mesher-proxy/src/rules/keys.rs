@@ -43,17 +43,30 @@ const SPELLINGS: [[&str; 2]; 2] = [["appId", "serviceName"], ["app", "service"]]
 const ENVIRONMENT: &str = "environment";
 const VERSION: &str = "version";
 
+/// Stands in the place of a service where config-center has the rules of a whole application, as Java Chassis reads them.
+const DARK_LAUNCH: &str = "darklaunch";
+
 /// How much of the configuration one question is about. The particular wins over the general.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
+    /// All applications of an environment: config-center's scope `application`.
+    Environment,
+    /// An application, without a label for the environment: that of those which have none.
+    Bare,
+    /// An application in an environment.
     Application,
+    /// A service, or the rules of its application, or a version.
     Service,
 }
 
 /// The parts of kie's configuration, the lower ones first.
-const PARTS: [Question; 4] = [
+const PARTS: [Question; 7] = [
+    // It has no word that is spelled in two ways.
+    Question { words: SPELLINGS[1], part: Part::Environment },
+    Question { words: SPELLINGS[0], part: Part::Bare },
     Question { words: SPELLINGS[0], part: Part::Application },
     Question { words: SPELLINGS[0], part: Part::Service },
+    Question { words: SPELLINGS[1], part: Part::Bare },
     Question { words: SPELLINGS[1], part: Part::Application },
     Question { words: SPELLINGS[1], part: Part::Service },
 ];
@@ -167,14 +180,18 @@ impl Question {
     async fn ask_on(self, client: &ControlClient, status: &Status, desk: &Desk, rank: usize) {
         let own = &status.bootstrap.identity;
         let [app, service] = self.words;
+        let (app, environment) = ((app, own.app.as_str()), (ENVIRONMENT, own.environment.as_str()));
         let labels = match self.part {
-            Part::Application => vec![(app, own.app.as_str()), (ENVIRONMENT, own.environment.as_str())],
+            Part::Environment => vec![environment],
+            Part::Bare if own.environment.is_empty() => vec![app],
+            Part::Bare => return,
+            Part::Application => vec![app, environment],
             // With any environment and version: those that are ours are picked out of the answer.
-            Part::Service => vec![(app, own.app.as_str()), (service, own.service.as_str())],
+            Part::Service => vec![app, (service, own.service.as_str())],
         };
         let (mut memory, mut backoff) = (Memory::default(), Backoff::default());
         loop {
-            match client.keys(&labels, self.part == Part::Application, memory.seen, WAIT).await {
+            match client.keys(&labels, self.part != Part::Service, memory.seen, WAIT).await {
                 Ok(Some(list)) => {
                     backoff.reset();
                     let keys = self.usable(own, &list.keys);
@@ -193,24 +210,34 @@ impl Question {
     /// The sets of labels whose keys are about this very service.
     fn label_sets(self, own: &Identity) -> Vec<BTreeMap<String, String>> {
         let [app, service] = self.words;
-        let environment = [(ENVIRONMENT, own.environment.as_str())];
-        let version = [(VERSION, own.version.as_str())];
+        let app = (app, own.app.as_str());
+        let environment = (ENVIRONMENT, own.environment.as_str());
+        // No environment may be left out or be empty; another one has to be there.
+        let (none, may_lack) = (Vec::new(), own.environment.is_empty());
+        let environments = if may_lack { vec![vec![environment], none] } else { vec![vec![environment]] };
         let sets: Vec<Vec<(&str, &str)>> = match self.part {
-            Part::Application => vec![environment.to_vec()],
+            Part::Environment => environments,
+            Part::Bare if may_lack => vec![vec![app]],
+            Part::Bare => Vec::new(),
+            Part::Application => vec![vec![app, environment]],
             Part::Service => {
-                let base = [(service, own.service.as_str())];
-                let with = [environment.as_slice(), &[]].into_iter();
-                // No environment may be left out or be empty; another one has to be there.
-                with.take(if own.environment.is_empty() { 2 } else { 1 })
-                    .flat_map(|environment| {
-                        [[&base[..], environment].concat(), [&base[..], environment, &version].concat()]
-                    })
+                let (named, rules) = ((service, own.service.as_str()), (service, DARK_LAUNCH));
+                let bases = [vec![app, named], vec![app, rules], vec![app, named, (VERSION, &own.version)]];
+                environments
+                    .iter()
+                    .flat_map(|end| bases.clone().map(|base| [&base, &end[..]].concat()))
                     .collect()
             }
         };
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        let whole = |set: Vec<_>| set.into_iter().chain([(app, own.app.as_str())]).map(owned).collect();
-        sets.into_iter().map(whole).collect()
+        sets.into_iter().map(|set| set.into_iter().map(owned).collect()).collect()
+    }
+
+    /// The place of labels among those of one part: those of a version are above the rules of the application, and these
+    /// above those of the service, as Java Chassis has it.
+    fn level(self, labels: &BTreeMap<String, String>) -> u8 {
+        let is_of_rules = labels.get(self.words[1]).is_some_and(|service| service == DARK_LAUNCH);
+        if labels.contains_key(VERSION) { 2 } else { u8::from(is_of_rules) }
     }
 
     /// The keys that are about this very service, those with its version above the others, the newest last.
@@ -221,9 +248,7 @@ impl Question {
         let mut keys: Vec<_> = usable
             .filter_map(|key| Some((key, key.labels.as_ref().filter(|labels| sets.contains(labels))?)))
             .collect();
-        keys.sort_by_key(|(key, labels)| {
-            (labels.contains_key(VERSION), key.update_time, key.update_revision)
-        });
+        keys.sort_by_key(|(key, labels)| (self.level(labels), key.update_time, key.update_revision));
         keys.into_iter().map(|(key, _)| (key.key.clone(), key.value.clone())).collect()
     }
 }
@@ -233,7 +258,8 @@ async fn read_center(client: &ControlClient, status: &Status, desk: &Desk) {
     let Identity { app, service, version, environment, .. } = &status.bootstrap.identity;
     let whole = format!("{service}@{app}#{version}");
     // From the general to the particular.
-    let dimensions = ["application".to_owned(), format!("{service}@{app}"), whole.clone()];
+    let dimensions =
+        ["application".to_owned(), format!("{service}@{app}"), format!("{DARK_LAUNCH}@{app}"), whole.clone()];
     let (mut seen, mut backoff) = (NO_ITEMS.to_owned(), Backoff::default());
     loop {
         match client.items(&whole, environment, &seen).await {
@@ -241,7 +267,8 @@ async fn read_center(client: &ControlClient, status: &Status, desk: &Desk) {
                 let parts =
                     dimensions.each_ref().map(|dimension| list.items.remove(dimension).unwrap_or_default());
                 // What another server told a process before this one is gone with it.
-                let parts = parts.into_iter().chain([BTreeMap::new()]).enumerate();
+                let parts = parts.into_iter().chain(std::iter::repeat(BTreeMap::new())).take(PARTS.len());
+                let parts = parts.enumerate();
                 status.keys_are(desk.take_keys(CONFIG_CENTER, parts).await);
                 seen = list.revision;
             }

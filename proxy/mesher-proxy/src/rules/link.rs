@@ -34,8 +34,28 @@ pub(crate) struct Ears {
     pub(crate) shared: Arc<Shared>,
 }
 
-/// Keeps the link for the life of the proxy.
+/// Keeps the link for the life of the proxy, whose end it tells.
 pub(crate) async fn keep(client: ControlClient, status: Arc<Status>, row: ProxyRow, mut ears: Ears) {
+    let mut open = None;
+    tokio::select! {
+        () = stay_linked(&client, &status, &row, &mut ears, &mut open) => {}
+        () = status.ending() => {}
+    }
+    if let Some(link) = &mut open
+        && let Err(end) = link.say(&ProxySays::Goodbye).await
+    {
+        tracing::debug!(reason = %end, "the control plane did not take the goodbye");
+    }
+}
+
+/// Links again whenever the link ends. It stands in `open` while there is one.
+async fn stay_linked(
+    client: &ControlClient,
+    status: &Arc<Status>,
+    row: &ProxyRow,
+    ears: &mut Ears,
+    open: &mut Option<Link>,
+) {
     let mut backoff = Backoff::default();
     loop {
         let began = Instant::now();
@@ -43,7 +63,8 @@ pub(crate) async fn keep(client: ControlClient, status: Arc<Status>, row: ProxyR
             Ok(link) => {
                 tracing::info!("linked to the control plane");
                 status.link_is(LinkState::Connected);
-                let end = serve(link, &status, &row, &mut ears).await;
+                let end = serve(open.insert(link), status, row, ears).await;
+                *open = None;
                 ears.desk.end_link();
                 ears.leases.link_is(false);
                 tracing::warn!(reason = %end, "the link to the control plane ended; serving with the rules that hold");
@@ -63,8 +84,8 @@ pub(crate) async fn keep(client: ControlClient, status: Arc<Status>, row: ProxyR
 }
 
 /// Speaks until the link ends.
-async fn serve(mut link: Link, status: &Arc<Status>, row: &ProxyRow, ears: &mut Ears) -> LinkEnd {
-    match speak(&mut link, status, row, ears).await {
+async fn serve(link: &mut Link, status: &Arc<Status>, row: &ProxyRow, ears: &mut Ears) -> LinkEnd {
+    match speak(link, status, row, ears).await {
         Err(end) => end,
         Ok(never) => match never {},
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mesher_model::key::KeyValue;
 use mesher_model::rule::Target;
-use mesher_model::rule::link::{KeyNews, RemovedResource, Resource, Update};
+use mesher_model::rule::link::{KEY_LABELS_MAX, KeyNews, RemovedResource, Resource, Update};
 use serde_json::{Value, json};
 
 use super::held::{Rulebook, Taken};
@@ -287,23 +287,37 @@ fn desk() -> Desk {
 #[tokio::test(flavor = "local")]
 async fn of_keys_the_particular_hold_and_those_of_others_do_not() {
     let (desk, mut linked) = (desk(), LinkedKeys::new(own("")));
-    let of_app = key("1", &[("app", "shop"), ("environment", "")]);
-    let of_service = key("2", &[("app", "shop"), ("service", "web")]);
-    let of_version = key("3", &[("app", "shop"), ("service", "web"), ("environment", ""), ("version", "2")]);
-    let of_go = key("4", &[("appId", "shop"), ("serviceName", "web"), ("version", "2")]);
-    let mut keys = vec![of_go.clone()];
-    for (added, expected) in [(of_app, 1), (of_service, 2), (of_version, 3)] {
-        keys.insert(0, added);
+    let (app, service, version) = (("app", "shop"), ("service", "web"), ("version", "2"));
+    let (none, rules) = (("environment", ""), ("service", "darklaunch"));
+    let of_go = [("appId", "shop"), ("serviceName", "web"), version];
+    let rising: [&[_]; 11] = [
+        &[],
+        &[("appId", "shop")],
+        &[("appId", "shop"), none],
+        &[("appId", "shop"), ("serviceName", "web")],
+        &of_go,
+        &[app],
+        &[app, none],
+        &[app, service],
+        &[app, rules, none],
+        &[app, service, version],
+        &[app, service, none, version],
+    ];
+    let mut keys = Vec::new();
+    for (place, labels) in (1..).zip(rising) {
+        // The newer of two that are as particular.
+        keys.insert(0, KeyValue { update_time: place, ..key(&place.to_string(), labels) });
+        let expected = u128::try_from(place).unwrap();
         assert_eq!(timeout_of(&mut linked, &desk, 1, keys.clone()).await, Some(expected), "{keys:?}");
     }
     let of_others = [
         &[("app", "shop"), ("service", "web"), ("version", "1")][..],
         &[("app", "shop"), ("service", "web"), ("environment", "testing")],
         &[("app", "shop"), ("service", "other")],
-        &[("app", "shop")],
+        &[("app", "other")],
         &[("app", "shop"), ("service", "web"), ("zone", "a")],
     ];
-    let disabled = KeyValue { status: Some("disabled".to_owned()), ..of_go };
+    let disabled = KeyValue { status: Some("disabled".to_owned()), ..key("4", &of_go) };
     let keys = of_others.map(|labels| key("9", labels)).into_iter().chain([disabled]).collect();
     assert_eq!(timeout_of(&mut linked, &desk, 2, keys).await, None);
 }
@@ -371,11 +385,13 @@ async fn what_keys_say_that_cannot_be_used_is_answered_and_changes_nothing() {
 
 #[test]
 fn a_proxy_asks_for_the_labels_that_are_its_own() {
-    for (environment, count) in [("", 10), ("production", 6)] {
+    for (environment, count) in [("", 18), ("production", 9)] {
         let wish = LinkedKeys::new(own(environment)).wish();
         assert_eq!(wish.labels.len(), count, "{:?}", wish.labels);
+        assert!(wish.labels.len() <= KEY_LABELS_MAX);
         let named = wish.labels.iter().filter_map(|labels| labels.get("environment"));
-        assert!(named.clone().count() >= 6 && named.clone().all(|named| named == environment));
+        assert_eq!(named.clone().count(), 9);
+        assert!(named.clone().all(|named| named == environment), "no other environment's: {:?}", wish.labels);
     }
 }
 

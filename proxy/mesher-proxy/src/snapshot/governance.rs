@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mesher_model::explain::Said;
-use mesher_model::rule::Fallback;
+use mesher_model::rule::{Fallback, Kind};
 use mesher_traffic::balance::Locality;
 use mesher_traffic::portion::Member;
 use mesher_traffic::{Actions, Choice, Policy, RoutePolicy};
@@ -61,6 +61,15 @@ impl Governance {
 
     pub(crate) fn request_timeout(&self) -> Option<Duration> {
         self.policy.request_timeout.filter(|limit| !limit.is_zero())
+    }
+
+    /// The rule that sets [`Self::request_timeout`], in words.
+    pub(crate) fn timeout_words(&self) -> Option<String> {
+        let is_it = |said: &&Said| said.kind == Kind::Timeout.as_str() && said.shadowed_by.is_none();
+        self.said().iter().find(is_it).map(|said| match said.source.as_str() {
+            Said::DOCUMENT => format!("{} {}", said.kind, said.name),
+            source => format!("the {source} key {}", said.name),
+        })
     }
 
     /// Whether the endpoint at a place belongs to a portion of the service.

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::bootstrap::PortProtocol;
 use governance::Governance;
 use guards::Guards;
+use mesher_model::explain::Said;
 
 /// How long a connection to another Mesher proxy may be idle. Its own limit is longer.
 pub(crate) const IDLE_AT_PROXY_MAX: Duration = Duration::from_secs(60);
@@ -171,6 +172,8 @@ pub(crate) struct Snapshot {
     pub(crate) revision: u64,
     /// Which outside hosts the local application may call; all where absent.
     pub(crate) egress: Option<Arc<EgressPolicy>>,
+    /// Who says so.
+    pub(crate) egress_said: Vec<Said>,
     clusters: Vec<Arc<Cluster>>,
     services: HashMap<Box<str>, usize, foldhash::fast::RandomState>,
     outside: HashMap<(Box<str>, u16), usize, foldhash::fast::RandomState>,
@@ -189,6 +192,7 @@ impl Snapshot {
             number,
             revision: 0,
             egress: None,
+            egress_said: Vec::new(),
             clusters: vec![Arc::new(nowhere)],
             services: HashMap::default(),
             outside: HashMap::default(),

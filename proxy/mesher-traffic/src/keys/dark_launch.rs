@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::operators::{Test, escaped};
 use super::plan::{KeyRule, Reading};
 use super::ways::{Ways, field};
-use super::yaml::{Fault, check_length};
+use super::yaml::{Fault, PASSED_OVER, check_length};
 use crate::matching::number::Decimal;
 use crate::portion::Portion;
 
@@ -64,7 +64,7 @@ pub(super) fn read(text: &str) -> Result<Reading, Fault> {
     let mut said = Reading::default();
     let unknown = policy.unknown.keys().chain(policy.rule_items.iter().flat_map(|item| item.unknown.keys()));
     said.notices.extend(
-        unknown.map(|word| Fault::whole(format!("{word:?} is passed over: it is no word for this place"))),
+        unknown.map(|word| Fault::whole(format!("{word:?}{PASSED_OVER}it is no word for this place"))),
     );
     let groups = policy.rule_items.iter().map(group).collect::<Result<Vec<_>, _>>()?;
     let default = Portion::NoneOf(groups.iter().cloned().collect());

@@ -11,7 +11,7 @@ use serde_saphyr::Spanned;
 
 use super::operators::{self, Carrier, Operators};
 use super::ways::{TooMany, Ways};
-use super::yaml::{self, Fault, members};
+use super::yaml::{self, Fault, PASSED_OVER, members};
 
 /// Header fields with their operators.
 type Fields = BTreeMap<String, Spanned<Operators>>;
@@ -148,6 +148,8 @@ pub(super) enum Called<'s> {
     Any,
     /// The application beside the proxy, which takes the calls.
     Own,
+    /// Not asked yet: all of a match is read, whomever it is about.
+    Whoever,
 }
 
 /// Where a match stands.
@@ -164,6 +166,8 @@ pub(super) struct Setting<'s> {
 pub(super) struct Named<'k> {
     pub(super) groups: BTreeMap<&'k str, (&'k str, &'k str)>,
     pub(super) templates: BTreeMap<&'k str, (&'k str, &'k str)>,
+    /// By their keys, what is wrong with those that cannot be used.
+    pub(super) unusable: BTreeMap<&'k str, String>,
 }
 
 fn too_many<T>(node: &Spanned<T>) -> impl Fn(TooMany) -> Fault + '_ {
@@ -178,19 +182,39 @@ pub(super) fn of_rule(
 ) -> Result<Ways, Fault> {
     let Some(refer) = &matching.value.refer else { return of_one(matching, setting, false, notices) };
     let named = setting.named;
-    if let Some((key, value)) = named.groups.get(refer.value.as_str()) {
+    let refer_to = refer.value.as_str();
+    if let Some((key, _)) = named.groups.get(refer_to).or_else(|| named.templates.get(refer_to))
+        && let Some(fault) = named.unusable.get(key)
+    {
+        // As good as none.
+        let words = format!("{fault}; it cannot be used, so that the rule holds for no call");
+        notices.push(Fault::at(refer, words));
+        return Ok(Ways::none());
+    }
+    if let Some((key, value)) = named.groups.get(refer_to) {
         return of_group(key, value, setting, notices).map_err(|fault| Fault::at(refer, fault.to_string()));
     }
-    if let Some((key, value)) = named.templates.get(refer.value.as_str()) {
-        let template = yaml::read::<Spanned<Matching>>(value);
-        let ways = template.and_then(|template| of_one(&template, setting, false, notices));
-        return ways.map_err(|fault| Fault::at(refer, format!("{key}: {fault}")));
+    if let Some((key, value)) = named.templates.get(refer_to) {
+        let ways = of_template(key, value, setting, notices);
+        return ways.map_err(|fault| Fault::at(refer, fault.to_string()));
     }
     notices.push(Fault::at(
         refer,
         format!("no key servicecomb.matchGroup.{} is there, to which the rule refers, so that it holds for no call", refer.value),
     ));
     Ok(Ways::none())
+}
+
+/// The ways in which a call fits a source template.
+pub(super) fn of_template(
+    key: &str,
+    value: &str,
+    setting: Setting<'_>,
+    notices: &mut Vec<Fault>,
+) -> Result<Ways, Fault> {
+    let template = yaml::read::<Spanned<Matching>>(value);
+    let ways = template.and_then(|template| of_one(&template, setting, false, notices));
+    ways.map_err(|fault| Fault::whole(format!("{key}: {fault}")))
 }
 
 /// The ways in which a call fits a match group.
@@ -240,7 +264,7 @@ fn name_of<T>(node: &Spanned<T>, name: &str) -> Result<Name, Fault> {
 /// Tells members that nobody knows.
 pub(super) fn pass_over<T>(node: &Spanned<T>, unknown: &[String], notices: &mut Vec<Fault>) {
     for word in unknown {
-        notices.push(Fault::at(node, format!("{word:?} is passed over: it is no word for this place")));
+        notices.push(Fault::at(node, format!("{word:?}{PASSED_OVER}it is no word for this place")));
     }
 }
 
@@ -305,6 +329,7 @@ fn is_service(name: &Spanned<String>, setting: Setting<'_>) -> Result<bool, Faul
         Called::Service(service) => service,
         // Who takes a call knows no such thing (Java Chassis, `RequestProcessor`).
         Called::Own => return Ok(false),
+        Called::Whoever => return Ok(true),
         Called::Any => {
             let words = "serviceName has no meaning in a rule about every service; write the rule under servicecomb.routeRule.SERVICE";
             return Err(Fault::at(name, words));

@@ -9,6 +9,7 @@
 //! | `balance` | `loadbalance`: strategies, sessions, zones |
 //! | `route_rule` | `routeRule`, `globalRouteRule`: lists of rules, of both SDKs |
 //! | `matching` | which calls a rule is about: `match`, `matchGroup`, `sourceTemplate` |
+//! | `named` | last good values of match groups and source templates |
 //! | `operators` | how a value is compared: `exact`, `regex`, `compare` and the others |
 //! | `ways` | conditions of which one, or all, have to hold |
 //! | `rate_limiting` | `rateLimiting`, `identifierRateLimiting`: permits of periods, rates |
@@ -32,6 +33,7 @@ mod fault_injection;
 mod flow_control;
 mod governed;
 mod matching;
+mod named;
 mod operators;
 mod plan;
 mod rate_limiting;

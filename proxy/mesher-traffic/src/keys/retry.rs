@@ -10,7 +10,7 @@ use serde_saphyr::Spanned;
 use super::governed::Frame;
 use super::matching::pass_over;
 use super::values;
-use super::yaml::{self, Fault, members};
+use super::yaml::{self, Fault, PASSED_OVER, members};
 use crate::retry::{Pause, RetryPolicy};
 use crate::statuses::Statuses;
 
@@ -58,8 +58,10 @@ pub(super) fn read(text: &str) -> Result<Frame<RetryPolicy>, Fault> {
         _ => Pause::Fixed(wait),
     };
     for given in [&item.multiplier, &item.spread].into_iter().flatten() {
-        notices
-            .push(Fault::at(given, "it is passed over: pauses double, and are drawn by chance up to that"));
+        notices.push(Fault::at(
+            given,
+            format!("it{PASSED_OVER}pauses double, and are drawn by chance up to that"),
+        ));
     }
     let item_policy = RetryPolicy {
         tries_max: attempts + 1,

@@ -15,13 +15,14 @@ use super::fault_injection::{self, OlderFaults};
 use super::flow_control::FlowControl;
 use super::governed::Family;
 use super::matching::{self, Called, Named, Setting};
+use super::named::LastGood;
 use super::plan::Reading;
 use super::rate_limiting;
 use super::retry;
 use super::route_rule::{self, Place};
 use super::sorted::{Entry, LOADBALANCE, Sorted};
 use super::timeout::Timeouts;
-use super::yaml::Fault;
+use super::yaml::{Fault, PASSED_OVER};
 use super::{breaker, bulkhead};
 
 use crate::balance::BalancePolicy;
@@ -42,6 +43,10 @@ const PATTERNS_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Sentences about keys that are told: who mends these sees the next ones.
 const PROBLEMS_MAX: usize = 50;
 
+/// How sentences end about what cannot be used.
+pub(super) const LAST_HOLDS: &str = "; its last good value holds";
+const AS_IF_ABSENT: &str = "; it is as if the key were not there";
+
 /// What keys say, and which of them cannot be used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyRules {
@@ -55,6 +60,8 @@ pub struct KeyRules {
     named: BTreeMap<String, String>,
     /// Match groups, by their names: each with its key and its value.
     groups: BTreeMap<String, (String, String)>,
+    /// Of groups and templates.
+    last_good: LastGood,
     retries: Family<RetryPolicy>,
     balances: Balances,
     /// The same for the calls of match groups.
@@ -165,11 +172,13 @@ impl Room {
 impl KeyRules {
     /// Reads keys with their values, each of them once. `own` is the application beside the proxy; `before` is what was read
     /// last: where a key cannot be used, its last good value holds.
-    pub fn read<'k>(keys: impl IntoIterator<Item = (&'k str, &'k str)>, own: &Own, before: &Self) -> Self {
+    pub fn read<'k>(keys: impl IntoIterator<Item = (&'k str, &'k str)>, own: &Own, before: &'k Self) -> Self {
         let mut sorted = Sorted::of(keys);
         let unmarked = rate_limiting::join_marked(&mut sorted);
         let application = own.application.as_str();
-        let mut rules = Self { named: named(&sorted.named), ..Self::default() };
+        let mut problems = Vec::new();
+        let last_good = LastGood::restore(&mut sorted.named, &before.last_good, &mut problems);
+        let mut rules = Self { named: named(&sorted.named), last_good, problems, ..Self::default() };
         for (rest, (key, value)) in &sorted.timeouts {
             rules.problems.extend(rules.timeouts.take(key, rest, value).err());
         }
@@ -273,17 +282,20 @@ impl KeyRules {
             None => Ok(held),
         });
         let held = match (next, last) {
-            (Ok(held), _) => held,
+            (Ok(held), _) => {
+                self.problems.extend(held.notices.iter().cloned());
+                held
+            }
+            // What was to be looked at in the last good value is not what stands there now.
             (Err(fault), Some(last)) => {
-                self.problems.push(format!("{key}: {fault}; its last good value holds"));
+                self.problems.push(format!("{key}: {fault}{LAST_HOLDS}"));
                 last.clone()
             }
             (Err(fault), None) => {
-                self.problems.push(format!("{key}: {fault}; it is as if the key were not there"));
+                self.problems.push(format!("{key}: {fault}{AS_IF_ABSENT}"));
                 return None;
             }
         };
-        self.problems.extend(held.notices.iter().cloned());
         let route = held.route.clone();
         self.held.insert(key.to_owned(), held);
         Some(route)
@@ -297,6 +309,7 @@ impl KeyRules {
         let of_limits = self.limits.holding().chain(self.limits_by_identifier.holding());
         let of_faults = self.faults.holding().chain(self.older_faults.holding());
         of_routes
+            .chain(self.last_good.holding())
             .chain(self.retries.holding())
             .chain(self.balances.holding())
             .chain(self.group_balances.holding())
@@ -306,6 +319,12 @@ impl KeyRules {
             .chain(of_limits)
             .chain(self.flow_control.holding())
             .chain(of_faults)
+    }
+
+    /// Whether one of [`Self::problems`] is about a word that is passed over, while all else of its key holds.
+    #[must_use]
+    pub fn is_passed_over(problem: &str) -> bool {
+        problem.contains(PASSED_OVER) && ![LAST_HOLDS, AS_IF_ABSENT].iter().any(|end| problem.ends_with(end))
     }
 
     /// Whether a key is one of those that are read here. All others are an application's own.

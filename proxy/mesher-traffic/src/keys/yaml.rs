@@ -6,6 +6,9 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde_saphyr::Spanned;
 
+/// Stands in each sentence about a word that is passed over.
+pub(super) const PASSED_OVER: &str = " is passed over: ";
+
 /// The longest value of a key that is read, in bytes.
 const VALUE_BYTES_MAX: usize = 256 * 1024;
 /// Nodes that a value may become.

@@ -52,8 +52,8 @@ impl Handler for Balance {
         if let (Some((suspects, now)), Some(endpoint)) = (&mut suspects, cluster.endpoints.get(place)) {
             suspects.chosen(endpoint.id, *now);
         }
-        let rule = ruling.map(|ruling| ruling.place);
         let taken = sieve.map(|sieve| sieve.take(place)).transpose()?;
+        let rule = ruling.map(|ruling| ruling.place);
         call.permits.of_endpoint = taken.unwrap_or_default();
         call.endpoint = Some(place);
         ruled::begin(worker, call, head, rule);

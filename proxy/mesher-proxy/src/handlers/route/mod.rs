@@ -41,7 +41,7 @@ impl Handler for Route {
     ) -> Result<(), Failure> {
         let cluster = call.cluster();
         let Some(governance) = cluster.governance.as_ref() else { return Ok(()) };
-        told.said = governance.said().to_vec();
+        told.said.extend(governance.said().iter().cloned());
         told.timeout_ms =
             governance.request_timeout().map(|limit| limit.as_millis().try_into().unwrap_or(u64::MAX));
         let Some(route) = governance.route() else { return Ok(()) };

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::{assert_takes, call, read, told, with};
-use crate::About;
+use crate::{About, KeyRules, Own};
 
 const BOTH: &[&str] = &["1", "2"];
 const KEY: &str = "servicecomb.routeRule.order-service";
@@ -149,6 +149,10 @@ fn words_that_nobody_knows_are_passed_over_and_told() {
         rules.problems
     );
     assert_takes(&rules, BOTH, &call("/"), &["1"]);
+    assert!(rules.problems.iter().all(|problem| KeyRules::is_passed_over(problem)), "{:?}", rules.problems);
+    // What cannot be used is more than that, whatever it quotes.
+    let value = "- {route: [{weight: 'it is passed over: a', tags: {version: '1'}}]}";
+    assert!(!KeyRules::is_passed_over(told(&read(&[(KEY, value)]))));
 }
 
 /// A bad key leaves the others in force.
@@ -170,6 +174,50 @@ fn other_keys_hold_on() {
         "{}",
         told(&rules)
     );
+}
+
+/// It is as good as none: its rule is about no call, the others hold.
+#[test]
+fn a_group_that_cannot_be_used_takes_its_rule_alone_away() {
+    let rule = "- {precedence: 2, match: {refer: g}, route: [{weight: 100, tags: {version: '2'}}]}\n- {precedence: 1, route: [{weight: 100, tags: {version: '1'}}]}";
+    for (name, bad, good) in [
+        ("servicecomb.matchGroup.g", "matches: 7", "matches: [{method: POST}]"),
+        ("servicecomb.sourceTemplate.g", "headers: 7", "method: POST"),
+    ] {
+        let together = read(&[(name, bad), (KEY, rule)]);
+        let alone = read(&[(KEY, rule)]);
+        assert!(told(&alone).contains("is there, to which the rule refers"), "{}", told(&alone));
+        let later = KeyRules::read([(name, bad), (KEY, rule)], &Own::default(), &alone);
+        for rules in [&together, &later] {
+            assert_takes(rules, BOTH, &call("/"), &["1"]);
+            assert_takes(rules, BOTH, &call("/").by("POST"), &["1"]);
+            let place = format!("line 1, column 34: {name}: line ");
+            let end = "it cannot be used, so that the rule holds for no call";
+            assert!(told(rules).contains(&place) && told(rules).ends_with(end), "{}", told(rules));
+        }
+        // One that was good is held, and told once, by its own key.
+        let held = KeyRules::read([(name, good), (KEY, rule)], &Own::default(), &later);
+        assert_takes(&held, BOTH, &call("/").by("POST"), &["2"]);
+        let worse = KeyRules::read([(name, bad), (KEY, rule)], &Own::default(), &held);
+        assert_takes(&worse, BOTH, &call("/").by("POST"), &["2"]);
+        assert_takes(&worse, BOTH, &call("/"), &["1"]);
+        let told = told(&worse);
+        assert!(told.starts_with(name) && told.ends_with("; its last good value holds"), "{told}");
+        assert!(
+            worse.holding().any(|(key, value)| (key, value) == (name, good)),
+            "another process learns of it"
+        );
+    }
+}
+
+/// What is told of a value that holds no more is not what stands there.
+#[test]
+fn of_a_bad_value_nothing_is_told_but_what_is_wrong_with_it() {
+    let refers = "- {match: {refer: g}, route: [{weight: 100, tags: {version: '2'}}]}";
+    let before = read(&[(KEY, refers)]);
+    let group = ("servicecomb.matchGroup.g", "matches: [{method: POST}]");
+    let after = KeyRules::read([group, (KEY, "- x")], &Own::default(), &before);
+    assert!(told(&after).ends_with("; its last good value holds"), "{}", told(&after));
 }
 
 #[test]
