@@ -205,7 +205,6 @@ fn keys_of_both_servers_say_the_same() {
     until("the key of config-center holds", || (good("/more") == 8).then_some(()));
 }
 
-#[expect(clippy::print_stdout, reason = "the figure is for whoever asks for it")]
 /// Services in a row, each of which calls the next one, and a leaf that answers 503.
 #[test]
 fn a_dead_leaf_is_not_asked_more_because_there_are_many_above_it() {
