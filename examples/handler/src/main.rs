@@ -2,6 +2,7 @@
 //! It must hold nothing of the mesh: one handler, and one line that brings it along.
 
 use std::cell::Cell;
+use std::io::{Write as _, stderr};
 use std::process::ExitCode;
 
 use mesher::handler::{Call, Direction, Ended, Handler, Refusal, Registration, Reply};
@@ -38,13 +39,13 @@ impl Handler for Team {
 
     fn response(&self, call: &Call<'_>, reply: Reply) {
         if let Reply::Failed(word) = reply {
-            eprintln!("team: a try of {} failed: {word}", call.id());
+            let _ = writeln!(stderr(), "team: a try of {} failed: {word}", call.id());
         }
     }
 
     fn finish(&self, ended: &Ended<'_>) {
         if ended.status == Some(403) {
-            eprintln!("team: {} refused so far, {} the last", self.refused.get(), ended.id);
+            let _ = writeln!(stderr(), "team: {} refused so far, {} the last", self.refused.get(), ended.id);
         }
     }
 }

@@ -1,9 +1,8 @@
 //! A build with a handler of its own, from outside of the workspace: its place, what it sees, what it may do.
-//! It must build the example as whoever copies it does.
+//! It must run the example's own code: what stands in the guide is what is tested.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
 use mesher_verify::binary;
 use mesher_verify::http::get_with;
@@ -14,29 +13,15 @@ use mesher_verify::process::Process;
 use crate::echo::{Instance, sent_values};
 use crate::rules::BAD_CONFIGURATION;
 
-/// The example, built beside the program under test.
-fn example() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let target = binary::mesher().ancestors().nth(2).unwrap();
-        let built = Command::new(env!("CARGO"))
-            .args([
-                "build",
-                "--quiet",
-                "--locked",
-                "--offline",
-                "--manifest-path",
-                "examples/handler/Cargo.toml",
-            ])
-            .arg("--target-dir")
-            .arg(target)
-            .current_dir(root)
-            .output()
-            .unwrap();
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        target.join("debug/mesher-with-team")
-    })
+/// The example, built with the program under test and beside it.
+fn example() -> PathBuf {
+    let example = binary::mesher().with_file_name("mesher-with-team");
+    assert!(
+        example.is_file(),
+        "{} is not there: build the workspace whose mesher is tested",
+        example.display()
+    );
+    example
 }
 
 fn command(arguments: &[&str]) -> Command {
@@ -100,4 +85,14 @@ fn a_place_that_is_none_is_refused_at_the_start() {
     let mut command = binary::command(&["proxy", "--service", "webapp"]);
     let ended = Process::run(command.env("MESHER_HANDLERS", "team@consumer"));
     assert!(ended.errors.contains("this build brings none of its own"), "{ended:?}");
+}
+
+/// The example's manifest stands outside of the workspace, as a copy's does: what it asks for has to be there.
+#[test]
+fn the_example_can_be_built_by_whoever_copies_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["metadata", "--format-version", "1", "--locked", "--offline", "--manifest-path"]);
+    let resolved = command.arg(root.join("examples/handler/Cargo.toml")).output().unwrap();
+    assert!(resolved.status.success(), "{}", String::from_utf8_lossy(&resolved.stderr));
 }

@@ -35,6 +35,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("mesher-samples", &[]),
+    ("mesher-own-handler", &["mesher"]),
     ("xtask", &[]),
 ];
 
