@@ -96,7 +96,7 @@ impl Chains {
 
     /// The chain of a call. One that no rule guards does not pass by those who would.
     pub(crate) fn of(&self, call: &Invocation) -> &[&'static dyn Handler] {
-        let is_guarded = call.governance().is_some_and(|governance| governance.policy().is_guarded());
+        let is_guarded = call.governance().is_some_and(|governance| governance.is_guarded);
         let of_direction = match call.direction {
             Direction::Outbound => &self.consumer,
             Direction::Inbound => &self.provider,

@@ -116,6 +116,8 @@ pub(crate) struct Invocation {
     pub(crate) session_field: Option<Box<(Box<str>, Box<str>)>>,
     /// What handlers of one's own change of its head.
     pub(crate) edits: Option<Box<OwnEdits>>,
+    /// What it may take in all to the head of its answer, as its last try began with it.
+    pub(crate) time_allowed: Option<Duration>,
     /// What the caller gave it, to the head of its answer.
     pub(crate) time_given: Option<Duration>,
     /// How it stands with further tries.
@@ -231,6 +233,7 @@ impl Invocation {
             caller: None,
             session_field: None,
             edits: None,
+            time_allowed: None,
             time_given: None,
             retry: Retrying::default(),
             permits: Permits::default(),

@@ -24,7 +24,9 @@ struct Limits {
 
 /// Tries the current endpoint once, no longer than rules allow.
 pub(crate) async fn forward<E: Exchange>(call: &mut Invocation, exchange: &mut E) -> Result<Code, Failure> {
-    match Limits::of(call) {
+    let limits = Limits::of(call);
+    call.time_allowed = limits.as_ref().and_then(|limits| limits.whole);
+    match limits {
         None => forward::forward(call, exchange).await,
         Some(limits) => Box::pin(limits.forward(call, exchange)).await,
     }
@@ -32,7 +34,7 @@ pub(crate) async fn forward<E: Exchange>(call: &mut Invocation, exchange: &mut E
 
 /// What is left of the time that rules give a call; `None` where they give it all it likes.
 pub(crate) fn left(call: &Invocation) -> Option<Duration> {
-    let whole = Limits::of(call)?.whole?;
+    let whole = call.time_allowed?;
     Some(whole.saturating_sub(call.started.elapsed()))
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Governance {
     parts: Vec<Box<[bool]>>,
     /// What is remembered for its rules.
     pub(crate) guards: Guards,
+    /// Whether a rule may refuse calls, or make them fail.
+    pub(crate) is_guarded: bool,
 }
 
 /// What rules find, beside what they say.
@@ -42,7 +44,7 @@ impl Governance {
         let parts: Vec<_> = portions.map(|portion| portion.members(&members)).collect();
         let ground = Ground { endpoints, parts: &parts, own };
         let guards = Guards::new(&policy, &ground, before);
-        Self { parts, guards, policy }
+        Self { parts, guards, is_guarded: policy.is_guarded(), policy }
     }
 
     /// What holds.

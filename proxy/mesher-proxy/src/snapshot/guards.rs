@@ -72,6 +72,11 @@ impl Guards {
 }
 
 impl Guards {
+    /// Whether anything is remembered of single instances.
+    pub(crate) const fn judges_instances(&self) -> bool {
+        self.health.is_some() || self.instance_breakers.is_some() || self.instance_bulkheads.is_some()
+    }
+
     /// The limits, and how they stand, for people.
     pub(super) fn limit_words(&self, now: Duration) -> Vec<Value> {
         let limits = self.limits.iter().flat_map(|limits| limits.all());
