@@ -17,7 +17,7 @@ use std::time::Duration;
 use mesher_model::explain::Explanation;
 use mesher_traffic::HeadView;
 
-use crate::request::failure::Failure;
+use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::{Code, Invocation, Outcome};
 use crate::worker::Worker;
 
@@ -59,4 +59,11 @@ pub(crate) trait Handler {
 
     /// Sees how it ended, once.
     fn finish(&self, _worker: &Worker, _call: &Invocation, _outcome: &Outcome, _elapsed: Duration) {}
+}
+
+/// Whether a handler refuses the call that is told of: one that has ended, if it ended so, and one that nobody makes, if it
+/// would now.
+fn refuses(told: &Explanation, would_refuse: bool, kind: FailureKind) -> bool {
+    let Some(call) = &told.call else { return would_refuse };
+    call.failure.as_ref().is_some_and(|failure| failure.kind == kind.as_str())
 }

@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 use serde_saphyr::Spanned;
 
 use super::governed::Frame;
+use super::last_good::unusable;
 use super::matching::pass_over;
 use super::sorted::Entry;
 use super::yaml::{self, Fault, members};
@@ -128,11 +129,8 @@ impl Balances {
                 }
                 Err(words) => {
                     let last = before.0.get(&place).filter(|held| held.key == *key);
-                    let end = match last {
-                        Some(_) => "its last good value holds",
-                        None => "it is as if the key were not there",
-                    };
-                    problems.push(format!("{key}: {value:?} {words}; {end}"));
+                    let reason = format_args!("{value:?} {words}");
+                    problems.push(unusable(key, reason, last.is_some()));
                     all.extend(last.map(|held| (place, held.clone())));
                 }
             }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use mesher_model::rule::{BreakerMode, Percent};
 
+use super::last_good::unusable;
 use super::sorted::Entry;
 use crate::breaker::{BreakerPolicy, BreakerRule, Span};
 use crate::bulkhead::{BulkheadPolicy, BulkheadRule};
@@ -96,11 +97,7 @@ impl Commands {
                 }
                 Err(fault) => {
                     let last = before.0.get(&place).filter(|(other, _)| other == key);
-                    let end = match last {
-                        Some(_) => "its last good value holds",
-                        None => "it is as if the key were not there",
-                    };
-                    problems.push(format!("{key}: {fault}; {end}"));
+                    problems.push(unusable(key, fault, last.is_some()));
                     if let Some(last) = last {
                         all.insert(place, last.clone());
                     }

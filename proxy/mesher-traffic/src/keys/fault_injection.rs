@@ -10,6 +10,7 @@ use serde::de::IgnoredAny;
 use serde_saphyr::Spanned;
 
 use super::governed::Frame;
+use super::last_good;
 use super::matching::pass_over;
 use super::rules::About;
 use super::sorted::Entry;
@@ -110,21 +111,9 @@ impl OlderFaults {
         problems: &mut Vec<String>,
     ) -> Self {
         let mut all = Self::default();
-        for (rest, (key, value)) in entries {
-            match all.take(rest, key, value) {
-                Ok(()) => {
-                    all.held.insert((*key).to_owned(), (*value).to_owned());
-                }
-                Err(reason) => match before.held.get(*key) {
-                    Some(last) if all.take(rest, key, last).is_ok() => {
-                        problems.push(format!("{key}: {reason}; its last good value holds"));
-                        all.held.insert((*key).to_owned(), last.clone());
-                    }
-                    _ => problems.push(format!("{key}: {reason}; it is as if the key were not there")),
-                },
-            }
-        }
-        all
+        let take = |rest: &str, key: &str, value: &str| all.take(rest, key, value);
+        let held = last_good::take_each(entries, &before.held, problems, take);
+        Self { held, ..all }
     }
 
     fn take(&mut self, rest: &str, key: &str, value: &str) -> Result<(), String> {

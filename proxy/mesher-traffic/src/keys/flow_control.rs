@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use mesher_model::rule::{CallMatch, Name, SourceMatch};
 
+use super::last_good;
 use super::rules::About;
 use super::sorted::Entry;
 use crate::limit::rule::Group;
@@ -55,21 +56,9 @@ impl FlowControl {
         problems: &mut Vec<String>,
     ) -> Self {
         let mut all = Self::default();
-        for (rest, (key, value)) in entries {
-            match all.take(rest, key, value) {
-                Ok(()) => {
-                    all.held.insert((*key).to_owned(), (*value).to_owned());
-                }
-                Err(reason) => match before.held.get(*key) {
-                    Some(last) if all.take(rest, key, last).is_ok() => {
-                        problems.push(format!("{key}: {reason}; its last good value holds"));
-                        all.held.insert((*key).to_owned(), last.clone());
-                    }
-                    _ => problems.push(format!("{key}: {reason}; it is as if the key were not there")),
-                },
-            }
-        }
-        all
+        let take = |rest: &str, key: &str, value: &str| all.take(rest, key, value);
+        let held = last_good::take_each(entries, &before.held, problems, take);
+        Self { held, ..all }
     }
 
     fn take(&mut self, rest: &str, key: &str, value: &str) -> Result<(), String> {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_saphyr::Spanned;
 
+use super::last_good::unusable;
 use super::matching::{self, Called, Named, Setting};
 use super::rules::{About, Own};
 use super::sorted::Entry;
@@ -61,11 +62,7 @@ impl<T: Clone> Family<T> {
                 Ok(held) => all.push(held),
                 Err(fault) => {
                     let last = before.0.iter().find(|held| held.key == *key);
-                    let end = match last {
-                        Some(_) => "its last good value holds",
-                        None => "it is as if the key were not there",
-                    };
-                    problems.push(format!("{key}: {fault}; {end}"));
+                    problems.push(unusable(key, fault, last.is_some()));
                     all.extend(last.cloned());
                 }
             }

@@ -9,6 +9,7 @@
 //! | `balance` | `loadbalance`: strategies, sessions, zones |
 //! | `route_rule` | `routeRule`, `globalRouteRule`: lists of rules, of both SDKs |
 //! | `matching` | which calls a rule is about: `match`, `matchGroup`, `sourceTemplate` |
+//! | `last_good` | what becomes of a key whose value cannot be used |
 //! | `named` | last good values of match groups and source templates |
 //! | `operators` | how a value is compared: `exact`, `regex`, `compare` and the others |
 //! | `ways` | conditions of which one, or all, have to hold |
@@ -32,6 +33,7 @@ mod dark_launch;
 mod fault_injection;
 mod flow_control;
 mod governed;
+mod last_good;
 mod matching;
 mod named;
 mod operators;

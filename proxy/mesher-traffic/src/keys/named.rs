@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use super::last_good::LAST_HOLDS;
 use super::matching::{self, Called, Named, Setting};
-use super::rules::LAST_HOLDS;
 use super::sorted::Entry;
 use super::yaml::Fault;
 

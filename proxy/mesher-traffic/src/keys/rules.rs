@@ -14,6 +14,7 @@ use super::dark_launch;
 use super::fault_injection::{self, OlderFaults};
 use super::flow_control::FlowControl;
 use super::governed::Family;
+use super::last_good::{AS_IF_ABSENT, LAST_HOLDS, unusable};
 use super::matching::{self, Called, Named, Setting};
 use super::named::LastGood;
 use super::plan::Reading;
@@ -42,10 +43,6 @@ const PATTERNS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Sentences about keys that are told: who mends these sees the next ones.
 const PROBLEMS_MAX: usize = 50;
-
-/// How sentences end about what cannot be used.
-pub(super) const LAST_HOLDS: &str = "; its last good value holds";
-const AS_IF_ABSENT: &str = "; it is as if the key were not there";
 
 /// What keys say, and which of them cannot be used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -288,11 +285,11 @@ impl KeyRules {
             }
             // What was to be looked at in the last good value is not what stands there now.
             (Err(fault), Some(last)) => {
-                self.problems.push(format!("{key}: {fault}{LAST_HOLDS}"));
+                self.problems.push(unusable(key, fault, true));
                 last.clone()
             }
             (Err(fault), None) => {
-                self.problems.push(format!("{key}: {fault}{AS_IF_ABSENT}"));
+                self.problems.push(unusable(key, fault, false));
                 return None;
             }
         };

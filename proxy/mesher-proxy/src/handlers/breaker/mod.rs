@@ -11,7 +11,7 @@ use mesher_traffic::selection::Entry;
 use serde_json::{Value, json};
 
 use crate::clock;
-use crate::handlers::{Handler, Next};
+use crate::handlers::{Handler, Next, refuses};
 use crate::request::blame;
 use crate::request::failure::{Advice, Failure, FailureKind};
 use crate::request::invocation::{Code, Invocation};
@@ -57,11 +57,7 @@ impl Handler for Breaker {
     ) -> Result<(), Failure> {
         let Some((entry, breaker)) = of(worker, call, head) else { return Ok(()) };
         let foretold = breaker.foretell(clock::now());
-        let was_refused = told.call.as_ref().and_then(|call| call.failure.as_ref());
-        let refuses = match &told.call {
-            None => foretold.is_err(),
-            Some(_) => was_refused.is_some_and(|failure| failure.kind == FailureKind::BreakerOpen.as_str()),
-        };
+        let refuses = refuses(told, foretold.is_err(), FailureKind::BreakerOpen);
         told.guards.push(GuardTold {
             handler: self.name().to_owned(),
             rule: entry.name.to_string(),

@@ -11,7 +11,7 @@ use mesher_traffic::selection::Entry;
 use serde_json::{Value, json};
 
 use crate::clock;
-use crate::handlers::{Handler, Next};
+use crate::handlers::{Handler, Next, refuses};
 use crate::request::failure::{Advice, Failure, FailureKind};
 use crate::request::invocation::{Code, Invocation};
 use crate::request::stand_in;
@@ -61,11 +61,7 @@ impl Handler for Bulkhead {
     ) -> Result<(), Failure> {
         let Some((entry, bulkhead)) = of(worker, call, head) else { return Ok(()) };
         let foretold = bulkhead.foretell();
-        let was_refused = told.call.as_ref().and_then(|call| call.failure.as_ref());
-        let refuses = match &told.call {
-            None => foretold.is_err(),
-            Some(_) => was_refused.is_some_and(|failure| failure.kind == FailureKind::BulkheadFull.as_str()),
-        };
+        let refuses = refuses(told, foretold.is_err(), FailureKind::BulkheadFull);
         let stands = bulkhead.told();
         let state = format!("{} of {} calls are under way", stands.in_flight, stands.limit);
         let rule = entry.name.to_string();
