@@ -34,7 +34,11 @@ pub(crate) async fn forward<E: Exchange>(call: &mut Invocation, exchange: &mut E
 
 /// What is left of the time that rules give a call; `None` where they give it all it likes.
 pub(crate) fn left(call: &Invocation) -> Option<Duration> {
-    let whole = call.time_allowed?;
+    let whole = match call.tries {
+        // Its limits are found with its first try.
+        0 => Limits::of(call)?.whole?,
+        _ => call.time_allowed?,
+    };
     Some(whole.saturating_sub(call.started.elapsed()))
 }
 
