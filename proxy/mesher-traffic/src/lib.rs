@@ -41,6 +41,8 @@ mod chance;
 #[cfg(test)]
 mod checkup_tests;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod sticky_tests;
 #[cfg(test)]
 mod tests;

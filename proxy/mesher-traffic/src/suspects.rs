@@ -67,6 +67,15 @@ impl<K: Copy + Eq + Hash> Suspects<K> {
         false
     }
 
+    /// A call that went there ended before anybody knew: the next one finds out.
+    pub fn left(&mut self, key: K, now: Duration) {
+        if let Some(known) = self.known.get_mut(&key)
+            && std::mem::take(&mut known.is_tried)
+        {
+            known.until = now;
+        }
+    }
+
     /// It answered. Answers whether it was a suspect.
     pub fn answered(&mut self, key: K) -> bool {
         self.known.remove(&key).is_some()

@@ -256,6 +256,10 @@ fn who_refuses_is_passed_over_for_longer_and_longer_and_found_out_by_one_call() 
         suspects.chosen(1, Duration::from_secs(now));
         assert_eq!(taken(&suspects, now), [false, false], "{pause}: one is enough");
     }
+    suspects.left(1, Duration::from_secs(now));
+    assert_eq!(taken(&suspects, now), [true, false], "the caller left: the next one finds out");
+    suspects.left(1, Duration::from_secs(now + 10));
+    assert_eq!(taken(&suspects, now), [true, false], "only one that was to find out says so");
     assert!(suspects.may_take(2, Duration::from_secs(now), false), "another one has nothing to do with it");
     assert!(suspects.answered(1) && !suspects.answered(1));
     assert_eq!((taken(&suspects, now), suspects.is_empty()), ([true, true], true));

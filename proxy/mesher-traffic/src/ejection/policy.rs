@@ -88,7 +88,7 @@ impl EjectionPolicy {
     }
 
     /// How many of so many endpoints may be ejected.
-    pub(super) fn ejected_max(&self, endpoints: usize) -> usize {
+    pub(crate) fn ejected_max(&self, endpoints: usize) -> usize {
         let hundredths = usize::from(self.ejected_share_max.hundredths());
         let share = endpoints * hundredths / usize::from(Percent::WHOLE);
         // Of two or more, one that works none the less can always be spared; the only one cannot.

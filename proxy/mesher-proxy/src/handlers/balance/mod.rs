@@ -13,7 +13,7 @@ use mesher_model::explain::Explanation;
 use mesher_traffic::{HeadView, RoundRobin, Suspects};
 
 use crate::handlers::{Handler, Next};
-use crate::request::failure::{Failure, FailureKind};
+use crate::request::failure::{Failure, FailureKind, Side};
 use crate::request::invocation::{Code, Invocation, Target};
 use crate::snapshot::{Cluster, ClusterId, ClusterKind, Endpoint, EndpointId};
 use crate::worker::Worker;
@@ -104,7 +104,15 @@ impl Handler for Balance {
                     suspects.answered(endpoint.id);
                 }
             }
-            Err(_) => {}
+            Err(failure) if failure.side == Side::Upstream => {}
+            // The caller left, or its time was over: nothing is known of the endpoint.
+            Err(_) => {
+                if let (Some((mut suspects, now)), Some(endpoint)) =
+                    (worker.suspects(), call.current_endpoint())
+                {
+                    suspects.left(endpoint.id, now);
+                }
+            }
         }
         ruled::response(worker, call, reply);
         Next::Pass
