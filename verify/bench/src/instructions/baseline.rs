@@ -17,6 +17,9 @@ pub(crate) struct Counts {
     /// With many rules of the service that is called; 0 where it was not counted yet.
     #[serde(default)]
     pub(crate) with_rules: f64,
+    /// With a route, retries, a breaker, a rate limit and least request for every call; 0 where it was not counted yet.
+    #[serde(default)]
+    pub(crate) guarded: f64,
     /// How many known services are many.
     pub(crate) services: usize,
     /// With so many, each under rules of its own.
@@ -84,6 +87,7 @@ impl Baseline {
         let pairs = [
             ("few known services", entry.counts.few_services, found.few_services),
             ("rules of its service", entry.counts.with_rules, found.with_rules),
+            ("guards for every call", entry.counts.guarded, found.guarded),
             ("many known services", entry.counts.many_services, found.many_services),
         ];
         let pairs = pairs.into_iter().filter(|(_, kept, _)| *kept > 0.0);

@@ -26,6 +26,8 @@ const RULES: usize = 20;
 const RULES_OF_MANY: usize = 10;
 /// How much more a call may take for the first, in per cent.
 const RULES_GROWTH_MAX: f64 = 10.0;
+/// How much more with everything that guards a call.
+const GUARDED_GROWTH_MAX: f64 = 15.0;
 /// How much more for the second.
 const MANY_GROWTH_MAX: f64 = 5.0;
 
@@ -57,6 +59,11 @@ pub(crate) fn run(
         share(counts.with_rules)
     );
     println!(
+        "  {:>8.0} with a route, retries, a breaker, a rate limit and least request ({:+.1} %)",
+        counts.guarded,
+        share(counts.guarded)
+    );
+    println!(
         "  {:>8.0} with {services} known services, each under {RULES_OF_MANY} rules ({:+.1} %)",
         counts.many_services,
         share(counts.many_services)
@@ -64,6 +71,10 @@ pub(crate) fn run(
     ensure!(
         share(counts.with_rules) <= RULES_GROWTH_MAX && share(counts.many_services) <= MANY_GROWTH_MAX,
         "rules cost too much: at most {RULES_GROWTH_MAX} % for {RULES} of them, and {MANY_GROWTH_MAX} % for those of other services"
+    );
+    ensure!(
+        share(counts.guarded) <= GUARDED_GROWTH_MAX,
+        "what guards a call costs too much: at most {GUARDED_GROWTH_MAX} %"
     );
     let file = root().join(FILE);
     let mut baseline = Baseline::read(&file)?;
@@ -107,9 +118,12 @@ fn count(mesher: Binary, folder: &Path, services: usize) -> Result<Counts> {
     let called = [SERVICE.to_owned()];
     rules::apply(&mesher, &registry, folder, &called, RULES)?;
     let with_rules = callgrind::count(&mut engine, &proxy, folder).context("with rules")?;
-    rules::remove(&mesher, &registry, SERVICE)?;
+    rules::remove(&mesher, &registry, SERVICE, &["Route"])?;
+    rules::guard(&mesher, &registry, folder, SERVICE)?;
+    let guarded = callgrind::count(&mut engine, &proxy, folder).context("with guards")?;
+    rules::remove(&mesher, &registry, SERVICE, &rules::GUARDS)?;
     learn_services(&mut engine, &proxy, rest, LEARNERS)?;
     rules::apply(&mesher, &registry, folder, &names, RULES_OF_MANY)?;
     let many_services = callgrind::count(&mut engine, &proxy, folder).context("with many services")?;
-    Ok(Counts { few_services, with_rules, services, many_services })
+    Ok(Counts { few_services, with_rules, guarded, services, many_services })
 }

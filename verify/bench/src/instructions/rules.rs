@@ -29,17 +29,31 @@ pub(super) fn apply(
             // Writing to a String cannot fail.
             let _ = writeln!(text, "---\n{}", document(service, rules));
         }
-        let file = folder.join(format!("rules-{rules}-{number}.yaml"));
-        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
-        let file = file.to_string_lossy().into_owned();
-        run(mesher, registry, &["apply", "-f", &file, WAIT])?;
+        let name = format!("rules-{rules}-{number}.yaml");
+        write_and_apply(mesher, registry, (folder, &name), &text)?;
     }
     Ok(())
 }
 
-/// Takes the route of a service away.
-pub(super) fn remove(mesher: &Binary, registry: &Registry, service: &str) -> Result<()> {
-    run(mesher, registry, &["delete", "Route", service])
+/// Puts a service under everything that guards a call, each rule for every call and with bounds that a run does not reach.
+pub(super) fn guard(mesher: &Binary, registry: &Registry, folder: &Path, service: &str) -> Result<()> {
+    write_and_apply(mesher, registry, (folder, "guards.yaml"), &guards(service))
+}
+
+fn write_and_apply(
+    mesher: &Binary,
+    registry: &Registry,
+    (folder, name): (&Path, &str),
+    text: &str,
+) -> Result<()> {
+    let file = folder.join(name);
+    fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    run(mesher, registry, &["apply", "-f", &file.to_string_lossy(), WAIT])
+}
+
+/// Takes the rules of these kinds away that are about a service.
+pub(super) fn remove(mesher: &Binary, registry: &Registry, service: &str, kinds: &[&str]) -> Result<()> {
+    kinds.iter().try_for_each(|kind| run(mesher, registry, &["delete", kind, service]))
 }
 
 fn run(mesher: &Binary, registry: &Registry, arguments: &[&str]) -> Result<()> {
@@ -49,6 +63,25 @@ fn run(mesher: &Binary, registry: &Registry, arguments: &[&str]) -> Result<()> {
     let words = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "mesher {}: {}", arguments.join(" "), words.trim());
     Ok(())
+}
+
+/// The kinds of [`guards`].
+pub(super) const GUARDS: [&str; 5] = ["Route", "Retry", "Breaker", "RateLimit", "Balance"];
+
+/// What guards every call to a service.
+pub(super) fn guards(service: &str) -> String {
+    let specs = [
+        "{rules: [{matches: [{path: {type: PathPrefix, value: /}}], backends: [{}]}]}",
+        "{codes: [503]}",
+        "{failureRate: 50%, windowRequests: 100}",
+        "{side: Consumer, limits: [{name: all, requests: 1000000, interval: 1s}]}",
+        "{strategy: LeastRequest}",
+    ];
+    let document = |(kind, spec): (&str, &str)| {
+        let spec = spec.replacen('{', &format!("{{service: {service}, "), 1);
+        format!("---\napiVersion: mesher/v1\nkind: {kind}\nmetadata: {{name: {service}}}\nspec: {spec}\n")
+    };
+    GUARDS.into_iter().zip(specs).map(document).collect()
 }
 
 /// A route whose last rule is about every call, and whose others are about none of a run.

@@ -15,7 +15,7 @@ fn environment(compiler: &str) -> Environment {
 }
 
 const KEPT: Counts =
-    Counts { few_services: 10_000.0, with_rules: 0.0, services: 1000, many_services: 10_100.0 };
+    Counts { few_services: 10_000.0, with_rules: 0.0, guarded: 0.0, services: 1000, many_services: 10_100.0 };
 
 #[test]
 fn a_total_is_found_in_a_dump() {
@@ -62,6 +62,17 @@ fn only_the_last_rule_of_a_route_is_about_every_call() {
     assert_eq!(text.lines().filter(|line| line.starts_with("    - {matches")).count(), 20);
     assert_eq!(text.matches("value: /}").count(), 1);
     assert!(text.trim_end().ends_with("value: /}}], backends: [{}]}"));
+}
+
+#[test]
+fn every_kind_that_guards_has_its_document() {
+    let text = super::rules::guards("a");
+    for kind in super::rules::GUARDS {
+        assert_eq!(
+            text.matches(&format!("kind: {kind}\nmetadata: {{name: a}}\nspec: {{service: a, ")).count(),
+            1
+        );
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! It must judge medians of paired ratios only, the worst scenario standing for all of its row.
 
 use super::number::MEGABYTE;
+use crate::instructions::Counts;
 use crate::measure::{Results, Summary, Window};
 use crate::peers::Kind;
 
@@ -104,15 +105,25 @@ fn peers(results: &Results) -> [Target; 2] {
     [latency, Target { bound: Bound::AtLeast, ..huge }]
 }
 
-fn instructions(results: &Results) -> [Target; 2] {
+fn instructions(results: &Results) -> [Target; 3] {
     let counts = results.instructions;
     let title = counts.map_or_else(String::new, |counts| format!(" with {} known services", counts.services));
     let title = format!("more instructions{title}");
     let few = counts.map(|counts| (counts.few_services, None));
-    let growth = counts.map(|counts| ((counts.many_services / counts.few_services - 1.0) * 100.0, None));
+    let more = |of: fn(&Counts) -> f64| {
+        counts.map(|counts| ((of(&counts) / counts.few_services - 1.0) * 100.0, None))
+    };
+    let growth = more(|counts| counts.many_services);
+    let guarded = more(|counts| counts.guarded);
     [
         target("instructions a request in user mode".to_owned(), (15_000.0, 10_000.0), "", few),
         target(title, (5.0, 1.0), "%", growth),
+        target(
+            "more instructions with a route, retries, a breaker, a rate limit and least request".to_owned(),
+            (15.0, 8.0),
+            "%",
+            guarded,
+        ),
     ]
 }
 

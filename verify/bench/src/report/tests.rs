@@ -90,6 +90,7 @@ fn a_target_is_judged_by_its_worst_scenario() {
     results.instructions = Some(Counts {
         few_services: 12_000.0,
         with_rules: 12_100.0,
+        guarded: 12_700.0,
         services: 1000,
         many_services: 13_200.0,
     });
@@ -102,7 +103,8 @@ fn a_target_is_judged_by_its_worst_scenario() {
     assert_eq!((find("HAProxy").found, find("HAProxy").holds()), (None, None));
     assert_eq!((find("p99").found, find("p99").reaches_goal()), (Some(1.0), Some(true)));
     assert_eq!(find("instructions a request").holds(), Some(true));
-    assert_eq!(find("more instructions").holds(), Some(false));
+    assert_eq!(find("more instructions with 1000").holds(), Some(false));
+    assert_eq!(find("a breaker, a rate limit").holds(), Some(true));
 }
 
 #[test]
