@@ -85,6 +85,8 @@ pub struct Policy {
     /// How long a call may take to the head of its answer. Zero: the proxy's own limits alone hold, whatever keys say;
     /// absent: what keys say holds.
     pub request_timeout: Option<Duration>,
+    /// The same for some calls, in place of what is said of all; only where nobody but keys says anything of time.
+    pub time_limits: Option<Arc<Selection<Duration>>>,
     /// Which hosts outside the mesh the service may call; all where absent.
     pub egress: Option<Arc<EgressPolicy>>,
     /// When failed calls are tried again; as [`RetryPolicy::default`] says where absent.
@@ -166,6 +168,7 @@ impl Policy {
         let Self {
             route,
             request_timeout,
+            time_limits,
             egress,
             retry,
             breaker,
@@ -179,7 +182,9 @@ impl Policy {
             said: _,
         } = other;
         self.route = self.route.take().or(route);
-        self.request_timeout = self.request_timeout.or(request_timeout);
+        if self.request_timeout.is_none() && self.time_limits.is_none() {
+            (self.request_timeout, self.time_limits) = (request_timeout, time_limits);
+        }
         self.egress = self.egress.take().or(egress);
         self.retry = self.retry.take().or(retry);
         self.breaker = self.breaker.take().or(breaker);

@@ -120,6 +120,8 @@ pub(crate) struct Invocation {
     pub(crate) time_allowed: Option<Duration>,
     /// What the caller gave it, to the head of its answer.
     pub(crate) time_given: Option<Duration>,
+    /// The rule that bounds it and not all calls of its cluster, as a place among those of its kind.
+    pub(crate) time_limit: Option<u16>,
     /// How it stands with further tries.
     pub(crate) retry: Retrying,
     /// What it holds until it ends, however it does.
@@ -235,6 +237,7 @@ impl Invocation {
             edits: None,
             time_allowed: None,
             time_given: None,
+            time_limit: None,
             retry: Retrying::default(),
             permits: Permits::default(),
             failed_tries: Vec::new(),

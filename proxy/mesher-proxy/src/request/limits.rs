@@ -9,7 +9,6 @@ use tokio::time::Instant;
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::{Code, Direction, Exchange, Invocation};
 use crate::request::{deadline, forward};
-use crate::snapshot::governance::Governance;
 
 /// How much earlier the caller's proxy ends a call than the one behind it: it knows who set the limit.
 const CALLER_FIRST: Duration = Duration::from_millis(50);
@@ -68,7 +67,7 @@ impl Limits {
         let is_limit = |limit: &Duration| !limit.is_zero();
         let of_rules = match actions.and_then(|actions| actions.request_limit) {
             Some(limit) => Some(limit).filter(is_limit),
-            None => governance.and_then(|governance| governance.request_timeout()),
+            None => governance.and_then(|governance| governance.time_limit(call.time_limit)),
         };
         let whole = of_rules.into_iter().chain(call.time_given).min();
         let each = actions.and_then(|actions| actions.try_limit).filter(is_limit);
@@ -112,7 +111,7 @@ fn detail(call: &Invocation, limit: Duration, is_whole: bool) -> String {
     }
     let governance = call.choice.filter(|_| is_of_rule).zip(call.cluster().governance.as_ref());
     let Some((choice, governance)) = governance else {
-        let rule = call.governance().and_then(Governance::timeout_words);
+        let rule = call.governance().and_then(|governance| governance.timeout_words(call.time_limit));
         let rule = rule.unwrap_or_else(|| "a rule of kind Timeout".to_owned());
         return format!("no answer within {limit:?}, the limit that {rule} sets");
     };

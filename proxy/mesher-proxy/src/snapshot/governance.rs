@@ -8,7 +8,8 @@ use mesher_model::explain::Said;
 use mesher_model::rule::{Fallback, Kind};
 use mesher_traffic::balance::Locality;
 use mesher_traffic::portion::Member;
-use mesher_traffic::{Actions, Choice, Policy, RoutePolicy};
+use mesher_traffic::selection::Entry;
+use mesher_traffic::{Actions, CallView, Choice, Policy, RoutePolicy};
 use serde_json::{Value, json};
 
 use super::guards::Guards;
@@ -65,9 +66,40 @@ impl Governance {
         self.policy.request_timeout.filter(|limit| !limit.is_zero())
     }
 
-    /// The rule that sets [`Self::request_timeout`], in words.
-    pub(crate) fn timeout_words(&self) -> Option<String> {
-        let is_it = |said: &&Said| said.kind == Kind::Timeout.as_str() && said.shadowed_by.is_none();
+    /// The place of the rule that bounds the time of a call, and not of all; asked only where there are such rules.
+    pub(crate) fn find_time_limit(&self, call: &CallView<'_>) -> Option<u16> {
+        let (place, _) = self.policy.time_limits.as_ref()?.pick(call)?;
+        u16::try_from(place).ok()
+    }
+
+    /// Whether there are rules that bound the time of some calls.
+    pub(crate) fn has_time_limits(&self) -> bool {
+        self.policy.time_limits.is_some()
+    }
+
+    /// What a call may take that such a rule is about, or else any call.
+    pub(crate) fn time_limit(&self, place: Option<u16>) -> Option<Duration> {
+        match self.time_limit_rule(place) {
+            Some(rule) => Some(rule.item),
+            None => self.request_timeout(),
+        }
+    }
+
+    fn time_limit_rule(&self, place: Option<u16>) -> Option<&Entry<Duration>> {
+        self.policy.time_limits.as_ref()?.entries().get(usize::from(place?))
+    }
+
+    /// The rule that sets [`Self::time_limit`], in words.
+    pub(crate) fn timeout_words(&self, place: Option<u16>) -> Option<String> {
+        let own = self.time_limit_rule(place).map(|rule| rule.name.as_ref());
+        let is_of_some = |name: &str| {
+            let mut rules = self.policy.time_limits.iter().flat_map(|rules| rules.entries());
+            rules.any(|rule| &*rule.name == name)
+        };
+        let is_it = |said: &&Said| {
+            let is_named = own.map_or_else(|| !is_of_some(&said.name), |name| said.name == name);
+            said.kind == Kind::Timeout.as_str() && said.shadowed_by.is_none() && is_named
+        };
         self.said().iter().find(is_it).map(|said| match said.source.as_str() {
             Said::DOCUMENT => format!("{} {}", said.kind, said.name),
             source => format!("the {source} key {}", said.name),
@@ -96,6 +128,13 @@ impl Governance {
             .route()
             .map(|route| json!({"name": route.name, "rules": route.rule_names().collect::<Vec<_>>()}));
         let timeout = self.request_timeout().map(|limit| format!("{limit:?}"));
+        let time_limits: Vec<_> = self
+            .policy
+            .time_limits
+            .iter()
+            .flat_map(|rules| rules.entries())
+            .map(|rule| json!({"rule": rule.name, "limit": format!("{:?}", rule.item)}))
+            .collect();
         let balance = self.guards.balance.as_ref().map(|balancing| {
             let rules = balancing.rules();
             rules
@@ -105,7 +144,7 @@ impl Governance {
         let (breakers, bulkheads) = (breaker::view(&self.guards), bulkhead::view(&self.guards));
         let isolation = breaker::view_of_instances(&self.guards);
         let health = self.guards.health.as_ref().map(|health| health.view());
-        json!({"route": route, "request_timeout": timeout, "balance": balance, "breakers": breakers,
+        json!({"route": route, "request_timeout": timeout, "time_limits": time_limits, "balance": balance, "breakers": breakers,
             "bulkheads": bulkheads, "isolation": isolation, "health": health, "limits": self.guards.limit_words(now),
             "faults": self.guards.fault_words()})
     }

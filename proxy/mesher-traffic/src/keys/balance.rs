@@ -12,6 +12,7 @@ use super::last_good::unusable;
 use super::matching::pass_over;
 use super::sorted::Entry;
 use super::yaml::{self, Fault, members};
+use super::{isolation, tries};
 use crate::balance::session::{FAILURES, IDLE_LIMIT};
 use crate::balance::{BalancePolicy, Persistence, Strategy, ZoneRule};
 
@@ -22,18 +23,8 @@ const STICKINESS: &str = "SessionStickiness";
 /// What else ServiceComb calls by these names: `ribbon`'s, and those of both SDKs.
 const STRATEGIES: &str =
     "RoundRobin, Random, WeightedResponse, SessionStickiness; ours LeastRequest, PeakEwma";
-/// What keys of this family say beside that: of tries, isolation, and what no proxy could carry out.
-const OF_OTHERS: [&str; 9] = [
-    "retryEnabled",
-    "retryOnNext",
-    "retryOnSame",
-    "retryHandler",
-    "backoff",
-    "isolation",
-    "filter",
-    "transactionControl",
-    "NFLoadBalancerRuleClassName",
-];
+/// What keys of this family say beside that, which no proxy could carry out.
+const OF_OTHERS: [&str; 4] = ["retryHandler", "filter", "transactionControl", "NFLoadBalancerRuleClassName"];
 
 /// What a key is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +56,8 @@ impl Word {
 pub(super) enum Part<'k> {
     /// About a service, or every one.
     Setting(Option<&'k str>, Word),
+    /// About tries, or about isolation.
+    Further,
     /// About the calls of a match group.
     Governed,
     /// Somebody else's.
@@ -83,6 +76,9 @@ impl<'k> Part<'k> {
                 }
                 None => {}
             }
+        }
+        if [&tries::TABLE, &isolation::TABLE].iter().any(|table| table.split(rest).is_some()) {
+            return Self::Further;
         }
         let is_others = rest.split('.').any(|part| OF_OTHERS.contains(&part));
         if is_others { Self::Others } else { Self::Governed }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use mesher_model::rule::{BreakerMode, Percent};
 
+use super::items::Check;
 use super::last_good::unusable;
 use super::sorted::Entry;
 use crate::breaker::{BreakerPolicy, BreakerRule, Span};
@@ -26,6 +27,8 @@ const MILLISECONDS_MAX: u64 = 24 * 3600 * 1000;
 const CALLS_MAX: u64 = 100_000;
 /// What stands in front of a name.
 pub(super) const AREAS: [&str; 4] = ["isolation", "circuitBreaker", "fallback", "fallbackpolicy"];
+/// What takes the place of a refusal.
+const FALLBACKS: [&str; 2] = ["returnnull", "throwexception"];
 /// What keys end with, and what their values have to be.
 const ITEMS: [(&str, &str, Check); 12] = [
     ("isolation", "timeout.enabled", Check::Flag),
@@ -39,32 +42,8 @@ const ITEMS: [(&str, &str, Check); 12] = [
     ("circuitBreaker", "errorThresholdPercentage", Check::Number(0, 100)),
     ("fallback", "enabled", Check::Flag),
     ("fallback", "force", Check::Flag),
-    ("fallbackpolicy", "policy", Check::Policy),
+    ("fallbackpolicy", "policy", Check::OneOf(&FALLBACKS, "fallback that a proxy has")),
 ];
-
-#[derive(Debug, Clone, Copy)]
-enum Check {
-    Flag,
-    Number(u64, u64),
-    Policy,
-}
-
-impl Check {
-    fn holds(self, value: &str) -> Result<(), String> {
-        match self {
-            Self::Flag if ["true", "false"].iter().any(|word| value.eq_ignore_ascii_case(word)) => Ok(()),
-            Self::Flag => Err(format!("{value:?} is neither true nor false")),
-            Self::Number(least, most) => match value.parse::<u64>() {
-                Ok(number) if (least..=most).contains(&number) => Ok(()),
-                _ => Err(format!("{value:?} is no number from {least} to {most}")),
-            },
-            Self::Policy if ["returnnull", "throwexception"].contains(&value) => Ok(()),
-            Self::Policy => {
-                Err(format!("{value:?} is no fallback that a proxy has: returnnull, throwexception"))
-            }
-        }
-    }
-}
 
 /// Which calls a key is about: the side, the area, the service, and the item.
 type Place = (bool, &'static str, String, &'static str);

@@ -3,9 +3,11 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `rules` | what all keys say together, and what a service gets of it |
+//! | `rules` | what all keys say |
+//! | `answer` | what a service gets of it |
 //! | `sorted` | keys by what they are about |
 //! | `timeout` | `request.timeout` |
+//! | `items` | keys that say one thing each, of a service or of all |
 //! | `balance` | `loadbalance`: strategies, sessions, zones |
 //! | `route_rule` | `routeRule`, `globalRouteRule`: lists of rules, of both SDKs |
 //! | `matching` | which calls a rule is about: `match`, `matchGroup`, `sourceTemplate` |
@@ -20,11 +22,13 @@
 //! | `governed` | what all of Java's governance has in common: `KIND.NAME` beside `matchGroup.NAME` |
 //! | `breaker`, `bulkhead` | `circuitBreaker.NAME`, `instanceIsolation.NAME`, `bulkhead.NAME`, `instanceBulkhead.NAME` |
 //! | `commands` | `isolation`, `circuitBreaker`, `fallback` of a side, as Hystrix had them |
-//! | `retry` | one of its kinds each |
+//! | `retry`, `time_limiter` | one of its kinds each |
+//! | `tries`, `isolation` | `loadbalance`: further tries, instances that are passed over |
 //! | `values` | numbers and spans of time |
 //! | `plan` | rules as they are read, and what becomes of them |
 //! | `yaml` | YAML text, with the place of what is wrong with it |
 
+mod answer;
 mod balance;
 mod breaker;
 mod bulkhead;
@@ -33,6 +37,8 @@ mod dark_launch;
 mod fault_injection;
 mod flow_control;
 mod governed;
+mod isolation;
+mod items;
 mod last_good;
 mod matching;
 mod named;
@@ -43,7 +49,9 @@ mod retry;
 mod route_rule;
 mod rules;
 mod sorted;
+mod time_limiter;
 mod timeout;
+mod tries;
 mod values;
 mod ways;
 mod yaml;

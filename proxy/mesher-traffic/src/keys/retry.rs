@@ -15,9 +15,9 @@ use crate::retry::{Pause, RetryPolicy};
 use crate::statuses::Statuses;
 
 /// The most further tries that a document may ask for.
-const TRIES_MAX: u32 = 10;
+pub(super) const TRIES_MAX: u32 = 10;
 /// Statuses where nothing else is said.
-const STATUSES: [u16; 2] = [502, 503];
+pub(super) const STATUSES: [u16; 2] = [502, 503];
 
 members! {
     /// One policy. Source: Java Chassis, `RetryPolicy`.

@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mesher_model::DEFAULT;
-use mesher_model::explain::Said;
-use mesher_model::rule::{Kind, ServiceName};
 
 use super::balance::{self, Balances};
 use super::commands::Commands;
@@ -14,6 +13,7 @@ use super::dark_launch;
 use super::fault_injection::{self, OlderFaults};
 use super::flow_control::FlowControl;
 use super::governed::Family;
+use super::items::Items;
 use super::last_good::{AS_IF_ABSENT, LAST_HOLDS, unusable};
 use super::matching::{self, Called, Named, Setting};
 use super::named::LastGood;
@@ -24,17 +24,15 @@ use super::route_rule::{self, Place};
 use super::sorted::{Entry, LOADBALANCE, Sorted};
 use super::timeout::Timeouts;
 use super::yaml::{Fault, PASSED_OVER};
-use super::{breaker, bulkhead};
+use super::{breaker, bulkhead, isolation, time_limiter, tries};
 
 use crate::balance::BalancePolicy;
 use crate::breaker::BreakerRule;
 use crate::bulkhead::BulkheadRule;
 use crate::fault;
 use crate::limit::LimitRule;
-use crate::policy::Policy;
 use crate::retry::RetryPolicy;
 use crate::route::RoutePolicy;
-use crate::selection::{Entry as Rule, Selection};
 
 /// Routes that keys may make together.
 const ROUTES_MAX: usize = 1_000;
@@ -47,32 +45,37 @@ const PROBLEMS_MAX: usize = 50;
 /// What keys say, and which of them cannot be used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyRules {
-    timeouts: Timeouts,
+    pub(super) timeouts: Timeouts,
     /// By service. One without a policy has no rule, whatever holds for every service.
-    routes: BTreeMap<String, Option<Arc<RoutePolicy>>>,
-    global_route: Option<Arc<RoutePolicy>>,
+    pub(super) routes: BTreeMap<String, Option<Arc<RoutePolicy>>>,
+    pub(super) global_route: Option<Arc<RoutePolicy>>,
     /// The routes as they were read, by their keys.
     held: BTreeMap<String, Held>,
     /// What `refer` may name, as it was when they were read.
     named: BTreeMap<String, String>,
     /// Match groups, by their names: each with its key and its value.
-    groups: BTreeMap<String, (String, String)>,
+    pub(super) groups: BTreeMap<String, (String, String)>,
     /// Of groups and templates.
     last_good: LastGood,
-    retries: Family<RetryPolicy>,
-    balances: Balances,
+    /// Of calls of match groups; below the same of services.
+    pub(super) retries: Family<RetryPolicy>,
+    pub(super) tries: Items,
+    pub(super) isolations: Items,
+    /// How long calls of match groups may take.
+    pub(super) time_limits: Family<Duration>,
+    pub(super) balances: Balances,
     /// The same for the calls of match groups.
-    group_balances: Family<BalancePolicy>,
-    breakers: Family<BreakerRule>,
-    bulkheads: Family<BulkheadRule>,
-    instance_breakers: Family<BreakerRule>,
-    instance_bulkheads: Family<BulkheadRule>,
-    commands: Commands,
-    limits: Family<LimitRule>,
-    limits_by_identifier: Family<LimitRule>,
-    flow_control: FlowControl,
-    faults: Family<fault::Plan>,
-    older_faults: OlderFaults,
+    pub(super) group_balances: Family<BalancePolicy>,
+    pub(super) breakers: Family<BreakerRule>,
+    pub(super) bulkheads: Family<BulkheadRule>,
+    pub(super) instance_breakers: Family<BreakerRule>,
+    pub(super) instance_bulkheads: Family<BulkheadRule>,
+    pub(super) commands: Commands,
+    pub(super) limits: Family<LimitRule>,
+    pub(super) limits_by_identifier: Family<LimitRule>,
+    pub(super) flow_control: FlowControl,
+    pub(super) faults: Family<fault::Plan>,
+    pub(super) older_faults: OlderFaults,
     /// A sentence for each key that says something which cannot be used, or is passed over.
     pub problems: Vec<String>,
 }
@@ -223,6 +226,12 @@ impl KeyRules {
         let last = &before.group_balances;
         self.group_balances = Family::read(of(LOADBALANCE), own, last, problems, balance::read_governed);
         self.balances = Balances::read(&sorted.balances, &before.balances, problems);
+        self.tries = Items::read(&tries::TABLE, &sorted.further_balances, &before.tries, problems);
+        self.isolations =
+            Items::read(&isolation::TABLE, &sorted.further_balances, &before.isolations, problems);
+        problems.extend(isolation::notices(&self.isolations));
+        let limits = of(time_limiter::KIND);
+        self.time_limits = Family::read(limits, own, &before.time_limits, problems, time_limiter::read);
         self.breakers = Family::read(of("circuitBreaker"), own, &before.breakers, problems, breaker::read);
         self.bulkheads = Family::read(of("bulkhead"), own, &before.bulkheads, problems, bulkhead::read);
         let (breakers, bulkheads) = (&before.instance_breakers, &before.instance_bulkheads);
@@ -308,6 +317,9 @@ impl KeyRules {
         of_routes
             .chain(self.last_good.holding())
             .chain(self.retries.holding())
+            .chain(self.tries.holding())
+            .chain(self.isolations.holding())
+            .chain(self.time_limits.holding())
             .chain(self.balances.holding())
             .chain(self.group_balances.holding())
             .chain(of_breakers)
@@ -333,144 +345,12 @@ impl KeyRules {
         has_route
             || !sorted.governed.is_empty()
             || !sorted.balances.is_empty()
+            || !sorted.further_balances.is_empty()
             || !sorted.commands.is_empty()
             || !sorted.flow_control.is_empty()
             || !sorted.older_faults.is_empty()
             || !sorted.timeouts.is_empty()
             || sorted.named != Named::default()
-    }
-
-    /// What they say together about some calls, and which keys of a server called `source` say so; `None` where none does.
-    #[must_use]
-    pub fn policy(&self, about: &About, source: &str) -> Option<Policy> {
-        let mut policy = Policy::default();
-        let mut said = Vec::new();
-        if let About::Called { service, qualified } = about {
-            let mut say = |kind: Kind, key: &str, is_own: bool| {
-                said.push(Said {
-                    kind: kind.to_string(),
-                    name: key.to_owned(),
-                    source: source.to_owned(),
-                    service: if is_own { service } else { ServiceName::EVERY }.to_owned(),
-                    ..Said::default()
-                });
-            };
-            if let Some(route) = self.route(service, qualified) {
-                let has_own = [service, qualified].iter().any(|name| self.routes.contains_key(*name));
-                say(Kind::Route, &route.name, has_own);
-                policy.route = Some(Arc::clone(route));
-            }
-            if let Some(limit) = self.timeouts.of(service, qualified) {
-                say(Kind::Timeout, &limit.key, self.timeouts.has_own(service, qualified));
-                policy.request_timeout = Some(limit.time);
-            }
-        }
-        if let About::Called { service, qualified } = about {
-            let own = self.balances.of(service, qualified);
-            let rules = self.group_balances.selection(&self.groups, about);
-            let names: Vec<_> = rules.iter().flat_map(Selection::names).map(str::to_owned).collect();
-            said.extend(names.iter().map(|key| of_kind(Kind::Balance, key, ServiceName::EVERY, source)));
-            said.extend(own.as_ref().map(|(_, key, is_own)| {
-                of_kind(Kind::Balance, key, if *is_own { service } else { ServiceName::EVERY }, source)
-            }));
-            let general = own.map(|(item, key, _)| Rule::about_all(key, item));
-            policy.balance = Selection::with_last(rules, general).map(Arc::new);
-        }
-        let mut select = |kind: Kind, keys: Vec<&str>| {
-            said.extend(keys.into_iter().map(|key| Said {
-                kind: kind.to_string(),
-                name: key.to_owned(),
-                source: source.to_owned(),
-                service: ServiceName::EVERY.to_owned(),
-                ..Said::default()
-            }));
-        };
-        if matches!(about, About::Called { .. }) {
-            policy.retry = self.retries.selection(&self.groups, about).map(Arc::new);
-            policy.instance_breaker = self.instance_breakers.selection(&self.groups, about).map(Arc::new);
-            policy.instance_bulkhead = self.instance_bulkheads.selection(&self.groups, about).map(Arc::new);
-        }
-        let timeout = self.guard(about, &mut policy);
-        if let Some(selection) = &policy.retry {
-            select(Kind::Retry, selection.names());
-        }
-        for selection in [&policy.breaker, &policy.instance_breaker].into_iter().flatten() {
-            select(Kind::Breaker, selection.names());
-        }
-        for selection in [&policy.bulkhead, &policy.instance_bulkhead].into_iter().flatten() {
-            select(Kind::Bulkhead, selection.names());
-        }
-        select(Kind::Timeout, timeout.into_iter().collect());
-        policy.limits = self.limits_about(about).map(Arc::new);
-        if let Some(selection) = &policy.limits {
-            select(Kind::RateLimit, selection.names());
-        }
-        policy.faults = self.faults_about(about).map(Arc::new);
-        if let Some(selection) = &policy.faults {
-            select(Kind::Fault, selection.names());
-        }
-        policy.said = said.into();
-        (policy != Policy::default()).then_some(policy)
-    }
-
-    /// Adds breakers and bulkheads: of Java's governance, which providers carry out, and behind them those that were taken from
-    /// Hystrix. Answers the key that limits the time, where one does.
-    fn guard(&self, about: &About, policy: &mut Policy) -> Option<&str> {
-        let service = match about {
-            About::Called { service, .. } => Some(service.as_str()),
-            About::Provider => None,
-        };
-        let (mut breaker, mut bulkhead) = (None, None);
-        if service.is_none() {
-            breaker = self.breakers.selection(&self.groups, about);
-            bulkhead = self.bulkheads.selection(&self.groups, about);
-        }
-        let said = self.commands.of(service);
-        if let Some((key, rule)) = said.breaker {
-            breaker = Some(Selection::followed_by(breaker, key, rule));
-        }
-        if let Some((key, rule)) = said.bulkhead {
-            bulkhead = Some(Selection::followed_by(bulkhead, key, rule));
-        }
-        (policy.breaker, policy.bulkhead) = (breaker.map(Arc::new), bulkhead.map(Arc::new));
-        let (key, time) = said.timeout.filter(|_| policy.request_timeout.is_none())?;
-        policy.request_timeout = Some(time);
-        Some(key)
-    }
-
-    /// Who takes calls counts them in periods; both sides do in seconds.
-    fn limits_about(&self, about: &About) -> Option<Selection<LimitRule>> {
-        let mut rules = Vec::new();
-        if *about == About::Provider {
-            for family in [&self.limits, &self.limits_by_identifier] {
-                let selection = family.selection(&self.groups, about);
-                let named = selection.into_iter().flat_map(Selection::into_entries).map(|mut rule| {
-                    rule.item.name = rate_limiting::name_of(&rule.name).into();
-                    rule
-                });
-                rules.extend(named);
-            }
-        }
-        rules.extend(self.flow_control.rules(about));
-        Selection::of(rules)
-    }
-
-    /// What callers do to themselves.
-    fn faults_about(&self, about: &About) -> Option<Selection<fault::Plan>> {
-        if *about == About::Provider {
-            return None;
-        }
-        let selection = self.faults.selection(&self.groups, about);
-        let rules = selection.into_iter().flat_map(Selection::into_entries);
-        Selection::of(rules.chain(self.older_faults.rule(about)).collect())
-    }
-
-    /// Where the calls to a service go; `qualified` is its name as callers of other applications write it.
-    pub(super) fn route(&self, service: &str, qualified: &str) -> Option<&Arc<RoutePolicy>> {
-        match self.routes.get(service).or_else(|| self.routes.get(qualified)) {
-            Some(own) => own.as_ref(),
-            None => self.global_route.as_ref(),
-        }
     }
 
     /// Whether they say anything.
@@ -487,17 +367,9 @@ impl KeyRules {
             !self.limits.is_empty() || !self.limits_by_identifier.is_empty() || !self.flow_control.is_empty();
         let has_fault = !self.faults.is_empty() || !self.older_faults.is_empty();
         let has_any = has_route || has_balance || has_guard || has_limit || has_fault;
-        !has_any && self.timeouts.is_empty() && self.retries.is_empty()
-    }
-}
-
-fn of_kind(kind: Kind, key: &str, service: &str, source: &str) -> Said {
-    Said {
-        kind: kind.to_string(),
-        name: key.to_owned(),
-        source: source.to_owned(),
-        service: service.to_owned(),
-        ..Said::default()
+        let has_tries = !self.retries.is_empty() || !self.tries.is_empty() || !self.isolations.is_empty();
+        let has_time = !self.timeouts.is_empty() || !self.time_limits.is_empty();
+        !(has_any || has_tries || has_time)
     }
 }
 

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use super::balance::{Part, Word};
 use super::commands::AREAS;
 use super::matching::Named;
-use super::{fault_injection, rate_limiting};
+use super::{fault_injection, rate_limiting, time_limiter};
 
 /// What keys begin with that are about calls, the older words first: those of the Go Mesher's first files, those of
 /// ServiceComb's first releases, and today's.
 const PREFIXES: [&str; 3] = ["", "cse.", "servicecomb."];
 
 /// Kinds of Java's governance: what stands in front of the name that they share with a match group.
-pub(super) const GOVERNED: [&str; 8] = [
+pub(super) const GOVERNED: [&str; 9] = [
     "retry",
     "circuitBreaker",
     "instanceIsolation",
@@ -22,6 +22,7 @@ pub(super) const GOVERNED: [&str; 8] = [
     rate_limiting::KIND,
     rate_limiting::KIND_BY_IDENTIFIER,
     fault_injection::KIND,
+    time_limiter::KIND,
 ];
 
 /// What stands in front of keys of balancing: of services, and of Java's governance.
@@ -44,6 +45,8 @@ pub(super) struct Sorted<'k> {
     pub(super) named: Named<'k>,
     /// Of balancing, by service and what they say of it.
     pub(super) balances: BTreeMap<(Option<&'k str>, Word), Entry<'k>>,
+    /// Of tries and isolation, by what stands behind `loadbalance.`.
+    pub(super) further_balances: BTreeMap<&'k str, Entry<'k>>,
     /// By what stands behind `flowcontrol.`.
     pub(super) flow_control: BTreeMap<&'k str, Entry<'k>>,
     /// By what stands behind `governance.`.
@@ -107,6 +110,9 @@ impl<'k> Sorted<'k> {
                 }
                 Part::Governed => {
                     self.governed.entry(LOADBALANCE).or_default().insert(name, entry);
+                }
+                Part::Further => {
+                    self.further_balances.insert(name, entry);
                 }
                 Part::Others => {}
             },

@@ -31,6 +31,8 @@ pub enum Pause {
     Fixed(Duration),
     /// By chance up to so long before the second try, and up to twice as long before each further one.
     Doubling(Duration),
+    /// The same, never longer than the second.
+    DoublingUpTo(Duration, Duration),
 }
 
 impl Pause {
@@ -39,9 +41,10 @@ impl Pause {
     pub fn after(self, tries: u32, draw: f64) -> Duration {
         match self {
             Self::Fixed(pause) => pause,
-            Self::Doubling(first) => {
+            Self::Doubling(first) => Self::DoublingUpTo(first, PAUSE_MAX).after(tries, draw),
+            Self::DoublingUpTo(first, most) => {
                 let doublings = tries.saturating_sub(1).min(30);
-                let most = first.saturating_mul(1 << doublings).min(PAUSE_MAX);
+                let most = first.saturating_mul(1 << doublings).min(most);
                 most.mul_f64(draw.clamp(0.0, 1.0))
             }
         }

@@ -70,6 +70,9 @@ fn pauses_double_and_are_drawn_up_to_that() {
     );
     assert_eq!(pause.after(u32::MAX, 1.0), Duration::from_secs(60));
     assert_eq!(Pause::Fixed(Duration::from_millis(7)).after(5, 0.3).as_millis(), 7);
+    let bounded = Pause::DoublingUpTo(Duration::from_millis(25), Duration::from_millis(60));
+    let after = |tries| bounded.after(tries, 1.0).as_millis();
+    assert_eq!([after(1), after(2), after(3), after(30)], [25, 50, 60, 60]);
 }
 
 proptest! {

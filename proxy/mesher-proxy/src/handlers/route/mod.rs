@@ -1,4 +1,4 @@
-//! `route`: finds the rule that is about the call, and chooses which part of the service takes it, in the rule's shares.
+//! `route`: finds the rules that are about the call: which part of the service takes it, in its rule's shares, and in what time.
 //! It must choose once for each invocation: a further try stays in the same part.
 
 use mesher_model::explain::{ChoiceTold, Explanation, Missed, RuleTold, Verdict};
@@ -24,11 +24,17 @@ impl Handler for Route {
 
     fn request(&self, worker: &Worker, call: &mut Invocation, head: &dyn HeadView) -> Result<(), Failure> {
         let cluster = call.cluster();
-        let Some(route) = cluster.governance.as_ref().and_then(|governance| governance.route()) else {
-            return Ok(());
-        };
-        let view = call.view(worker, head);
-        call.choice = route.choose(&view, |rule| worker.next_share((cluster.id, rule)));
+        let Some(governance) = cluster.governance.as_ref() else { return Ok(()) };
+        let mut limit = None;
+        if governance.has_time_limits() {
+            limit = governance.find_time_limit(&call.view(worker, head));
+        }
+        let mut choice = None;
+        if let Some(route) = governance.route() {
+            let view = call.view(worker, head);
+            choice = route.choose(&view, |rule| worker.next_share((cluster.id, rule)));
+        }
+        (call.choice, call.time_limit) = (choice, limit);
         Ok(())
     }
 
@@ -42,8 +48,12 @@ impl Handler for Route {
         let cluster = call.cluster();
         let Some(governance) = cluster.governance.as_ref() else { return Ok(()) };
         told.said.extend(governance.said().iter().cloned());
-        told.timeout_ms =
-            governance.request_timeout().map(|limit| limit.as_millis().try_into().unwrap_or(u64::MAX));
+        let time_limit = match told.call {
+            Some(_) => call.time_limit,
+            None => governance.find_time_limit(&call.view(worker, head)),
+        };
+        let limit = governance.time_limit(time_limit);
+        told.timeout_ms = limit.map(|limit| limit.as_millis().try_into().unwrap_or(u64::MAX));
         let Some(route) = governance.route() else { return Ok(()) };
         let view = call.view(worker, head);
         told.rules = tell_rules(&route.verdicts(&view));

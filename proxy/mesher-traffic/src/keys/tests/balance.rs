@@ -31,8 +31,8 @@ fn a_service_has_its_own_strategy_or_that_of_all() {
         ("cse.loadbalance.pay.v2.strategy.name", "PeakEwma"),
         ("servicecomb.loadbalance.other:order.strategy.name", "LeastRequest"),
         // Those of others.
-        ("servicecomb.loadbalance.retryEnabled", "true"),
-        ("servicecomb.loadbalance.pay.isolation.enabled", "true"),
+        ("servicecomb.loadbalance.retryHandler", "default"),
+        ("servicecomb.loadbalance.pay.transactionControl.policy", "own.Filter"),
     ]);
     assert_eq!(strategy(&rules, "shop"), Some(Strategy::Random));
     assert_eq!(strategy(&rules, "pay"), Some(Strategy::WeightedResponse), "the newer prefix");

@@ -4,6 +4,7 @@
 mod bad_values;
 mod balance;
 mod dark_launch;
+mod failing;
 mod go_rules;
 mod governed;
 mod guards;
