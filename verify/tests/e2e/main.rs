@@ -32,6 +32,7 @@ mod ipv6;
 mod kept;
 mod key_scopes;
 mod keys;
+mod kinds;
 mod limits;
 mod loops;
 mod metrics;
