@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/go-chassis/go-archaius"
 	_ "github.com/go-chassis/go-archaius/source/remote/configcenter" // the SDK brings kie alone
@@ -14,6 +15,7 @@ import (
 	"github.com/go-chassis/go-chassis/v2/client/rest"
 	"github.com/go-chassis/go-chassis/v2/core"
 	"github.com/go-chassis/go-chassis/v2/core/common"
+	_ "github.com/go-chassis/go-chassis/v2/middleware/ratelimiter" // in no chain, as long as nobody asks for it
 	"github.com/go-chassis/go-chassis/v2/pkg/runtime"
 	"github.com/go-chassis/go-chassis/v2/server/restful"
 )
@@ -76,9 +78,13 @@ func (a *Application) Echo(exchange *restful.Context) {
 	}, common.JSON)
 }
 
-// Refuse answers with a status and a body that must reach the caller.
+// Refuse answers with the status that it is asked for, else with 409, and a body, both of which must reach the caller.
 func (a *Application) Refuse(exchange *restful.Context) {
-	_ = exchange.WriteHeaderAndJSON(http.StatusConflict, "refused by "+runtime.ServiceName, common.JSON)
+	status, err := strconv.Atoi(exchange.ReadQueryParameter("text"))
+	if err != nil {
+		status = http.StatusConflict
+	}
+	_ = exchange.WriteHeaderAndJSON(status, "refused by "+runtime.ServiceName, common.JSON)
 }
 
 // Call calls another service with the SDK, and answers what came.
@@ -115,8 +121,12 @@ func consume(service, operation, method, text, user string) (call, error) {
 	}
 	ctx := context.WithValue(context.Background(), common.ContextHeaderKey{}, map[string]string{"user": user})
 	response, err := core.NewRestInvoker().ContextDo(ctx, request)
-	if response == nil || response.Body == nil {
+	if response == nil {
 		return call{}, err
+	}
+	if response.Body == nil {
+		// The SDK's own word.
+		return call{Status: response.StatusCode}, err
 	}
 	defer response.Body.Close()
 	read, _ := io.ReadAll(response.Body)

@@ -7,13 +7,14 @@
 //! | `sdk` | an application on an SDK: started, found in the registry, told to call |
 //! | `sidecar` | an application without an SDK, behind a proxy |
 //! | `mesh` | both kinds in one registry, and what must hold of their calls |
-//! | `go`, `java`, `registry`, `configuration` | the tests |
+//! | `go`, `java`, `registry`, `configuration`, `governed` | the tests |
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failure of the system is a failure of the test")]
 
 mod builds;
 mod configuration;
 mod go;
+mod governed;
 mod java;
 mod mesh;
 mod registry;

@@ -14,7 +14,7 @@ use crate::sdk::{Sdk, USER};
 use crate::sidecar::{Sidecar, publish_contract};
 
 /// A caller's proxy registers nothing but this name.
-const CALLER: &str = "sidecar-consumer";
+pub(crate) const CALLER: &str = "sidecar-consumer";
 /// How long SDKs may take to notice that the registry has forgotten them: Go Chassis beats every 10 s at most, and tries
 /// again after 10 s.
 const RETURN: Duration = Duration::from_secs(60);
@@ -37,7 +37,7 @@ impl Mesh {
     }
 
     /// A call of an application behind a proxy, with a context of its own and two lies about who it is.
-    fn call(&self, service: &str, operation: &str, method: &str, text: &str) -> Message {
+    pub(crate) fn call(&self, service: &str, operation: &str, method: &str, text: &str) -> Message {
         let lies = r#"{"user":"jason","x-cse-src-microservice":"forged"}"#;
         let (query, body) = match method {
             "POST" => (String::new(), format!("{{\"text\":\"{text}\"}}")),

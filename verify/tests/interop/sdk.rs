@@ -24,6 +24,10 @@ const START: Duration = Duration::from_secs(90);
 /// The most of its own memory that a Java application gets, and the compiler that warms up soonest.
 const JAVA: [&str; 4] = ["-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"];
 
+/// Handlers of calls to others, where rules may refuse them.
+const GO_CONSUMER: &str = "ratelimiter-consumer,bizkeeper-consumer,router,loadbalance,transport";
+const JAVA_CONSUMER: &str = "qps-flowcontrol-consumer,bizkeeper-consumer,loadbalance";
+
 const JAVA_MAIN: &str = "mesher.interop.Application";
 
 /// An application on an SDK. It is provider and consumer at once.
@@ -79,6 +83,24 @@ impl Sdk {
         Self::start(command.args(["-cp", class_path, JAVA_MAIN]), name)
     }
 
+    /// Starts one on Go Chassis that reads kie, with the handlers of its SDK that limit calls and break circuits.
+    pub(crate) fn go_governed(program: &Path, control: &Control, name: &'static str) -> Self {
+        let mut command = go_command(program, control);
+        command.env("CAS_COMPONENT_NAME", name).env("PAAS_CSE_CC_ENDPOINT", control.url());
+        command.env("servicecomb.handler.chain.Consumer.default", GO_CONSUMER);
+        command.env("servicecomb.handler.chain.Provider.default", "ratelimiter-provider");
+        Self::start(&mut command, name)
+    }
+
+    /// The same on Java Chassis.
+    pub(crate) fn java_governed(class_path: &str, control: &Control, name: &'static str) -> Self {
+        let mut command = java_command(control, name);
+        command.arg(format!("-Dservicecomb.kie.serverUri={}", control.url()));
+        command.arg(format!("-Dservicecomb.handler.chain.Consumer.default={JAVA_CONSUMER}"));
+        command.arg("-Dservicecomb.handler.chain.Provider.default=qps-flowcontrol-provider");
+        Self::start(command.args(["-cp", class_path, JAVA_MAIN]), name)
+    }
+
     fn start(command: &mut Command, name: &'static str) -> Self {
         let folder = TempDir::new().unwrap();
         // Go Chassis writes a log below its home.
@@ -103,13 +125,19 @@ impl Sdk {
     /// status is the SDK's own, or 0, where it reached nobody.
     #[track_caller]
     pub(crate) fn call(&self, service: &str, operation: &str, method: &str, text: &str) -> (u64, Value) {
+        let told = self.tell(service, operation, method, text);
+        (told["status"].as_u64().unwrap_or_default(), told["answer"].clone())
+    }
+
+    /// The same, with all that the SDK gave it: `status`, `answer` and `error`.
+    #[track_caller]
+    pub(crate) fn tell(&self, service: &str, operation: &str, method: &str, text: &str) -> Value {
         let address = self.address.unwrap();
         let path =
             format!("/call?service={service}&operation={operation}&method={method}&text={text}&user={USER}");
         let told = get(address, &address.to_string(), &path).unwrap();
         assert_eq!(told.status(), 200, "{} was told to call {service}: {}", self.name, told.text());
-        let told = told.json();
-        (told["status"].as_u64().unwrap_or_default(), told["answer"].clone())
+        told.json()
     }
 
     /// What its SDK knows of a key of the configuration.

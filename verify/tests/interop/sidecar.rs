@@ -42,7 +42,7 @@ fn respond(name: &str, request: &Message) -> Vec<u8> {
     let (path, query) = request.head.target().split_once('?').unwrap_or((request.head.target(), ""));
     let (status, body) = match path {
         "/echo" => ("200 OK", echo(name, query, request)),
-        "/refuse" => ("409 Conflict", json!(format!("refused by {name}"))),
+        "/refuse" => (status(query), json!(format!("refused by {name}"))),
         _ => ("404 Not Found", json!(path)),
     };
     let body = body.to_string();
@@ -52,6 +52,11 @@ fn respond(name: &str, request: &Message) -> Vec<u8> {
         body.len()
     )
     .into_bytes()
+}
+
+/// The status that is asked for.
+fn status(query: &str) -> &'static str {
+    if query == "text=503" { "503 Refused" } else { "409 Conflict" }
 }
 
 fn echo(name: &str, query: &str, request: &Message) -> Value {

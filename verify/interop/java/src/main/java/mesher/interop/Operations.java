@@ -39,10 +39,11 @@ public class Operations {
         return seen("POST", body.text, request);
     }
 
-    /** Answers with a status and a body that must reach the caller. */
+    /** Answers with the status that it is asked for, else with 409, and a body, both of which must reach the caller. */
     @GetMapping(path = "/refuse")
     public String refuse(@RequestParam(name = "text", required = false) String text) {
-        throw new InvocationException(CONFLICT, "Conflict", "refused by " + name());
+        boolean isStatus = text != null && text.matches("[0-9]{3}");
+        throw new InvocationException(isStatus ? Integer.parseInt(text) : CONFLICT, "Refused", "refused by " + name());
     }
 
     /** Calls another service with the SDK, and answers what came. */
