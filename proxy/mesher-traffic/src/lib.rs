@@ -8,6 +8,7 @@ pub mod bulkhead;
 pub mod checkup;
 pub mod egress;
 pub mod ejection;
+pub mod fallback;
 pub mod fault;
 pub mod keys;
 pub mod limit;
@@ -26,6 +27,7 @@ pub mod suspects;
 pub use actions::{Actions, Asked, FieldEdits, OwnAnswer};
 pub use balance::RoundRobin;
 pub use egress::EgressPolicy;
+pub use fallback::{FallbackRule, FallbackWay};
 pub use keys::{About, KeyRules, Own};
 pub use matching::call::{CallView, Caller, HeadView, Message};
 pub use policy::{Policy, PolicyError};
@@ -40,6 +42,8 @@ pub use suspects::Suspects;
 mod chance;
 #[cfg(test)]
 mod checkup_tests;
+#[cfg(test)]
+mod fallback_tests;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]

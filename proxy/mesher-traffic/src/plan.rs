@@ -1,7 +1,7 @@
 //! Rules before they are compiled: what a document says, or keys of ServiceComb, which may say more.
 //! It must decide nothing about a call.
 
-use mesher_model::rule::{CallMatch, Fallback, RouteRule};
+use mesher_model::rule::{CallMatch, RouteFallback, RouteRule};
 
 use crate::actions::Actions;
 use crate::matching::condition::FurtherPath;
@@ -21,7 +21,7 @@ pub(crate) struct Plan<'r> {
     /// Who takes those for which that has none either.
     pub(crate) rest: Option<Portion>,
     /// Whether every instance takes those that are left.
-    pub(crate) fallback: Fallback,
+    pub(crate) fallback: RouteFallback,
     /// How it answers in place of all of these.
     pub(crate) answer: Option<Actions>,
     /// What decides in place of a count who takes a call.

@@ -13,8 +13,10 @@ use crate::breaker::BreakerRule;
 use crate::bulkhead::BulkheadRule;
 use crate::egress::EgressPolicy;
 use crate::ejection::HealthRule;
+use crate::fallback::FallbackRule;
 use crate::fault;
 use crate::limit::LimitRule;
+use crate::portion::Portion;
 use crate::retry::RetryPolicy;
 use crate::route::{PATTERNS_BYTES_MAX, RoutePolicy};
 use crate::selection::{Entry, Selection};
@@ -107,6 +109,8 @@ pub struct Policy {
     pub limits: Option<Arc<Selection<LimitRule>>>,
     /// What goes wrong with calls on purpose.
     pub faults: Option<Arc<Selection<fault::Plan>>>,
+    /// What callers get where their calls failed.
+    pub fallbacks: Option<Arc<Selection<FallbackRule>>>,
     /// Who says so, and what is shadowed. Left empty by [`Self::compile`]: revisions are known to whoever keeps documents.
     pub said: Arc<[Said]>,
 }
@@ -139,6 +143,7 @@ impl Policy {
                 Rule::Breaker(_) => policy.breaker = select(&documents, breaker)?,
                 Rule::Balance(_) => policy.balance = select(&documents, BalancePolicy::of_rule)?,
                 Rule::Bulkhead(_) => policy.bulkhead = select(&documents, bulkhead)?,
+                Rule::Fallback(_) => policy.fallbacks = select(&documents, fallback)?,
                 Rule::Health(health) => policy.health = Some(Arc::new(HealthRule::of_document(health))),
                 Rule::RateLimit(rule) => {
                     let parts = rule.limits.iter().map(|limit| {
@@ -179,6 +184,7 @@ impl Policy {
             health,
             limits,
             faults,
+            fallbacks,
             said: _,
         } = other;
         self.route = self.route.take().or(route);
@@ -195,13 +201,33 @@ impl Policy {
         self.health = self.health.take().or(health);
         self.limits = self.limits.take().or(limits);
         self.faults = self.faults.take().or(faults);
+        self.fallbacks = self.fallbacks.take().or(fallbacks);
+    }
+
+    /// The parts of the service that rules name: those of the route, and behind them those that take calls which failed.
+    pub fn portions(&self) -> impl Iterator<Item = &Portion> {
+        let of_route = self.route.iter().flat_map(|route| route.portions());
+        of_route.chain(self.fallback_rules().filter_map(FallbackRule::portion))
+    }
+
+    /// The place among [`Self::portions`] of the part that the fallback at a place leads calls to, where it does.
+    #[must_use]
+    pub fn fallback_portion(&self, place: usize) -> Option<u16> {
+        self.fallback_rules().nth(place)?.portion()?;
+        let of_route = self.route.as_ref().map_or(0, |route| route.portions().len());
+        let before = self.fallback_rules().take(place).filter_map(FallbackRule::portion).count();
+        u16::try_from(of_route + before).ok()
+    }
+
+    fn fallback_rules(&self) -> impl Iterator<Item = &FallbackRule> {
+        self.fallbacks.iter().flat_map(|rules| rules.entries()).map(|entry| &entry.item)
     }
 
     /// Whether anything but the way of a call and its time is governed: whether a handler stands in between.
     #[must_use]
     pub fn is_guarded(&self) -> bool {
         let has_bound = self.breaker.is_some() || self.bulkhead.is_some() || self.limits.is_some();
-        has_bound || self.faults.is_some()
+        has_bound || self.faults.is_some() || self.fallbacks.is_some()
     }
 }
 
@@ -215,6 +241,13 @@ fn breaker(rule: &Rule) -> Option<BreakerRule> {
 fn bulkhead(rule: &Rule) -> Option<BulkheadRule> {
     match rule {
         Rule::Bulkhead(bulkhead) => Some(BulkheadRule::of_document(bulkhead)),
+        _ => None,
+    }
+}
+
+fn fallback(rule: &Rule) -> Option<FallbackRule> {
+    match rule {
+        Rule::Fallback(fallback) => FallbackRule::of_document(fallback),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Routes, compiled: the first rule that is about a call decides, and shares its calls out without chance.
 //! It must decide alike for like calls and counts: nothing here remembers.
 
-use mesher_model::rule::{CallMatch, Document, Fallback, Kind, Route};
+use mesher_model::rule::{CallMatch, Document, Kind, Route, RouteFallback};
 
 use crate::actions::Actions;
 use crate::matching::call::CallView;
@@ -45,7 +45,7 @@ struct Rule {
     /// Of the calls for which the chosen portion has no instance; there may be none.
     reserve: Shares,
     rest: Option<u16>,
-    fallback: Fallback,
+    fallback: RouteFallback,
     /// Where the rule answers itself: how, as a place among the route's actions. It has no shares then.
     answer: Option<u16>,
     /// What decides in place of a count which share takes a call.
@@ -294,8 +294,8 @@ impl RoutePolicy {
 
     /// Who takes the calls of a rule for which there is no instance.
     #[must_use]
-    pub fn fallback(&self, rule: u16) -> Fallback {
-        self.rules.get(usize::from(rule)).map_or(Fallback::None, |rule| rule.fallback)
+    pub fn fallback(&self, rule: u16) -> RouteFallback {
+        self.rules.get(usize::from(rule)).map_or(RouteFallback::None, |rule| rule.fallback)
     }
 
     /// Whether properties or zones of instances have to be known.

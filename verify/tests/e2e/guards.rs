@@ -18,7 +18,7 @@ use crate::routing::ask;
 use crate::rules::{apply, assert_done, mesher, write_key};
 
 /// An instance of the shop that answers as the test says.
-struct Instance {
+pub(crate) struct Instance {
     proxy: Proxy,
     _application: Application,
     status: Arc<AtomicU16>,
@@ -40,24 +40,24 @@ impl Instance {
         Self { proxy, _application: application, status, calls }
     }
 
-    fn says(&self, status: u16) {
+    pub(crate) fn says(&self, status: u16) {
         self.status.store(status, Ordering::SeqCst);
     }
 
-    fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }
 }
 
 /// A shop and its caller.
-struct Stage {
-    control: Control,
-    caller: Proxy,
-    shops: Vec<Instance>,
+pub(crate) struct Stage {
+    pub(crate) control: Control,
+    pub(crate) caller: Proxy,
+    pub(crate) shops: Vec<Instance>,
 }
 
 impl Stage {
-    fn start(instances: usize) -> Self {
+    pub(crate) fn start(instances: usize) -> Self {
         let control = Control::start();
         let shops = (1..=instances).map(|number| Instance::start(&control, &format!("{number}.0"))).collect();
         let caller = Proxy::start(&control.url(), "webapp", &[]);
@@ -68,28 +68,28 @@ impl Stage {
         Self { control, caller, shops }
     }
 
-    fn shop(&self) -> &Instance {
+    pub(crate) fn shop(&self) -> &Instance {
         &self.shops[0]
     }
 
-    fn outbound(&self) -> SocketAddr {
+    pub(crate) fn outbound(&self) -> SocketAddr {
         self.caller.addresses.outbound
     }
 
     #[track_caller]
-    fn apply(&self, kind: &str, spec: &str) {
+    pub(crate) fn apply(&self, kind: &str, spec: &str) {
         let text = format!(
             "apiVersion: mesher/v1\nkind: {kind}\nmetadata: {{name: shop}}\nspec: {{service: shop, {spec}}}\n"
         );
         assert_done(&apply(&self.control, &text, &["--wait"]));
     }
 
-    fn get(&self) -> Message {
+    pub(crate) fn get(&self) -> Message {
         ask(self.outbound(), "GET", "/", &[])
     }
 
     #[track_caller]
-    fn assert_answers(&self, count: usize, status: u16) {
+    pub(crate) fn assert_answers(&self, count: usize, status: u16) {
         (0..count).for_each(|_| assert_eq!(self.get().status(), status));
     }
 
@@ -108,7 +108,7 @@ impl Stage {
 }
 
 /// The value of a metric in which all of these words stand.
-fn metric(proxy: &Proxy, words: &[&str]) -> Option<f64> {
+pub(crate) fn metric(proxy: &Proxy, words: &[&str]) -> Option<f64> {
     let metrics = proxy.addresses.admin("/metrics").text();
     let is_it = |line: &&str| words.iter().all(|word| line.contains(word));
     metrics.lines().find(is_it)?.rsplit(' ').next()?.parse().ok()

@@ -3,7 +3,7 @@
 
 use mesher_verify::application::{self, Application};
 use mesher_verify::http::{Message, get_with};
-use mesher_verify::mesh::{Proxy, QUESTION};
+use mesher_verify::mesh::{Proxy, QUESTION, version_of};
 use mesher_verify::patience::until;
 
 use crate::guide::{Stage, given};
@@ -117,6 +117,26 @@ fn a_bound_that_follows_the_latency_is_in_nobodys_way() {
         metrics.lines().any(|line| line.starts_with("mesher_bulkhead_limit{") && line.ends_with(" 20")),
         "{metrics}"
     );
+}
+
+#[test]
+fn callers_get_something_else_where_nobody_is_asked() {
+    let stage = Stage::start();
+    let title = "What callers get instead";
+    stage.apply(document(title, "Fallback"));
+    assert_eq!(ask(&stage), [200; CALLS]);
+    stage.apply(document(title, "Breaker"));
+    let answer = call(&stage, &[]);
+    assert_eq!((answer.status(), answer.text().as_str()), (200, "{\"result\":null}"));
+    let status = answer.field("proxy-status");
+    let words = status.split("; invocation=").next().unwrap_or_default();
+    assert_shown(&format!("Proxy-Status: {words}"), &format!("Proxy-Status: {status}"));
+    let texts = given(GUIDE, "mesher apply");
+    stage.apply(texts.iter().find(|text| text.contains("subset: {version: 0.0.1}")).unwrap());
+    for _ in 0..CALLS {
+        let answer = call(&stage, &[]);
+        assert_eq!((answer.status(), version_of(&answer)), (200, "0.0.1".to_owned()));
+    }
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod doubts;
 mod echo;
 mod egress;
 mod explain;
+mod fallbacks;
 mod faults;
 mod fields;
 mod filters;

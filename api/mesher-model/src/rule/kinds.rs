@@ -10,6 +10,7 @@ use super::balance::Balance;
 use super::breaker::Breaker;
 use super::bulkhead::Bulkhead;
 use super::egress::Egress;
+use super::fallback::Fallback;
 use super::fault::Fault;
 use super::health::Health;
 use super::matches::CallMatch;
@@ -107,6 +108,8 @@ kinds! {
     RateLimit,
     /// What goes wrong with calls on purpose.
     Fault,
+    /// What a caller gets where its call failed.
+    Fallback,
 }
 
 impl Rule {
@@ -129,6 +132,7 @@ impl Rule {
             Self::Breaker(breaker) => &breaker.matches,
             Self::Balance(balance) => &balance.matches,
             Self::Bulkhead(bulkhead) => &bulkhead.matches,
+            Self::Fallback(fallback) => &fallback.matches,
             _ => &[],
         }
     }
@@ -176,7 +180,7 @@ impl Kind {
     /// Whether several documents may be about one service, each about some of its calls.
     #[must_use]
     pub const fn has_matches(self) -> bool {
-        matches!(self, Self::Retry | Self::Breaker | Self::Balance | Self::Bulkhead)
+        matches!(self, Self::Retry | Self::Breaker | Self::Balance | Self::Bulkhead | Self::Fallback)
     }
 }
 

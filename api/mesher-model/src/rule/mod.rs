@@ -6,7 +6,7 @@
 //! | `document` | the frame that all kinds share |
 //! | `kinds` | the list of all kinds |
 //! | `words`, `percent` | names, places, spans of time, parts of a hundred: text with a grammar |
-//! | `route`, `timeout`, `egress`, `retry`, `breaker`, `balance`, `bulkhead`, `health`, `rate_limit`, `fault` | one kind each |
+//! | `route`, `timeout`, `egress`, `retry`, `breaker`, `balance`, `bulkhead`, `health`, `rate_limit`, `fault`, `fallback` | one kind each |
 //! | `status` | statuses, one by one or with `x` for any digit |
 //! | `side` | whose proxy carries a rule out |
 //! | `matches` | what a rule of a route asks of a call |
@@ -24,6 +24,7 @@ mod bulkhead;
 mod change;
 mod document;
 mod egress;
+mod fallback;
 mod fault;
 mod filters;
 mod health;
@@ -53,6 +54,7 @@ pub use change::{
 };
 pub use document::{API_VERSION, Document, Metadata, RuleKey, Target};
 pub use egress::{Egress, EgressRule, Host, Otherwise, Way};
+pub use fallback::Fallback;
 pub use fault::{Fault, FaultAbort, FaultDelay, FaultRule, SlowBody};
 pub use filters::{
     DirectResponse, FieldFault, Filter, FilterKind, HeaderLine, HeaderModifier, PathModifier, RequestMirror,
@@ -64,7 +66,7 @@ pub use matches::{CallMatch, FieldMatch, PathKind, PathMatch, SourceMatch, Value
 pub use percent::Percent;
 pub use rate_limit::{Limit, Per, RateLimit, Scope};
 pub use retry::{Retry, RetryBudget};
-pub use route::{Backend, Fallback, Route, RouteRule, Subset};
+pub use route::{Backend, Route, RouteFallback, RouteRule, Subset};
 pub use side::Side;
 pub use status::StatusPattern;
 pub use sticky::Sticky;
@@ -73,6 +75,8 @@ pub use words::{Cidr, Name, ServiceName, Span, WordError};
 
 #[cfg(test)]
 mod balance_tests;
+#[cfg(test)]
+mod fallback_tests;
 #[cfg(test)]
 mod fault_tests;
 #[cfg(test)]

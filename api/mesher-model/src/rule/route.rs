@@ -62,8 +62,8 @@ pub struct RouteRule {
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = BACKENDS_MAX)))]
     pub backends: Vec<Backend>,
     /// Who takes the calls for a backend without an instance.
-    #[serde(default, skip_serializing_if = "Fallback::is_none")]
-    pub fallback: Fallback,
+    #[serde(default, skip_serializing_if = "RouteFallback::is_none")]
+    pub fallback: RouteFallback,
     /// What decides in place of a count which backend takes a call, so that all calls of a user go to one.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     #[cfg_attr(feature = "schema", schemars(with = "Sticky"))]
@@ -85,7 +85,7 @@ impl RouteRule {
 /// Who takes calls for which there is no instance of the kind that a rule wants.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Fallback {
+pub enum RouteFallback {
     /// Nobody: they are answered 503.
     #[default]
     None,
@@ -93,7 +93,7 @@ pub enum Fallback {
     Any,
 }
 
-impl Fallback {
+impl RouteFallback {
     const fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use mesher_model::rule::{
-    Backend, Diagnostic, Document, Egress, Fallback, Filter as RuleFilter, Host, Metadata, RequestMirror,
-    Route, RouteRule, Rule, RuleKey, ServiceName, SourceMatch, Subset,
+    Backend, Diagnostic, Document, Egress, Filter as RuleFilter, Host, Metadata, RequestMirror, Route,
+    RouteFallback, RouteRule, Rule, RuleKey, ServiceName, SourceMatch, Subset,
 };
 use mesher_registry::{InstanceRecord, Registry, ServiceRecord};
 use mesher_rules::{Book, Parsed, Part, warning};
@@ -108,7 +108,8 @@ impl<'a> Search<'a> {
             Rule::Egress(egress) => self.of_egress(&document.metadata, egress),
             rule => {
                 let place = &document.metadata;
-                let of_service = self.of_service(place, rule.service());
+                let of_service =
+                    self.of_service(place, rule.service()).or_else(|| self.of_fallback(place, rule));
                 let sources = rule.all_matches().filter_map(|part| part.source.as_ref());
                 let callers: Vec<_> = sources.filter_map(|source| self.of_caller(place, source)).collect();
                 of_service.into_iter().chain(callers).map(|doubt| (Part::Whole, doubt)).collect()
@@ -149,6 +150,19 @@ impl<'a> Search<'a> {
         ))
     }
 
+    /// The part of a service that a fallback leads calls to which failed.
+    fn of_fallback(&mut self, place: &Metadata, rule: &Rule) -> Option<String> {
+        let Rule::Fallback(fallback) = rule else { return None };
+        let (subset, service) = (fallback.subset.as_ref()?, fallback.service.to_string());
+        let is_lacking = service != ServiceName::EVERY && self.lacks(place, &service, subset);
+        is_lacking.then(|| {
+            format!(
+                "no instance of {service} is of {} now: calls that fail stay failed until one starts; start it, or mend the subset",
+                words(subset)
+            )
+        })
+    }
+
     fn of_route(&mut self, place: &Metadata, route: &Route) -> Vec<Doubt> {
         let name = route.service.to_string();
         let is_every = name == ServiceName::EVERY;
@@ -178,8 +192,8 @@ impl<'a> Search<'a> {
     /// Each with the place of its backend.
     fn of_backends(&mut self, place: &Metadata, service: &str, rule: &RouteRule) -> Vec<(usize, String)> {
         let end = match rule.fallback {
-            Fallback::Any => "every instance takes its calls until one starts",
-            Fallback::None => {
+            RouteFallback::Any => "every instance takes its calls until one starts",
+            RouteFallback::None => {
                 "its calls are answered 503 until one starts; start it, mend the subset, or say `fallback: Any`"
             }
         };

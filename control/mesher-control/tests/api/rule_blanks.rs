@@ -100,6 +100,15 @@ fn written() -> Vec<Value> {
                 "adaptive": {"min": 2, "initial": 10, "measureEvery": "1m"}}),
         ),
         document(
+            "Fallback",
+            json!({"service": "a", "matches": matches, "statuses": ["5xx"],
+                "answer": {"statusCode": 200, "contentType": "text/plain", "body": "b", "headers": [{"name": "c", "value": "d"}]}}),
+        ),
+        document(
+            "Fallback",
+            json!({"service": "a", "subset": {"version": "1", "zone": "b", "properties": {"c": "d"}}}),
+        ),
+        document(
             "Health",
             json!({"service": "a", "passive": {"consecutiveFailures": 3, "failureRate": "50%", "latencyFactor": 5, "interval": "10s",
                 "minimumRequests": 10, "baseEjectionTime": "30s", "maxEjectionTime": "5m", "maxEjectionPercent": "50%",

@@ -9,6 +9,7 @@ use mesher_traffic::{HeadView, Message, OwnAnswer};
 
 use super::story;
 use crate::bootstrap::PortProtocol;
+use crate::handlers::fallback;
 use crate::request::exchange::{any_field, message_of, operation_of};
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::{Direction, Invocation, Protocol};
@@ -63,7 +64,7 @@ pub(super) async fn explain(worker: &Worker, question: &Question) -> Explanation
     let chain = worker.chains.of(&call);
     let led = story::lead(chain, worker, (&mut call, &head), &mut told);
     told.conclusion = match (led, call.current_endpoint()) {
-        (Err(failure), _) => refusal(&failure),
+        (Err(failure), _) => fallback::foretell(&call, &failure).unwrap_or_else(|| refusal(&failure)),
         (Ok(()), _) if call.own_answer().is_some() => {
             let status = call.own_answer().map_or(0, OwnAnswer::status);
             format!("the proxy itself would answer {status}, as its rule says")

@@ -7,6 +7,7 @@ use crate::handlers::Handler;
 use crate::handlers::balance::Balance;
 use crate::handlers::breaker::Breaker;
 use crate::handlers::bulkhead::Bulkhead;
+use crate::handlers::fallback::Fallback;
 use crate::handlers::fault::Fault;
 use crate::handlers::metrics::Metrics;
 use crate::handlers::own::Own;
@@ -22,7 +23,9 @@ type Chain = Vec<&'static dyn Handler>;
 fn consumer(is_guarded: bool) -> Chain {
     match is_guarded {
         false => vec![&Metrics, &Route, &Retry, &Balance],
-        true => vec![&Metrics, &Route, &RateLimit, &Breaker, &Bulkhead, &Fault, &Retry, &Balance],
+        true => {
+            vec![&Metrics, &Route, &RateLimit, &Fallback, &Breaker, &Bulkhead, &Fault, &Retry, &Balance]
+        }
     }
 }
 

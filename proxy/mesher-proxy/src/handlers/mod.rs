@@ -5,6 +5,7 @@ pub(crate) mod balance;
 pub(crate) mod breaker;
 pub(crate) mod bulkhead;
 pub(crate) mod chains;
+pub(crate) mod fallback;
 pub(crate) mod fault;
 pub(crate) mod metrics;
 pub(crate) mod own;
@@ -28,6 +29,8 @@ pub(crate) enum Next {
     Pass,
     /// The call goes down again from below this handler.
     Again,
+    /// The caller gets an answer of a rule's own in place of the reply, with this status.
+    Answer(u16),
 }
 
 /// One step of a chain. Handlers hold no state: what they remember is the worker's.

@@ -12,7 +12,7 @@ use mesher_codec::field::FieldKind;
 use mesher_codec::response::Downstream;
 use mesher_codec::{Conversation, Framing, HeadLimits, Heard, RequestHead, ResponseHead};
 use mesher_net::{Deadline, Socket};
-use mesher_traffic::{HeadView, Message, Safety};
+use mesher_traffic::{FieldEdits, HeadView, Message, Safety};
 
 use crate::request::converse::Answered;
 use crate::request::failure::{Failure, FailureKind, Side};
@@ -382,24 +382,39 @@ impl Exchange for HttpExchange<'_> {
     }
 
     async fn answer_itself(&mut self, call: &Invocation) -> Outcome {
-        let found = call.actions().and_then(|actions| Some((actions, actions.answer.as_ref()?)));
-        let Some((actions, answer)) = found else {
+        let (nothing, fallback) = (FieldEdits::default(), call.fallback_answer());
+        let of_route = call.actions().and_then(|actions| Some((&actions.response, actions.answer.as_ref()?)));
+        let Some((edits, answer)) = fallback.map(|(answer, ..)| (&nothing, answer)).or(of_route) else {
             let failure = Failure::local(FailureKind::Internal, "no rule answers this call");
             return self.refuse(call, failure).await;
         };
         let (status, closes) = (answer.status(), self.must_close());
         let signature = self.worker.shared.signature(call.direction);
-        let answer = own_answer::prepare(call, &self.buffers.request, (actions, answer), signature, closes);
+        let answer = own_answer::prepare(call, &self.buffers.request, (edits, answer), signature, closes);
         self.deadline.set(&self.worker.deadlines, respond::WRITE_TIME_MAX);
-        let sent = respond::send(self.worker, self.socket, self.deadline, &answer.bytes, closes).await;
+        let sent = match self.down.is_drained() {
+            true => respond::send(self.worker, self.socket, self.deadline, &answer.bytes, closes).await,
+            // Part of an interim answer is out.
+            false => Err(()),
+        };
         self.vigil.end();
-        let broken = sent.err().map(|()| "the caller ended before its answer".to_owned());
+        let (failure, detail) = match (sent, fallback) {
+            (Err(()), _) => {
+                let detail = "the caller ended before its answer".to_owned();
+                (Some((Side::Downstream, FailureKind::Terminated)), Some(detail))
+            }
+            (Ok(()), Some((_, rule, failure))) => {
+                let detail = format!("{rule} answers in place of: {}", failure.detail);
+                (Some((failure.side, failure.kind)), Some(detail))
+            }
+            (Ok(()), None) => (None, None),
+        };
         Outcome {
-            code: if broken.is_none() { Code::Status(status) } else { Code::None },
-            failure: broken.as_ref().map(|_| (Side::Downstream, FailureKind::Terminated)),
-            keeps_connection: broken.is_none() && !closes,
-            response_bytes: if broken.is_none() { answer.body_bytes } else { 0 },
-            detail: broken,
+            code: if sent.is_ok() { Code::Status(status) } else { Code::None },
+            failure,
+            keeps_connection: sent.is_ok() && !closes,
+            response_bytes: if sent.is_ok() { answer.body_bytes } else { 0 },
+            detail,
             request_bytes: self.conversation.request.bytes(),
         }
     }

@@ -18,7 +18,7 @@ pub(crate) async fn forward<E: Exchange>(call: &mut Invocation, exchange: &mut E
     let reply = exchange.send(call).await;
     match &reply {
         Err(failure) => call.mark_tried(failure),
-        Ok(_) if call.retry.rule.is_some() => {
+        Ok(_) if call.retry.rule.is_some() || call.fallback.rule.is_some() => {
             (call.retry.answer_safety, call.retry.is_spent_below) = exchange.after_answer();
         }
         Ok(_) => {}

@@ -15,6 +15,7 @@ use mesher_traffic::{Actions, CallView, Caller, Choice, HeadView, OwnAnswer, Saf
 use crate::bootstrap::PortProtocol;
 use crate::handlers::balance::Taken;
 use crate::request::failure::{Failure, FailureKind, Side};
+use crate::request::falling::Falling;
 use crate::snapshot::balancing::Balancing;
 use crate::snapshot::governance::Governance;
 use crate::snapshot::{Cluster, ClusterIndex, Endpoint, EndpointId, View};
@@ -124,6 +125,8 @@ pub(crate) struct Invocation {
     pub(crate) time_limit: Option<u16>,
     /// How it stands with further tries.
     pub(crate) retry: Retrying,
+    /// How it stands with what its caller gets where it fails.
+    pub(crate) fallback: Falling,
     /// What it holds until it ends, however it does.
     pub(crate) permits: Permits,
     /// Tries that failed, in their order.
@@ -239,6 +242,7 @@ impl Invocation {
             time_given: None,
             time_limit: None,
             retry: Retrying::default(),
+            fallback: Falling::default(),
             permits: Permits::default(),
             failed_tries: Vec::new(),
             tried: [const { Cell::new(None) }; TRIED_MAX],
@@ -370,7 +374,7 @@ pub(crate) trait Exchange: HeadView {
     /// Brings the answer to the caller, and the rest of the call to the callee, to the end.
     async fn relay(&mut self, call: &Invocation) -> Outcome;
 
-    /// Gives the caller the answer of the rule that decided.
+    /// Gives the caller the answer of a rule: of the one that decided, or of the one that answers where the call failed.
     async fn answer_itself(&mut self, call: &Invocation) -> Outcome;
 
     /// Tells the caller that there is no answer, and why.

@@ -14,7 +14,7 @@ use crate::worker::Worker;
 pub(crate) async fn invoke<E: Exchange>(worker: &Worker, call: &mut Invocation, exchange: &mut E) -> Outcome {
     let active = Active { worker, row: call.row };
     let outcome = match travel(worker, call, exchange).await {
-        Ok(_) if call.own_answer().is_some() => Box::pin(exchange.answer_itself(call)).await,
+        Ok(_) if call.is_answered_here() => Box::pin(exchange.answer_itself(call)).await,
         Ok(_) => exchange.relay(call).await,
         Err(failure) => exchange.refuse(call, failure).await,
     };
@@ -64,11 +64,13 @@ async fn travel<E: Exchange>(
         loop {
             let Some(above) = depth.checked_sub(1) else { return reply };
             let next = chain.get(above).map(|handler| handler.response(worker, call, &reply));
-            if next == Some(Next::Again) {
-                if reply.is_ok() {
-                    exchange.drop_answer();
-                }
-                break;
+            if next.is_some_and(|next| next != Next::Pass) && reply.is_ok() {
+                exchange.drop_answer();
+            }
+            match next {
+                Some(Next::Again) => break,
+                Some(Next::Answer(status)) => reply = Ok(Code::Status(status)),
+                _ => {}
             }
             depth = above;
         }

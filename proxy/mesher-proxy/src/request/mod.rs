@@ -28,6 +28,7 @@
 //! | `brake` | how fast a body may come that a rule slows down |
 //! | `tunnel` | both directions of an opaque flow, or of what follows an upgrade |
 //! | `vigil` | how long an exchange waits for whom |
+//! | `falling` | what a call falls back on that failed |
 //! | `failure` | how an invocation can go wrong: side, kind, whether a further try is safe |
 //! | `blame` | what a reply says of the callee, for those who count |
 //! | `stand_in` | answers that keys of ServiceComb ask for in place of a refusal |
@@ -44,6 +45,7 @@ pub(crate) mod deadline;
 pub(crate) mod edits;
 pub(crate) mod exchange;
 pub(crate) mod failure;
+pub(crate) mod falling;
 pub(crate) mod faults;
 pub(crate) mod finish;
 pub(crate) mod flow;

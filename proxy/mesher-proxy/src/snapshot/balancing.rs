@@ -40,7 +40,7 @@ pub(crate) struct Remembered {
 #[derive(Debug)]
 struct Field {
     whole: Arc<Groups>,
-    /// Those of each portion of the route.
+    /// Those of each portion that rules name.
     parts: Box<[Arc<Groups>]>,
     /// The portions that it is about; all where it is about the whole service.
     about: Option<Box<[bool]>>,
@@ -63,7 +63,7 @@ impl Balancing {
     pub(crate) fn new(policy: &Policy, ground: &Ground<'_>, before: Option<&Self>) -> Option<Self> {
         let endpoints = ground.endpoints;
         let rules = policy.balance.as_ref()?;
-        let portions: Vec<_> = policy.route.iter().flat_map(|route| route.portions()).collect();
+        let portions: Vec<_> = policy.portions().collect();
         let field = |rule: &BalancePolicy| Field::new(rule, &portions, ground);
         let fields = rules.entries().iter().map(|entry| field(&entry.item)).collect();
         let has_sessions = rules.entries().iter().any(|entry| entry.item.persistence.is_some());

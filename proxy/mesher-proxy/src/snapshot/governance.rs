@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mesher_model::explain::Said;
-use mesher_model::rule::{Fallback, Kind};
+use mesher_model::rule::{Kind, RouteFallback};
 use mesher_traffic::balance::Locality;
 use mesher_traffic::portion::Member;
 use mesher_traffic::selection::Entry;
@@ -20,7 +20,7 @@ use crate::handlers::{breaker, bulkhead};
 #[derive(Debug, Clone)]
 pub(crate) struct Governance {
     policy: Arc<Policy>,
-    /// For each portion of the route, which endpoints are part of it.
+    /// For each portion that rules name, which endpoints are part of it.
     parts: Vec<Box<[bool]>>,
     /// What is remembered for its rules.
     pub(crate) guards: Guards,
@@ -32,7 +32,7 @@ pub(crate) struct Governance {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ground<'g> {
     pub(crate) endpoints: &'g [Endpoint],
-    /// For each portion of the route, which endpoints are part of it.
+    /// For each portion that rules name, which endpoints are part of it.
     pub(crate) parts: &'g [Box<[bool]>],
     /// Where the proxy is.
     pub(crate) own: Locality<'g>,
@@ -41,8 +41,7 @@ pub(crate) struct Ground<'g> {
 impl Governance {
     fn new(policy: Arc<Policy>, endpoints: &[Endpoint], own: Locality<'_>, before: Option<&Guards>) -> Self {
         let members: Vec<_> = endpoints.iter().map(member).collect();
-        let portions = policy.route.iter().flat_map(|route| route.portions());
-        let parts: Vec<_> = portions.map(|portion| portion.members(&members)).collect();
+        let parts: Vec<_> = policy.portions().map(|portion| portion.members(&members)).collect();
         let ground = Ground { endpoints, parts: &parts, own };
         let guards = Guards::new(&policy, &ground, before);
         Self { parts, guards, is_guarded: policy.is_guarded(), policy }
@@ -119,7 +118,7 @@ impl Governance {
 
     /// Whether every endpoint takes the calls for which the chosen portions have none.
     pub(crate) fn takes_any(&self, choice: Choice) -> bool {
-        self.route().is_some_and(|route| route.fallback(choice.rule) == Fallback::Any)
+        self.route().is_some_and(|route| route.fallback(choice.rule) == RouteFallback::Any)
     }
 
     /// What holds, for people.
@@ -146,7 +145,13 @@ impl Governance {
         let health = self.guards.health.as_ref().map(|health| health.view());
         json!({"route": route, "request_timeout": timeout, "time_limits": time_limits, "balance": balance, "breakers": breakers,
             "bulkheads": bulkheads, "isolation": isolation, "health": health, "limits": self.guards.limit_words(now),
-            "faults": self.guards.fault_words()})
+            "faults": self.guards.fault_words(), "fallbacks": self.fallback_words()})
+    }
+
+    /// What callers get whose calls failed, for people.
+    fn fallback_words(&self) -> Vec<Value> {
+        let rules = self.policy.fallbacks.iter().flat_map(|rules| rules.entries());
+        rules.map(|entry| json!({"rule": &*entry.name, "says": entry.item.words()})).collect()
     }
 
     /// The instances that take a call, in words.

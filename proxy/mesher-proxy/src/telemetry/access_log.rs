@@ -110,6 +110,10 @@ pub(crate) fn record(
         " tries={} rev={} {milliseconds:.1}ms in={} out={} inv={}",
         call.tries, call.snapshot.number, outcome.request_bytes, outcome.response_bytes, call.id
     );
+    if let Some(fallen) = &call.fallback.fallen {
+        let way = if fallen.portion.is_some() { "subset" } else { "answer" };
+        let _ = write!(line, " fallback={way} after={}", fallen.failure.kind.as_str());
+    }
     if let Some(detail) = &outcome.detail {
         let _ = write!(line, " detail=\"{}\"", detail.escape_default());
     }

@@ -8,13 +8,13 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use mesher_net::ConnectError;
 
-use crate::request::failure::{FailureKind, Message, Side};
-use crate::request::invocation::{Code, Direction, Outcome, Protocol};
+use crate::handlers::fallback::FellBack;
+use crate::request::failure::{FailureKind, Message};
+use crate::request::invocation::{Direction, Outcome, Protocol};
 use crate::request::mirror::Mirrored;
 use crate::snapshot::{Cluster, ClusterId, ClusterKind};
-use crate::telemetry::names::{
-    BOUNDARY_COUNT, CODES_MAX, PEER_OTHER, PEER_OUTSIDE, PEER_UNKNOWN, PEERS_MAX, RULES_MAX,
-};
+use crate::telemetry::counts::{Counts, add, add_named, bucket_of};
+use crate::telemetry::names::{PEER_OTHER, PEER_OUTSIDE, PEER_UNKNOWN, PEERS_MAX};
 
 /// Longest name of a caller that is taken for a label.
 const PEER_BYTES_MAX: usize = 128;
@@ -34,40 +34,6 @@ pub(crate) struct Labels {
     pub(crate) direction: Direction,
     pub(crate) peer: Arc<str>,
     pub(crate) protocol: Protocol,
-}
-
-/// What is counted under one set of labels.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Counts {
-    pub(crate) by_code: Vec<(CodeLabel, u64)>,
-    /// One for each boundary, and one for everything above the last.
-    pub(crate) by_duration: [u64; BOUNDARY_COUNT + 1],
-    pub(crate) duration: Duration,
-    pub(crate) active: i64,
-    /// Upstream connections in use.
-    pub(crate) connections: i64,
-    pub(crate) request_bytes: u64,
-    pub(crate) response_bytes: u64,
-    pub(crate) failures: Vec<((Side, &'static str), u64)>,
-    pub(crate) retries: Vec<(&'static str, u64)>,
-    /// Calls that rules refused or touched: the handler, the rule, how many.
-    pub(crate) guarded: Vec<((&'static str, Box<str>), u64)>,
-    /// Further tries for which there was no place in the budget.
-    pub(crate) retries_denied: u64,
-    /// Connections that have spoken another protocol, and those that do.
-    pub(crate) upgrades: u64,
-    pub(crate) active_upgrades: i64,
-    /// Kept upstream connections that were found closed: the call was sent again; it failed.
-    pub(crate) stale: [u64; 2],
-}
-
-/// A code as a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum CodeLabel {
-    /// The code itself.
-    One(Code),
-    /// Every code beyond the bound.
-    Other,
 }
 
 /// How a connection attempt ended.
@@ -287,15 +253,12 @@ impl Counters {
 
     /// A rule refused a call, or touched it.
     pub(crate) fn guarded(&mut self, row: Row, handler: &'static str, rule: &str) {
-        let guarded = &mut self.counts(row).guarded;
-        let is_same =
-            |((by, name), _): &&mut ((&'static str, Box<str>), u64)| *by == handler && **name == *rule;
-        if let Some((_, count)) = guarded.iter_mut().find(is_same) {
-            *count += 1;
-            return;
-        }
-        let rule = if guarded.len() < RULES_MAX { rule } else { PEER_OTHER };
-        add(guarded, (handler, rule.into()), 1);
+        add_named(&mut self.counts(row).guarded, handler, rule);
+    }
+
+    /// A call that failed fell back on what a rule says, or could not.
+    pub(crate) fn fell_back(&mut self, row: Row, rule: &str, came: FellBack) {
+        add_named(&mut self.counts(row).fallbacks, came, rule);
     }
 
     /// A call was not tried again, for its service's budget was spent.
@@ -365,45 +328,6 @@ impl Counters {
     }
 }
 
-impl Counts {
-    fn add_code(&mut self, code: Code) {
-        let known = self.by_code.iter().any(|(label, _)| *label == CodeLabel::One(code));
-        let label =
-            if known || self.by_code.len() < CODES_MAX { CodeLabel::One(code) } else { CodeLabel::Other };
-        add(&mut self.by_code, label, 1);
-    }
-
-    /// Adds what another worker counted under the same labels.
-    fn merge(&mut self, other: &Self) {
-        for (label, count) in &other.by_code {
-            add(&mut self.by_code, *label, *count);
-        }
-        for (mine, theirs) in self.by_duration.iter_mut().zip(other.by_duration) {
-            *mine += theirs;
-        }
-        self.duration += other.duration;
-        self.active += other.active;
-        self.connections += other.connections;
-        self.request_bytes += other.request_bytes;
-        self.response_bytes += other.response_bytes;
-        self.upgrades += other.upgrades;
-        self.active_upgrades += other.active_upgrades;
-        for (mine, theirs) in self.stale.iter_mut().zip(other.stale) {
-            *mine += theirs;
-        }
-        for (key, count) in &other.failures {
-            add(&mut self.failures, *key, *count);
-        }
-        self.retries_denied += other.retries_denied;
-        for (key, count) in &other.retries {
-            add(&mut self.retries, *key, *count);
-        }
-        for (key, count) in &other.guarded {
-            add(&mut self.guarded, key.clone(), *count);
-        }
-    }
-}
-
 impl Report {
     /// Adds another worker's report.
     pub(crate) fn merge(&mut self, other: &Self) {
@@ -441,23 +365,5 @@ pub(crate) fn peer_label(cluster: &Cluster) -> Arc<str> {
         ClusterKind::Outside => PEER_OUTSIDE.into(),
         ClusterKind::Nowhere => PEER_UNKNOWN.into(),
         ClusterKind::Service | ClusterKind::Local => Arc::clone(&cluster.name),
-    }
-}
-
-fn add<K: PartialEq>(counts: &mut Vec<(K, u64)>, key: K, count: u64) {
-    match counts.iter_mut().find(|(other, _)| *other == key) {
-        Some((_, sum)) => *sum += count,
-        None => counts.push((key, count)),
-    }
-}
-
-/// The bucket of a duration: the first whose upper boundary, a power of two of a second, is not below it.
-pub(crate) fn bucket_of(elapsed: Duration) -> usize {
-    let nanoseconds = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
-    // In units of the lowest boundary, rounded up; beyond the table everything is one bucket.
-    let units = nanoseconds.saturating_mul(1 << 12).div_ceil(1_000_000_000);
-    match units {
-        0 | 1 => 0,
-        _ => ((u64::BITS - (units - 1).leading_zeros()) as usize).min(BOUNDARY_COUNT),
     }
 }

@@ -16,9 +16,10 @@ use crate::bootstrap::PortProtocol;
 use crate::request::invocation::{Code, Direction};
 use crate::snapshot::{ClusterKind, Snapshot};
 use crate::status::Status;
-use crate::telemetry::counters::{CodeLabel, ConnectResult, Counts, Labels, Report};
-use crate::telemetry::guards;
+use crate::telemetry::counters::{ConnectResult, Labels, Report};
+use crate::telemetry::counts::{CodeLabel, Counts};
 use crate::telemetry::names::{BOUNDARY_COUNT, LOWEST_EXPONENT};
+use crate::telemetry::{guards, tries};
 
 /// The content type of [`render`]'s text.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -186,61 +187,6 @@ impl Scrape {
             match is_counter {
                 true => family.counter(&pairs, sum.unsigned_abs())?,
                 false => family.gauge(&pairs, sum)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn retries(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let name = ("mesher_retries", "Further tries, by why the one before failed");
-        let mut family = Family::begin(encoder, name, None, MetricType::Counter)?;
-        // Protocols together: the name has no label for them.
-        let mut sums = BTreeMap::<(&str, &str), u64>::new();
-        for (labels, counts) in self.rows().filter(|(labels, _)| labels.direction == Direction::Outbound) {
-            for (reason, count) in &counts.retries {
-                *sums.entry((&labels.peer, reason)).or_default() += count;
-            }
-        }
-        for ((peer, reason), count) in sums {
-            family.counter(&vec![("service", &self.service), ("peer", peer), ("reason", reason)], count)?;
-        }
-        let name = (
-            "mesher_retries_denied",
-            "Calls that were not tried again: the budget of their service was spent",
-        );
-        let mut family = Family::begin(encoder, name, None, MetricType::Counter)?;
-        let mut sums = BTreeMap::<&str, u64>::new();
-        for (labels, counts) in self.rows().filter(|(_, counts)| counts.retries_denied > 0) {
-            *sums.entry(&labels.peer).or_default() += counts.retries_denied;
-        }
-        for (peer, count) in sums {
-            family.counter(&vec![("service", &self.service), ("peer", peer)], count)?;
-        }
-        Ok(())
-    }
-
-    /// What rules refused, or touched, by the handler that did.
-    fn guarded(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let families = [
-            ("rate_limit", "mesher_rate_limited", "Calls that a rate limit refused"),
-            ("fault", "mesher_faults_injected", "Calls that a fault was put into"),
-        ];
-        for (handler, name, help) in families {
-            let mut family = Family::begin(encoder, (name, help), None, MetricType::Counter)?;
-            let mut sums = BTreeMap::<(Direction, &str, &str), u64>::new();
-            for (labels, counts) in self.rows() {
-                for ((_, rule), count) in counts.guarded.iter().filter(|((by, _), _)| *by == handler) {
-                    *sums.entry((labels.direction, &labels.peer, rule)).or_default() += count;
-                }
-            }
-            for ((direction, peer, rule), count) in sums {
-                let pairs = vec![
-                    ("direction", direction.as_str()),
-                    ("service", self.service.as_str()),
-                    ("peer", peer),
-                    ("policy", rule),
-                ];
-                family.counter(&pairs, count)?;
             }
         }
         Ok(())
@@ -443,8 +389,7 @@ impl Collector for Scrape {
         self.by_peer(encoder, name, MetricType::Counter, |counts| signed(counts.request_bytes))?;
         let name = ("mesher_response_bytes", "Bytes of bodies to callers");
         self.by_peer(encoder, name, MetricType::Counter, |counts| signed(counts.response_bytes))?;
-        self.retries(encoder)?;
-        self.guarded(encoder)?;
+        tries::encode(encoder, &self.service, &self.report)?;
         self.copies(encoder)?;
         let name = ("mesher_upgrades", "Connections that went over to another protocol");
         self.by_peer(encoder, name, MetricType::Counter, |counts| signed(counts.upgrades))?;

@@ -4,10 +4,12 @@
 pub(crate) mod access_log;
 pub(crate) mod context;
 pub(crate) mod counters;
+mod counts;
 pub(crate) mod exposition;
 mod guards;
 pub(crate) mod names;
 pub(crate) mod refusal_log;
+mod tries;
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 
 use crate::request::invocation::{Code, Direction, Outcome, Protocol};
 use crate::telemetry::context;
-use crate::telemetry::counters::{Counters, bucket_of};
+use crate::telemetry::counters::Counters;
+use crate::telemetry::counts::bucket_of;
 use crate::telemetry::exposition::boundary;
 use crate::telemetry::names::{BOUNDARY_COUNT, PEER_OTHER, PEER_UNKNOWN, PEERS_MAX};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mesher_model::rule::{Filter, RouteRule, Span};
 
-use super::answer::{Direct, OwnAnswer};
+use super::answer::OwnAnswer;
 use super::fields::FieldEdits;
 use super::mirror::Mirror;
 use super::target::{Redirect, Rewrite};
@@ -50,7 +50,7 @@ impl Actions {
                     actions.answer = Some(OwnAnswer::Redirect(redirect));
                 }
                 Filter::DirectResponse(response) => {
-                    actions.answer = Some(OwnAnswer::Direct(Direct::compile(response)));
+                    actions.answer = Some(OwnAnswer::of_response(response));
                 }
                 Filter::RequestMirror(mirror) => {
                     let number =

@@ -24,17 +24,26 @@ pub struct Direct {
     pub status: u16,
     /// Its body with its media type.
     pub body: Option<(Box<str>, Box<str>)>,
+    /// Further header fields, in order.
+    pub fields: Box<[(Box<str>, Box<str>)]>,
 }
 
 impl Direct {
     pub(super) fn compile(response: &DirectResponse) -> Self {
         let kind = response.content_type.as_deref().unwrap_or(PLAIN_TEXT);
         let body = response.body.as_deref().map(|body| (kind.into(), body.into()));
-        Self { status: response.status_code, body }
+        let fields =
+            response.headers.iter().map(|line| (line.name.as_str().into(), line.value.as_str().into()));
+        Self { status: response.status_code, body, fields: fields.collect() }
     }
 }
 
 impl OwnAnswer {
+    /// An answer that is written out.
+    pub(crate) fn of_response(response: &DirectResponse) -> Self {
+        Self::Direct(Direct::compile(response))
+    }
+
     /// The status of the answer.
     #[must_use]
     pub const fn status(&self) -> u16 {

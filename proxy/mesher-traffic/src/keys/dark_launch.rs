@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use mesher_model::rule::{Fallback, Name, Subset, ValueKind};
+use mesher_model::rule::{Name, RouteFallback, Subset, ValueKind};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -74,7 +74,7 @@ pub(super) fn read(text: &str) -> Result<Reading, Fault> {
         shares,
         reserve: Vec::new(),
         rest: Some(default.clone()),
-        fallback: Fallback::None,
+        fallback: RouteFallback::None,
     };
     let items = policy.rule_items.iter().zip(groups);
     let mut rules = Vec::new();

@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 
-use mesher_model::rule::{CallMatch, Fallback, Route, RouteRule, Subset};
+use mesher_model::rule::{CallMatch, Route, RouteFallback, RouteRule, Subset};
 use serde_json::json;
 
 use super::ways::Ways;
@@ -22,7 +22,7 @@ pub(super) struct KeyRule {
     pub(super) shares: Vec<(Portion, u32)>,
     pub(super) reserve: Vec<(Portion, u32)>,
     pub(super) rest: Option<Portion>,
-    pub(super) fallback: Fallback,
+    pub(super) fallback: RouteFallback,
 }
 
 /// What a value says.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use mesher_model::rule::{Fallback, Subset};
+use mesher_model::rule::{RouteFallback, Subset};
 use serde::de::IgnoredAny;
 use serde_saphyr::Spanned;
 
@@ -112,7 +112,7 @@ fn rule(item: &Spanned<Item>, place: Place<'_>, notices: &mut Vec<Fault>) -> Res
         None => Vec::new(),
     };
     let protects = flag(empty_protection.as_ref(), true)? && !flag(force_enabled.as_ref(), false)?;
-    let fallback = if protects { Fallback::Any } else { Fallback::None };
+    let fallback = if protects { RouteFallback::Any } else { RouteFallback::None };
     Ok(KeyRule { name: String::new(), ways, shares, reserve, rest, fallback })
 }
 

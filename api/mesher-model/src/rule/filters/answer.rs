@@ -4,7 +4,8 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::super::bounds::{checked, given};
+use super::super::bounds::{bounded, checked, given};
+use super::fields::{HeaderLine, LINES_MAX, check_line, spelled};
 
 /// The largest body, in bytes.
 pub(in super::super) const BODY_BYTES_MAX: usize = 4096;
@@ -33,14 +34,32 @@ pub struct DirectResponse {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     #[cfg_attr(feature = "schema", schemars(with = "String", length(max = BODY_BYTES_MAX)))]
     pub body: Option<String>,
+    /// Further header fields.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "headers")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = LINES_MAX)))]
+    pub headers: Vec<HeaderLine>,
+}
+
+/// Names of fields that an answer has anyway, and why they are not said here.
+const OWN: [(&str, &str); 2] =
+    [("content-type", "say it as contentType"), ("proxy-status", "the mesh writes it")];
+
+fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HeaderLine>, D::Error> {
+    let lines: Vec<HeaderLine> = bounded(Vec::deserialize(deserializer)?, LINES_MAX, "headers")?;
+    checked(lines, |lines: &Vec<HeaderLine>| {
+        lines.iter().try_for_each(|line| match OWN.iter().find(|(name, _)| *name == spelled(&line.name)) {
+            Some((_, reason)) => Err(format!("{:?} is not for a rule to write here: {reason}", line.name)),
+            None => check_line(line),
+        })
+    })
 }
 
 /// Reads the member of a filter.
-pub(super) fn response<'de, D: Deserializer<'de>>(
+pub(in super::super) fn response<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<DirectResponse>, D::Error> {
     checked(DirectResponse::deserialize(deserializer)?, |response| {
-        let DirectResponse { status_code, content_type, body } = response;
+        let DirectResponse { status_code, content_type, body, headers: _ } = response;
         match (body, content_type) {
             (Some(_), _) if BODILESS.contains(status_code) => {
                 Err(format!("an answer with status {status_code} has no body"))

@@ -9,7 +9,7 @@ use super::super::bounds::{bounded, checked};
 use super::super::matches::is_token;
 
 /// Fields in each list of a filter. Source: Gateway API, `HTTPHeaderFilter`.
-const LINES_MAX: usize = 16;
+pub(super) const LINES_MAX: usize = 16;
 /// The longest name of a field, in bytes. Source: Gateway API, `HTTPHeaderName`.
 const NAME_BYTES_MAX: usize = 256;
 /// The longest value, in bytes. Source: Gateway API, `HTTPHeader.value`.
@@ -105,12 +105,18 @@ fn remove<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::
 
 fn lines<'de, D: Deserializer<'de>>(deserializer: D, what: &str) -> Result<Vec<HeaderLine>, D::Error> {
     let lines: Vec<HeaderLine> = bounded(Vec::deserialize(deserializer)?, LINES_MAX, what)?;
-    checked(lines, |lines| {
-        lines.iter().try_for_each(|line| {
-            check_name(&line.name)?;
-            check_value(&line.value).map_err(|reason| format!("{:?}: {reason}", line.name))
-        })
-    })
+    checked(lines, |lines| lines.iter().try_for_each(check_line))
+}
+
+/// Whether a rule may write this line.
+pub(super) fn check_line(line: &HeaderLine) -> Result<(), String> {
+    check_name(&line.name)?;
+    check_value(&line.value).map_err(|reason| format!("{:?}: {reason}", line.name))
+}
+
+/// A name as what counts is compared: many servers take these characters for hyphens.
+pub(super) fn spelled(name: &str) -> String {
+    name.to_ascii_lowercase().replace(['_', '.'], "-")
 }
 
 /// Why no rule and no handler may set a field so.
@@ -138,8 +144,8 @@ fn check_name(name: &str) -> Result<(), String> {
     if !(1..=NAME_BYTES_MAX).contains(&name.len()) || !is_token(name) {
         return Err(format!("{name:?} is no name of a header field"));
     }
-    // Many servers take these for hyphens: what only looks like a field that counts is refused with it.
-    let spelled = name.to_ascii_lowercase().replace(['_', '.'], "-");
+    // What only looks like a field that counts is refused with it.
+    let spelled = spelled(name);
     match REFUSED.iter().find(|(refused, _)| *refused == spelled) {
         Some((_, reason)) => Err(format!("{name:?} is not for a rule to change: {reason}")),
         None => Ok(()),

@@ -21,4 +21,5 @@ pub use filter::{Filter, FilterKind};
 pub use mirror::RequestMirror;
 pub use url::{PathModifier, RequestRedirect, Scheme, UrlRewrite};
 
+pub(super) use answer::response;
 pub(super) use filter::{filters, filters_of_backend};

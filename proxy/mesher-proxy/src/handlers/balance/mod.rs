@@ -121,7 +121,7 @@ impl Handler for Balance {
 
 /// What takes turns for a call: the endpoints of its cluster, or those of the part that a route chose.
 fn rotation_of(call: &Invocation) -> (ClusterId, Option<u16>) {
-    (call.cluster().id, call.choice.map(|choice| choice.subset))
+    (call.cluster().id, call.portion())
 }
 
 /// A way to pick one of the endpoints of a cluster.
@@ -157,7 +157,6 @@ fn choose(
     Doubts { suspects, sieve }: Doubts<'_>,
 ) -> Option<usize> {
     let cluster = call.cluster();
-    let part = call.choice.zip(cluster.governance.as_ref());
     let is_first_try = call.tries == 0;
     let mut pick = |portion, also: &dyn Fn(&Endpoint, usize) -> bool| {
         let endpoints = &cluster.endpoints;
@@ -180,11 +179,15 @@ fn choose(
         let untried = trusted.flatten().or_else(|| pick(portion, &is_untried));
         untried.or_else(|| pick(portion, &|_, place| belongs(place)))
     };
-    let Some((choice, governance)) = part else { return pick_of(None, &|_| true) };
-    let mut portions = choice.portions();
+    let Some(governance) = cluster.governance.as_ref().filter(|_| call.portion().is_some()) else {
+        return pick_of(None, &|_| true);
+    };
+    let mut portions = call.portions();
     let in_portion =
         portions.find_map(|portion| pick_of(Some(portion), &|place| governance.is_part(portion, place)));
-    in_portion.or_else(|| if governance.takes_any(choice) { pick_of(None, &|_| true) } else { None })
+    let is_elsewhere = call.fallback.is_elsewhere();
+    let takes_any = call.choice.is_some_and(|choice| governance.takes_any(choice)) && !is_elsewhere;
+    in_portion.or_else(|| if takes_any { pick_of(None, &|_| true) } else { None })
 }
 
 /// Whether an endpoint is one that a target asks for.

@@ -19,8 +19,7 @@ const BUSY: [u16; 2] = [429, 503];
 
 /// The rule that is about a call, where there is one.
 pub(super) fn ruling<'c>(worker: &Worker, call: &'c Invocation, head: &dyn HeadView) -> Option<Ruling<'c>> {
-    let portion = call.choice.map(|choice| choice.subset);
-    call.balancing()?.ruling(&call.view(worker, head), portion)
+    call.balancing()?.ruling(&call.view(worker, head), call.portion())
 }
 
 /// Picks as a rule says.

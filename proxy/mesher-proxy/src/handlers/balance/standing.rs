@@ -56,14 +56,14 @@ pub(super) fn tell(
 
 /// The portion that takes the call: the first that has an endpoint, or the one that was chosen where none has.
 fn taking(call: &Invocation) -> Option<u16> {
-    let (choice, governance) = call.choice.zip(call.cluster().governance.as_ref())?;
+    let governance = call.governance()?;
     let has_any = |portion: &u16| {
         let mut endpoints = call.cluster().endpoints.iter().enumerate();
         endpoints.any(|(place, endpoint)| {
             is_eligible(endpoint, call.target) && governance.is_part(*portion, place)
         })
     };
-    choice.portions().find(has_any).or(Some(choice.subset))
+    call.portions().find(has_any).or(call.portion())
 }
 
 fn standing(

@@ -30,6 +30,10 @@ impl Handler for Breaker {
     }
 
     fn request(&self, worker: &Worker, call: &mut Invocation, head: &dyn HeadView) -> Result<(), Failure> {
+        // It has counted the failure; what the call falls back on is no probe.
+        if call.fallback.is_elsewhere() {
+            return Ok(());
+        }
         let Some((entry, breaker)) = of(worker, call, head) else { return Ok(()) };
         match breaker.ask(clock::now()) {
             Ok(permit) => {

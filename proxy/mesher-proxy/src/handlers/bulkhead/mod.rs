@@ -32,6 +32,13 @@ impl Handler for Bulkhead {
     }
 
     fn request(&self, worker: &Worker, call: &mut Invocation, head: &dyn HeadView) -> Result<(), Failure> {
+        // One that falls back on another part of the service keeps its place.
+        if call.fallback.is_elsewhere()
+            && let Some((_, entered)) = &mut call.permits.bulkhead
+        {
+            *entered = clock::now();
+            return Ok(());
+        }
         let Some((entry, bulkhead)) = of(worker, call, head) else { return Ok(()) };
         let place = bulkhead.enter().map_err(|full| refusal(call.cluster(), entry, full))?;
         call.permits.bulkhead = Some((place, clock::now()));

@@ -18,6 +18,10 @@ impl Handler for Fault {
     }
 
     fn request(&self, worker: &Worker, call: &mut Invocation, head: &dyn HeadView) -> Result<(), Failure> {
+        // A call has its fault once.
+        if call.fallback.is_elsewhere() {
+            return Ok(());
+        }
         let Some(faults) = call.governance().and_then(|governance| governance.guards.faults.as_ref()) else {
             return Ok(());
         };

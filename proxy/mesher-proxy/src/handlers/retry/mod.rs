@@ -107,6 +107,13 @@ fn policy(call: &Invocation) -> Cow<'_, RetryPolicy> {
     rule(call).map_or_else(|| Cow::Owned(RetryPolicy::default()), |(_, policy)| Cow::Borrowed(policy))
 }
 
+/// Whether a further try after a failure is one that the service bears; takes it from the budget, where it counts.
+pub(super) fn may_spend(worker: &Worker, call: &Invocation, failure: &Failure) -> bool {
+    // A connection that nobody took is no load for anybody.
+    let is_free = failure.is_refused_connection() && failure.safety == Safety::NothingSent;
+    is_free || worker.may_spend_a_try(call, policy(call).budget)
+}
+
 /// Whether an answer is one that a rule takes for a failure.
 fn is_bad(call: &Invocation, code: Code) -> bool {
     let Code::Status(status) = code else { return false };
@@ -126,8 +133,8 @@ fn judge(worker: &Worker, call: &mut Invocation, reply: &Result<Code, Failure>) 
     if call.tries == 0 {
         return Verdict::Pass;
     }
-    // Whoever answered has tried all that may be tried.
-    if call.retry.is_spent_below {
+    // Whoever answered has tried all that may be tried; a call that has fallen back has had its last try.
+    if call.retry.is_spent_below || call.fallback.is_elsewhere() {
         return Verdict::Spent;
     }
     let policy = policy(call);
@@ -140,14 +147,11 @@ fn judge(worker: &Worker, call: &mut Invocation, reply: &Result<Code, Failure>) 
         false => policy.pause.after(call.tries, fastrand::f64()),
     };
     let is_on_same = call.tries <= policy.same_first && !failure.is_refused_connection();
-    let budget = policy.budget;
     let is_in_time = limits::left(call).is_none_or(|left| pause < left);
-    // A connection that nobody took is no load for anybody.
-    let is_free = failure.is_refused_connection() && failure.safety == Safety::NothingSent;
     if !is_in_time {
         return Verdict::Spent;
     }
-    if !is_free && !worker.may_spend_a_try(call, budget) {
+    if !may_spend(worker, call, &failure) {
         call.retry.is_denied = true;
         worker.counters.borrow_mut().retry_denied(call.row);
         return Verdict::Spent;

@@ -15,7 +15,7 @@ mod precedence;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use mesher_model::rule::Fallback;
+use mesher_model::rule::RouteFallback;
 
 use crate::portion::Member;
 use crate::{CallView, Caller, HeadView, KeyRules, Message, Own};
@@ -125,7 +125,7 @@ fn takers(rules: &KeyRules, instances: Instances, call: &Call, count: u32) -> Ve
             return names;
         }
     }
-    if route.fallback(choice.rule) == Fallback::Any { instances.to_vec() } else { Vec::new() }
+    if route.fallback(choice.rule) == RouteFallback::Any { instances.to_vec() } else { Vec::new() }
 }
 
 /// Calls of this kind are all taken by these, and by each of them.
