@@ -15,11 +15,16 @@ const CALLS: usize = 20;
 /// The document of the guide of this kind, the first of its kind in the section with this title.
 #[track_caller]
 fn document(title: &str, kind: &str) -> &'static str {
+    let own = documents(title, kind).into_iter().next();
+    own.unwrap_or_else(|| panic!("{title} has no document of kind {kind}"))
+}
+
+/// All of them.
+fn documents(title: &str, kind: &str) -> Vec<&'static str> {
     let section = GUIDE.split("\n## ").find(|section| section.starts_with(title));
     let section = section.unwrap_or_else(|| panic!("the guide has no section {title}"));
     let texts = given(GUIDE, "mesher apply").into_iter();
-    let mut own = texts.filter(|text| section.contains(text) && text.contains(&format!("\nkind: {kind}\n")));
-    own.next().unwrap_or_else(|| panic!("{title} has no document of kind {kind}"))
+    texts.filter(|text| section.contains(text) && text.contains(&format!("\nkind: {kind}\n"))).collect()
 }
 
 /// One of the guide's calls.
@@ -97,9 +102,11 @@ fn further_calculator(stage: &Stage, status: &'static str) -> (Application, Prox
 #[test]
 fn a_service_is_left_alone_and_a_person_may_decide_so() {
     let stage = Stage::start();
-    let texts: Vec<_> =
-        given(GUIDE, "mesher apply").into_iter().filter(|text| text.contains("kind: Breaker")).collect();
-    let [automatic, forced] = texts.as_slice() else { panic!("{texts:?}") };
+    let [automatic, forced] = ["Automatic", "ForcedOpen"].map(|mode| {
+        let own = documents("Leaving a service alone", "Breaker");
+        let is_of_mode = |text: &&str| text.contains("mode: ForcedOpen") == (mode == "ForcedOpen");
+        own.into_iter().find(is_of_mode).unwrap_or_else(|| panic!("no Breaker of mode {mode}"))
+    });
     stage.apply(automatic);
     assert_eq!(ask(&stage), [200; CALLS]);
     assert_shown("guarded by  breaker: Breaker calculator, closed: ", &stage.explained(&[]));

@@ -91,8 +91,13 @@ fn a_place_that_is_none_is_refused_at_the_start() {
 #[test]
 fn the_example_can_be_built_by_whoever_copies_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    // What other machines would ask for need not be here.
+    let compiler = Command::new("rustc").arg("-vV").output().unwrap();
+    let compiler = String::from_utf8(compiler.stdout).unwrap();
+    let host = compiler.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
     let mut command = Command::new(env!("CARGO"));
-    command.args(["metadata", "--format-version", "1", "--locked", "--offline", "--manifest-path"]);
-    let resolved = command.arg(root.join("examples/handler/Cargo.toml")).output().unwrap();
+    command.args(["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", host]);
+    command.arg("--manifest-path").arg(root.join("examples/handler/Cargo.toml"));
+    let resolved = command.output().unwrap();
     assert!(resolved.status.success(), "{}", String::from_utf8_lossy(&resolved.stderr));
 }
