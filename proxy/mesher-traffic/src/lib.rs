@@ -12,6 +12,7 @@ pub mod fallback;
 pub mod fault;
 pub mod keys;
 pub mod limit;
+pub mod mapping;
 pub mod matching;
 mod plan;
 pub mod policy;

@@ -16,6 +16,7 @@ use crate::ejection::HealthRule;
 use crate::fallback::FallbackRule;
 use crate::fault;
 use crate::limit::LimitRule;
+use crate::mapping::Mapping;
 use crate::portion::Portion;
 use crate::retry::RetryPolicy;
 use crate::route::{PATTERNS_BYTES_MAX, RoutePolicy};
@@ -107,6 +108,8 @@ pub struct Policy {
     pub health: Option<Arc<HealthRule>>,
     /// How many calls pass; each limit that is about a call has to let it.
     pub limits: Option<Arc<Selection<LimitRule>>>,
+    /// What of calls is put into their context.
+    pub mappings: Option<Arc<Selection<Mapping>>>,
     /// What goes wrong with calls on purpose.
     pub faults: Option<Arc<Selection<fault::Plan>>>,
     /// What callers get where their calls failed.
@@ -183,6 +186,7 @@ impl Policy {
             instance_bulkhead,
             health,
             limits,
+            mappings,
             faults,
             fallbacks,
             said: _,
@@ -200,6 +204,7 @@ impl Policy {
         self.instance_bulkhead = self.instance_bulkhead.take().or(instance_bulkhead);
         self.health = self.health.take().or(health);
         self.limits = self.limits.take().or(limits);
+        self.mappings = self.mappings.take().or(mappings);
         self.faults = self.faults.take().or(faults);
         self.fallbacks = self.fallbacks.take().or(fallbacks);
     }

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use mesher_verify::application::{Application, ok};
 use mesher_verify::http::{get, send_json};
 use mesher_verify::mesh::{Control, Proxy};
 use mesher_verify::patience::until;
@@ -310,4 +311,46 @@ fn tags_of_a_rule_are_properties_of_instances() {
         "- route: [{weight: 100, tags: {lane: red}}]\n  fallback: [{weight: 100, tags: {lane: blue}}]",
     );
     wait_version(outbound, &[], "1.0");
+}
+
+/// control-plane-api §4.2: `mapper`, through both servers.
+#[test]
+fn a_mapper_puts_parts_of_a_call_into_its_context() {
+    let control = Control::start();
+    let application = Application::http(|request| ok(request.field("x-cse-context")));
+    let _shop = Proxy::beside(&control.url(), "shop", application.port());
+    let caller = Proxy::start(&control.url(), "webapp", &[]);
+    caller.addresses.wait_reachable("http://shop/");
+    let outbound = caller.addresses.outbound;
+    let context = |path: &str, fields: &[(&str, &str)]| ask(outbound, "GET", path, fields).json();
+    let bare = json!({"x-cse-src-microservice": "webapp"});
+    assert_eq!(context("/orders/7?colour=vermilion", &[]), bare);
+    let group = "matches: [{apiPath: {prefix: /orders}}]";
+    write_key(&control, "servicecomb.matchGroup.orders", group, &labels());
+    let target = "target: {path: $U, method: $M, user: '$H{x-user}', colour: '$Q{colour}', from: shop}";
+    write_key(&control, "servicecomb.mapper.orders", target, &labels());
+    let mapped =
+        || context("/orders/7?colour=vermilion", &[("x-user", "ann"), ("x-cse-context", r#"{"a":"b"}"#)]);
+    until("the key of kie holds", || mapped().get("path").map(drop));
+    let expected = json!({"a": "b", "path": "/orders/7", "method": "GET", "user": "ann", "colour": "vermilion",
+        "from": "shop", "x-cse-src-microservice": "webapp"});
+    assert_eq!(mapped(), expected);
+    assert_eq!(context("/", &[("x-user", "ann")]), bare, "it is about the calls of its group");
+    let told = caller.addresses.admin("/explain?to=shop&path=/orders/7&header=x-user:ann").text();
+    let words = "servicecomb.mapper.orders puts into its context: colour, from, method, path, user";
+    assert!(told.contains(words) && !told.contains("vermilion"), "{told}");
+    write_item(&control, "servicecomb.mapper.orders", "target: {only: yes}");
+    until("the key of config-center holds", || mapped().get("only").map(drop));
+    // Nobody says by a key who calls; what held before holds.
+    write_item(&control, "servicecomb.mapper.orders", "target: {x-cse-src-microservice: other}");
+    until("it is told", || {
+        caller
+            .addresses
+            .admin("/readyz")
+            .text()
+            .contains("says who calls, which no key may say")
+            .then_some(())
+    });
+    let expected = json!({"a": "b", "only": "yes", "x-cse-src-microservice": "webapp"});
+    assert_eq!(mapped(), expected);
 }

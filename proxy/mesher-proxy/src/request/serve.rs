@@ -237,6 +237,12 @@ async fn exchange(
         call.caller = name_of_caller(worker, &buffers.request, row);
     }
     let mut exchange = HttpExchange::new(worker, socket, buffers, deadline, own_context);
+    // A host outside the mesh gets no context.
+    if !exchange.context.is_empty()
+        && let Some(context) = context::mapped(worker, &call, &exchange, &exchange.context)
+    {
+        exchange.context = Cow::Owned(context);
+    }
     invoke::invoke(worker, &mut call, &mut exchange).await.keeps_connection
 }
 

@@ -134,6 +134,7 @@ impl Governance {
             .flat_map(|rules| rules.entries())
             .map(|rule| json!({"rule": rule.name, "limit": format!("{:?}", rule.item)}))
             .collect();
+        let mappings: Vec<_> = self.policy.mappings.iter().flat_map(|rules| rules.names()).collect();
         let balance = self.guards.balance.as_ref().map(|balancing| {
             let rules = balancing.rules();
             rules
@@ -143,7 +144,8 @@ impl Governance {
         let (breakers, bulkheads) = (breaker::view(&self.guards), bulkhead::view(&self.guards));
         let isolation = breaker::view_of_instances(&self.guards);
         let health = self.guards.health.as_ref().map(|health| health.view());
-        json!({"route": route, "request_timeout": timeout, "time_limits": time_limits, "balance": balance, "breakers": breakers,
+        json!({"route": route, "request_timeout": timeout, "time_limits": time_limits, "mappings": mappings,
+            "balance": balance, "breakers": breakers,
             "bulkheads": bulkheads, "isolation": isolation, "health": health, "limits": self.guards.limit_words(now),
             "faults": self.guards.fault_words(), "fallbacks": self.fallback_words()})
     }

@@ -5,8 +5,10 @@ use std::borrow::Cow;
 
 use mesher_codec::RequestHead;
 use mesher_codec::field::FieldKind;
+use mesher_traffic::HeadView;
 use serde_json::{Map, Value};
 
+use crate::request::invocation::Invocation;
 use crate::worker::Worker;
 
 /// The entry that names the calling service.
@@ -33,6 +35,22 @@ pub(crate) fn outgoing<'w>(worker: &'w Worker, request: &RequestHead) -> Cow<'w,
         }
         Err(_) => Cow::Borrowed(&worker.shared.own_context),
     }
+}
+
+/// The context that a call gets whose rules put parts of it there; `None` where none does.
+pub(crate) fn mapped(
+    worker: &Worker,
+    call: &Invocation,
+    head: &dyn HeadView,
+    context: &str,
+) -> Option<String> {
+    let rules = call.governance()?.policy().mappings.as_ref()?;
+    let (_, rule) = rules.pick(&call.view(worker, head))?;
+    let mut entries: Map<String, Value> = serde_json::from_str(context).ok()?;
+    rule.item.each(head, |name, value| {
+        entries.insert(name.to_owned(), value.into());
+    });
+    Some(ascii(&Value::Object(entries)))
 }
 
 /// The service that an incoming call says it comes from.

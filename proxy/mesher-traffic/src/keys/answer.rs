@@ -14,6 +14,9 @@ use crate::policy::Policy;
 use crate::route::RoutePolicy;
 use crate::selection::{Entry as Rule, Selection};
 
+/// What no document says: members of the context.
+const MAPPER: &str = "Mapper";
+
 /// Who says what, as it is found.
 struct Sayings<'s> {
     source: &'s str,
@@ -22,7 +25,7 @@ struct Sayings<'s> {
 
 impl Sayings<'_> {
     /// A key says something of this kind; `service` is the one that it names, if it does.
-    fn add(&mut self, kind: Kind, key: &str, service: Option<&str>) {
+    fn add(&mut self, kind: impl ToString, key: &str, service: Option<&str>) {
         self.said.push(Said {
             kind: kind.to_string(),
             name: key.to_owned(),
@@ -66,7 +69,7 @@ impl KeyRules {
         (policy != Policy::default()).then_some(policy)
     }
 
-    /// Adds where calls go, and what they may take.
+    /// Adds where calls go, what they bring along, and what time they may take.
     fn lead(
         &self,
         about: &About,
@@ -81,6 +84,10 @@ impl KeyRules {
         }
         policy.time_limits = self.time_limits.selection(&self.groups, about).map(Arc::new);
         sayings.add_rules(Kind::Timeout, policy.time_limits.as_deref());
+        policy.mappings = self.mappings.selection(&self.groups, about).map(Arc::new);
+        for key in policy.mappings.iter().flat_map(|rules| rules.names()) {
+            sayings.add(MAPPER, key, None);
+        }
         if let Some(limit) = self.timeouts.of(service, qualified) {
             let has_own = self.timeouts.has_own(service, qualified);
             sayings.add(Kind::Timeout, &limit.key, has_own.then_some(service));

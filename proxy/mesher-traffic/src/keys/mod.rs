@@ -22,7 +22,7 @@
 //! | `governed` | what all of Java's governance has in common: `KIND.NAME` beside `matchGroup.NAME` |
 //! | `breaker`, `bulkhead` | `circuitBreaker.NAME`, `instanceIsolation.NAME`, `bulkhead.NAME`, `instanceBulkhead.NAME` |
 //! | `commands` | `isolation`, `circuitBreaker`, `fallback` of a side, as Hystrix had them |
-//! | `retry`, `time_limiter` | one of its kinds each |
+//! | `retry`, `time_limiter`, `mapper` | one of its kinds each |
 //! | `tries`, `isolation` | `loadbalance`: further tries, instances that are passed over |
 //! | `values` | numbers and spans of time |
 //! | `plan` | rules as they are read, and what becomes of them |
@@ -40,6 +40,7 @@ mod governed;
 mod isolation;
 mod items;
 mod last_good;
+mod mapper;
 mod matching;
 mod named;
 mod operators;

@@ -24,13 +24,14 @@ use super::route_rule::{self, Place};
 use super::sorted::{Entry, LOADBALANCE, Sorted};
 use super::timeout::Timeouts;
 use super::yaml::{Fault, PASSED_OVER};
-use super::{breaker, bulkhead, isolation, time_limiter, tries};
+use super::{breaker, bulkhead, isolation, mapper, time_limiter, tries};
 
 use crate::balance::BalancePolicy;
 use crate::breaker::BreakerRule;
 use crate::bulkhead::BulkheadRule;
 use crate::fault;
 use crate::limit::LimitRule;
+use crate::mapping::Mapping;
 use crate::retry::RetryPolicy;
 use crate::route::RoutePolicy;
 
@@ -63,6 +64,7 @@ pub struct KeyRules {
     pub(super) isolations: Items,
     /// How long calls of match groups may take.
     pub(super) time_limits: Family<Duration>,
+    pub(super) mappings: Family<Mapping>,
     pub(super) balances: Balances,
     /// The same for the calls of match groups.
     pub(super) group_balances: Family<BalancePolicy>,
@@ -232,6 +234,7 @@ impl KeyRules {
         problems.extend(isolation::notices(&self.isolations));
         let limits = of(time_limiter::KIND);
         self.time_limits = Family::read(limits, own, &before.time_limits, problems, time_limiter::read);
+        self.mappings = Family::read(of(mapper::KIND), own, &before.mappings, problems, mapper::read);
         self.breakers = Family::read(of("circuitBreaker"), own, &before.breakers, problems, breaker::read);
         self.bulkheads = Family::read(of("bulkhead"), own, &before.bulkheads, problems, bulkhead::read);
         let (breakers, bulkheads) = (&before.instance_breakers, &before.instance_bulkheads);
@@ -320,6 +323,7 @@ impl KeyRules {
             .chain(self.tries.holding())
             .chain(self.isolations.holding())
             .chain(self.time_limits.holding())
+            .chain(self.mappings.holding())
             .chain(self.balances.holding())
             .chain(self.group_balances.holding())
             .chain(of_breakers)
@@ -369,7 +373,7 @@ impl KeyRules {
         let has_any = has_route || has_balance || has_guard || has_limit || has_fault;
         let has_tries = !self.retries.is_empty() || !self.tries.is_empty() || !self.isolations.is_empty();
         let has_time = !self.timeouts.is_empty() || !self.time_limits.is_empty();
-        !(has_any || has_tries || has_time)
+        !(has_any || has_tries || has_time) && self.mappings.is_empty()
     }
 }
 

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use super::balance::{Part, Word};
 use super::commands::AREAS;
 use super::matching::Named;
-use super::{fault_injection, rate_limiting, time_limiter};
+use super::{fault_injection, mapper, rate_limiting, time_limiter};
 
 /// What keys begin with that are about calls, the older words first: those of the Go Mesher's first files, those of
 /// ServiceComb's first releases, and today's.
 const PREFIXES: [&str; 3] = ["", "cse.", "servicecomb."];
 
 /// Kinds of Java's governance: what stands in front of the name that they share with a match group.
-pub(super) const GOVERNED: [&str; 9] = [
+pub(super) const GOVERNED: [&str; 10] = [
     "retry",
     "circuitBreaker",
     "instanceIsolation",
@@ -23,6 +23,7 @@ pub(super) const GOVERNED: [&str; 9] = [
     rate_limiting::KIND_BY_IDENTIFIER,
     fault_injection::KIND,
     time_limiter::KIND,
+    mapper::KIND,
 ];
 
 /// What stands in front of keys of balancing: of services, and of Java's governance.

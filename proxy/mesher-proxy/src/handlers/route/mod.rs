@@ -2,12 +2,13 @@
 //! It must choose once for each invocation: a further try stays in the same part.
 
 use mesher_model::explain::{ChoiceTold, Explanation, Missed, RuleTold, Verdict};
-use mesher_traffic::{Actions, HeadView};
+use mesher_traffic::{Actions, CallView, HeadView};
 
 use crate::explain;
 use crate::handlers::Handler;
 use crate::request::failure::Failure;
 use crate::request::invocation::Invocation;
+use crate::snapshot::governance::Governance;
 use crate::worker::Worker;
 
 /// Matches of one rule that are told of.
@@ -54,6 +55,7 @@ impl Handler for Route {
         };
         let limit = governance.time_limit(time_limit);
         told.timeout_ms = limit.map(|limit| limit.as_millis().try_into().unwrap_or(u64::MAX));
+        tell_mapping(governance, &call.view(worker, head), told);
         let Some(route) = governance.route() else { return Ok(()) };
         let view = call.view(worker, head);
         told.rules = tell_rules(&route.verdicts(&view));
@@ -95,6 +97,15 @@ impl Handler for Route {
         }
         call.choice = choice;
         Ok(())
+    }
+}
+
+/// Which members of its context come from the call. Their values are not told.
+fn tell_mapping(governance: &Governance, call: &CallView<'_>, told: &mut Explanation) {
+    let rules = governance.policy().mappings.as_ref();
+    if let Some((_, rule)) = rules.and_then(|rules| rules.pick(call)) {
+        let names: Vec<_> = rule.item.names().collect();
+        told.notes.push(format!("{} puts into its context: {}", rule.name, names.join(", ")));
     }
 }
 

@@ -10,6 +10,7 @@ mod governed;
 mod guards;
 mod java_rules;
 mod limits;
+mod mapper;
 mod precedence;
 
 use std::collections::BTreeMap;
