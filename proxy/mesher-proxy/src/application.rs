@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::bootstrap::{HealthCheck, LocalPort};
-use crate::checks::Checks;
+use crate::health::own::Checks;
 use crate::snapshot::{Endpoint, EndpointId, IDLE_ELSEWHERE_MAX, Origin};
 
 /// How often the application is asked whether it accepts connections.

@@ -15,7 +15,7 @@
 //! | `listening` | the sockets: handed over, passed, or bound |
 //! | `handover` | how a new process takes the place of a running one |
 //! | `application` | where the local application listens, and since when |
-//! | `checks` | whether the application works, where that is to be checked |
+//! | `health` | checks of the application, and of the instances that are called |
 //! | `clock` | time as decisions take it |
 //! | `stored` | the last good snapshot on disk |
 //! | `memory` | gives back what a burst leaves behind |
@@ -26,7 +26,6 @@ mod admin;
 mod application;
 mod backoff;
 pub mod bootstrap;
-mod checks;
 mod clock;
 mod discovery;
 mod error;
@@ -34,6 +33,7 @@ mod explain;
 pub mod handler;
 mod handlers;
 mod handover;
+mod health;
 mod listening;
 mod memory;
 mod proxy;

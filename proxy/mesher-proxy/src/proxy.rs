@@ -22,6 +22,7 @@ use crate::clock;
 use crate::discovery::{self, DnsSource, FileSource, Fleet, Lookup, Registration, RegistrySource, Source};
 use crate::error::ProxyError;
 use crate::handover::{self, Giver, HandoverError, Offered, Question, Stock, Successor, Taken};
+use crate::health::instances;
 use crate::listening::Listening;
 use crate::memory::Relief;
 use crate::request::invocation::Direction;
@@ -237,6 +238,7 @@ impl Proxy {
             .clone()
             .map(|folder| Keeper::new(folder, Arc::clone(&status), questions.clone(), digest));
         tokio::task::spawn_local(fleet.run(asked, local_endpoints, questioned));
+        tokio::task::spawn_local(instances::check(Arc::clone(&status)));
         tokio::task::spawn_local(application::watch(
             (self.bootstrap.ports.clone(), self.bootstrap.health_check.clone()),
             local,

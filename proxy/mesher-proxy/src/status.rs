@@ -77,6 +77,7 @@ pub(crate) struct Status {
     epoch: Instant,
     snapshot: Arc<SharedSnapshot>,
     snapshot_at: Mutex<Instant>,
+    has_new_snapshot: Notify,
     knowledge: Mutex<Knowledge>,
     service_id: Mutex<String>,
     state: AtomicU8,
@@ -179,6 +180,7 @@ impl Status {
             epoch: shared.epoch,
             snapshot: Arc::clone(&shared.snapshot),
             snapshot_at: Mutex::new(Instant::now()),
+            has_new_snapshot: Notify::new(),
             knowledge: Mutex::default(),
             service_id: Mutex::default(),
             state: AtomicU8::new(State::Starting as u8),
@@ -324,6 +326,12 @@ impl Status {
 
     pub(crate) fn snapshot_changed(&self) {
         *lock(&self.snapshot_at) = Instant::now();
+        self.has_new_snapshot.notify_one();
+    }
+
+    /// Another snapshot was published since the last time. One may wait.
+    pub(crate) async fn snapshot_renewed(&self) {
+        self.has_new_snapshot.notified().await;
     }
 
     pub(crate) fn snapshot_age(&self) -> Duration {

@@ -156,6 +156,23 @@ fn an_instance_that_fails_is_passed_over() {
 }
 
 #[test]
+fn an_instance_that_says_it_is_not_well_is_passed_over() {
+    let stage = Stage::start();
+    let _third = further_calculator(&stage, "500 Broken");
+    let texts = given(GUIDE, "mesher apply").into_iter();
+    let active: Vec<_> = texts.filter(|text| text.contains("\n  active: ")).collect();
+    assert_eq!(active.len(), 1, "{active:?}");
+    stage.apply(active[0]);
+    until("no call fails any more", || (ask(&stage) == [200; CALLS]).then_some(()));
+    let told = stage.explained(&[]);
+    assert!(told.contains("it is passed over: "), "{told}");
+    assert_shown(" checks of /health in a row failed: it answered 500", &told);
+    let metrics = stage.caller.addresses.admin("/metrics").text();
+    let is_told = |line: &str| line.starts_with("mesher_health_unhealthy{") && line.ends_with(" 1");
+    assert!(metrics.lines().any(is_told), "{metrics}");
+}
+
+#[test]
 fn each_user_has_a_limit_and_is_told_when_to_come_again() {
     let stage = Stage::start();
     stage.apply(document("Not more calls", "RateLimit"));

@@ -7,6 +7,7 @@ mod access;
 mod activation;
 mod balancing;
 mod call;
+mod checks;
 mod churn;
 mod command;
 mod control_plane;

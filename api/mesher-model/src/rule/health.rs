@@ -1,8 +1,9 @@
-//! `kind: Health`: which instances of a service are passed over, for what became of the calls that they took.
-//! It must say what is looked at, and not how. The words are those of Envoy's outlier detection.
+//! `kind: Health`: which instances of a service are passed over, for what became of the calls that they took, or for what
+//! they answer to checks. It must say what is looked at, and not how. The words are those of Envoy.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::active_health::{ActiveHealth, active};
 use super::bounds::{checked, given};
 use super::percent::Percent;
 #[cfg(feature = "schema")]
@@ -18,12 +19,34 @@ const FACTOR_MAX: u32 = 1_000;
 /// Which instances of a service are passed over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", schemars(extend("anyOf" = super::schema::any_required(["passive", "active"]))))]
+#[serde(remote = "Self", rename_all = "camelCase", deny_unknown_fields)]
 pub struct Health {
     /// The service that is called; `*`: each that no document of its own names.
     pub service: ServiceName,
     /// For what became of the calls that they took.
-    pub passive: PassiveHealth,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[cfg_attr(feature = "schema", schemars(with = "PassiveHealth"))]
+    pub passive: Option<PassiveHealth>,
+    /// For what they answer to checks of the proxies that call them.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "active")]
+    #[cfg_attr(feature = "schema", schemars(with = "ActiveHealth"))]
+    pub active: Option<ActiveHealth>,
+}
+
+impl Serialize for Health {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Health {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        checked(Self::deserialize(deserializer)?, |health| match (&health.passive, &health.active) {
+            (None, None) => Err("it has passive, active, or both".to_owned()),
+            _ => Ok(()),
+        })
+    }
 }
 
 /// When an instance is passed over for what became of its calls.
@@ -91,7 +114,7 @@ fn max_ejection_time() -> Span {
     Span::try_from("5m").expect("five minutes are a span")
 }
 
-const fn half() -> Percent {
+pub(super) const fn half() -> Percent {
     match Percent::whole(50) {
         Some(half) => half,
         None => Percent::ALL,

@@ -102,7 +102,7 @@ kinds! {
     Balance,
     /// How many calls may be under way at once.
     Bulkhead,
-    /// Which instances are passed over, for what became of the calls that they took.
+    /// Which instances are passed over, for what became of their calls, or for what they answer to checks.
     Health,
     /// How many calls pass in a time.
     RateLimit,

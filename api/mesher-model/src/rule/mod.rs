@@ -7,6 +7,7 @@
 //! | `kinds` | the list of all kinds |
 //! | `words`, `percent` | names, places, spans of time, parts of a hundred: text with a grammar |
 //! | `route`, `timeout`, `egress`, `retry`, `breaker`, `balance`, `bulkhead`, `health`, `rate_limit`, `fault`, `fallback` | one kind each |
+//! | `active_health` | what `health` says of checks |
 //! | `status` | statuses, one by one or with `x` for any digit |
 //! | `side` | whose proxy carries a rule out |
 //! | `matches` | what a rule of a route asks of a call |
@@ -17,6 +18,7 @@
 //! | `change` | how documents changed: history, answers, diagnostics |
 //! | `link` | what control plane and proxy say to each other |
 
+mod active_health;
 mod balance;
 mod bounds;
 mod breaker;
@@ -43,6 +45,7 @@ mod sticky;
 mod timeout;
 mod words;
 
+pub use active_health::ActiveHealth;
 pub use balance::{
     Balance, BalanceStrategy, HashOn, Preferred, RetryAfter, SESSION_NAME, SessionKind, SessionPersistence,
     WEIGHT_PROPERTY, ZonePreference,

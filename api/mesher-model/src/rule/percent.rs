@@ -17,6 +17,8 @@ const STEPS: u16 = 100;
 pub struct Percent(u16);
 
 impl Percent {
+    /// Nothing of it.
+    pub const NONE: Self = Self(0);
     /// All of it.
     pub const ALL: Self = Self(100 * STEPS);
     /// Hundredths of a percent that are all of it.

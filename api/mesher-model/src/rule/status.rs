@@ -82,6 +82,11 @@ pub(super) fn server_errors() -> Vec<StatusPattern> {
     StatusPattern::parse("5xx").into_iter().collect()
 }
 
+/// Every answer of a server that works.
+pub(super) fn good_answers() -> Vec<StatusPattern> {
+    ["2xx", "3xx"].into_iter().filter_map(StatusPattern::parse).collect()
+}
+
 /// Reads a list of them.
 pub(super) fn statuses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<StatusPattern>, D::Error> {
     bounded(Vec::deserialize(deserializer)?, STATUSES_MAX, "statuses")

@@ -112,7 +112,9 @@ fn written() -> Vec<Value> {
             "Health",
             json!({"service": "a", "passive": {"consecutiveFailures": 3, "failureRate": "50%", "latencyFactor": 5, "interval": "10s",
                 "minimumRequests": 10, "baseEjectionTime": "30s", "maxEjectionTime": "5m", "maxEjectionPercent": "50%",
-                "panicThreshold": "50%", "failureStatuses": ["503"]}}),
+                "panicThreshold": "50%", "failureStatuses": ["503"]},
+                "active": {"path": "/a", "interval": "1s", "timeout": "1s", "unhealthyThreshold": 3, "healthyThreshold": 2,
+                    "expectedStatuses": ["2xx"], "maxEjectionPercent": "50%", "panicThreshold": "50%"}}),
         ),
         document(
             "RateLimit",

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::handlers::chains::all_names;
 use crate::request::invocation::Direction;
+use crate::snapshot::checked::Probe;
 use crate::snapshot::{Cluster, ClusterKind, Endpoint};
 use crate::status::{LinkState, Rules, State as ProxyState, Status};
 use crate::telemetry::exposition::protocol_word;
@@ -114,13 +115,16 @@ fn cluster(cluster: &Cluster, now: Duration) -> Value {
     let balancing = cluster.governance.as_ref().and_then(|governance| governance.guards.balance.as_ref());
     let load = |place| balancing.and_then(|balancing| balancing.load(place));
     let endpoints = cluster.endpoints.iter().enumerate();
-    let endpoints: Vec<_> =
-        endpoints.map(|(place, one)| endpoint(one, load(place).map(AsRef::as_ref))).collect();
+    let checked = cluster.governance.as_ref().and_then(|governance| governance.guards.checked());
+    let probe = |place| checked.and_then(|checked| checked.probe(place));
+    let endpoints: Vec<_> = endpoints
+        .map(|(place, one)| endpoint(one, load(place).map(AsRef::as_ref), probe(place).map(AsRef::as_ref)))
+        .collect();
     let rules = cluster.governance.as_ref().map(|governance| governance.words(now));
     json!({"name": &*cluster.name, "kind": kind, "endpoints": endpoints, "rules": rules})
 }
 
-fn endpoint(endpoint: &Endpoint, load: Option<&Load>) -> Value {
+fn endpoint(endpoint: &Endpoint, load: Option<&Load>, probe: Option<&Probe>) -> Value {
     let load = load.map(|load| {
         let now = clock::now();
         let latency = load.mean_latency().map(|seconds| (f64::from(seconds) * 1e6).round() / 1e3);
@@ -136,5 +140,6 @@ fn endpoint(endpoint: &Endpoint, load: Option<&Load>) -> Value {
         "source": endpoint.origin.as_str(),
         "is_kept": endpoint.is_kept,
         "load": load,
+        "checks": probe.map(Probe::view),
     })
 }

@@ -13,6 +13,7 @@ use mesher_traffic::{CallView, Policy, Selection, Standing};
 use serde_json::{Value, json};
 
 use super::balancing::Balancing;
+use super::checked::Checked;
 use super::governance::Ground;
 use super::health::Health;
 use super::{Endpoint, EndpointId};
@@ -72,9 +73,19 @@ impl Guards {
 }
 
 impl Guards {
-    /// Whether anything is remembered of single instances.
-    pub(crate) const fn judges_instances(&self) -> bool {
-        self.health.is_some() || self.instance_breakers.is_some() || self.instance_bulkheads.is_some()
+    /// Whether instances are passed over for what becomes of their calls.
+    fn judges_calls(&self) -> bool {
+        self.health.as_ref().is_some_and(|health| health.judges_calls())
+    }
+
+    /// What checks say of single instances, where a rule wants any.
+    pub(crate) fn checked(&self) -> Option<&Checked> {
+        self.health.as_ref()?.checked.as_ref()
+    }
+
+    /// Whether anything is remembered of the calls to single instances.
+    pub(crate) fn judges_instances(&self) -> bool {
+        self.judges_calls() || self.instance_breakers.is_some() || self.instance_bulkheads.is_some()
     }
 
     /// The limits, and how they stand, for people.

@@ -2,6 +2,7 @@
 //! A snapshot must never change after it is published; an invocation keeps the one it began with.
 
 pub(crate) mod balancing;
+pub(crate) mod checked;
 pub(crate) mod governance;
 pub(crate) mod guards;
 pub(crate) mod health;
@@ -249,6 +250,11 @@ impl Snapshot {
     /// Every cluster.
     pub(crate) fn clusters(&self) -> impl Iterator<Item = &Cluster> {
         self.clusters.iter().map(AsRef::as_ref)
+    }
+
+    /// The same, for whoever keeps some of them.
+    pub(crate) fn shared_clusters(&self) -> impl Iterator<Item = &Arc<Cluster>> {
+        self.clusters.iter()
     }
 }
 

@@ -29,6 +29,29 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, service: &str, snapsho
     {
         counts.counter(labels, health.watch.ejections())?;
     }
+    checks(encoder, service, snapshot)
+}
+
+/// What active checks were made, and what they say.
+fn checks(encoder: &mut DescriptorEncoder<'_>, service: &str, snapshot: &Snapshot) -> fmt::Result {
+    let all = || {
+        snapshot.clusters().filter_map(|cluster| {
+            let checked = cluster.governance.as_ref()?.guards.checked()?;
+            Some((vec![("service", service), ("peer", &*cluster.name)], checked))
+        })
+    };
+    let name = ("mesher_health_checks", "Checks of instances that rules wanted, by how they ended");
+    let mut counts = Family::begin(encoder, name, None, MetricType::Counter)?;
+    for (labels, checked) in all() {
+        for (outcome, count) in checked.counts().filter(|(_, count)| *count > 0) {
+            counts.counter(&with(&labels, "outcome", outcome.as_str()), count)?;
+        }
+    }
+    let name = ("mesher_health_unhealthy", "Instances that do not work, as checks say");
+    let mut values = Family::begin(encoder, name, None, MetricType::Gauge)?;
+    for (labels, checked) in all() {
+        values.gauge(&labels, i64::try_from(checked.unhealthy_count()).unwrap_or(i64::MAX))?;
+    }
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! One endpoint: what became of its calls, and whether it is ejected.
 //! It must decide nothing about others: how many may be ejected is known to the watch.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Set in the word of an ejected endpoint while one call finds out whether it works again.
@@ -50,17 +50,26 @@ pub struct Member {
     /// How often in a row.
     times: AtomicU32,
     cause: AtomicU8,
-    /// An active check says that it does not work.
-    is_down: AtomicBool,
+    /// What checks say of it: one of [`UP`], [`DOWN`] and [`PASSED_OVER`].
+    checked: AtomicU8,
 }
+
+/// Checks say that it works, or say nothing.
+const UP: u8 = 0;
+/// Checks say that it does not work; it is used all the same, since as many as may be are passed over already.
+const DOWN: u8 = 1;
+/// Checks say that it does not work, and it is passed over.
+const PASSED_OVER: u8 = 2;
 
 /// An endpoint, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemberTold {
     /// Why it is ejected, and for how much longer until one call finds out; `None` where it is not.
     pub ejected: Option<(Cause, Duration)>,
-    /// Whether an active check says that it does not work.
+    /// Whether checks say that it does not work.
     pub is_down: bool,
+    /// Whether it is passed over for that.
+    pub is_passed_over: bool,
     /// Failures in a row.
     pub in_a_row: u32,
 }
@@ -98,11 +107,11 @@ impl Member {
     /// Whether calls may go there, as long as others are left.
     pub(super) fn may_take(&self, now: Duration) -> bool {
         let ejected = self.ejected.load(Ordering::Relaxed);
-        (ejected == 0 || millis(now) >= ejected >> 1) && !self.is_down.load(Ordering::Relaxed)
+        (ejected == 0 || millis(now) >= ejected >> 1) && !self.is_passed_over()
     }
 
     pub(super) fn is_out(&self) -> bool {
-        self.ejected.load(Ordering::Relaxed) != 0 || self.is_down.load(Ordering::Relaxed)
+        self.ejected.load(Ordering::Relaxed) != 0 || self.is_passed_over()
     }
 
     pub(super) fn is_ejected(&self) -> bool {
@@ -195,8 +204,26 @@ impl Member {
         }
     }
 
-    pub(super) fn set_down(&self, is_down: bool) -> bool {
-        self.is_down.swap(is_down, Ordering::Relaxed) != is_down
+    /// Takes note of what checks say. Whether it is passed over for that is decided by whoever knows the others.
+    pub fn set_down(&self, is_down: bool) -> bool {
+        let has_changed = is_down != self.is_down();
+        if has_changed {
+            self.checked.store(if is_down { DOWN } else { UP }, Ordering::Relaxed);
+        }
+        has_changed
+    }
+
+    pub(super) fn is_down(&self) -> bool {
+        self.checked.load(Ordering::Relaxed) != UP
+    }
+
+    pub(super) fn is_passed_over(&self) -> bool {
+        self.checked.load(Ordering::Relaxed) == PASSED_OVER
+    }
+
+    /// Of one that is down.
+    pub(super) fn pass_over(&self, is_passed_over: bool) {
+        self.checked.store(if is_passed_over { PASSED_OVER } else { DOWN }, Ordering::Relaxed);
     }
 
     /// How it stands.
@@ -208,7 +235,8 @@ impl Member {
         let left = Duration::from_millis((ejected >> 1).saturating_sub(millis(now)));
         MemberTold {
             ejected: cause.filter(|_| ejected != 0).map(|cause| (cause, left)),
-            is_down: self.is_down.load(Ordering::Relaxed),
+            is_down: self.is_down(),
+            is_passed_over: self.is_passed_over(),
             in_a_row: self.in_a_row.load(Ordering::Relaxed),
         }
     }

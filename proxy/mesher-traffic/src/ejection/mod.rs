@@ -1,5 +1,5 @@
-//! Passive health: which endpoints of a service are passed over, for what became of the calls that they took.
-//! It must never leave a service without endpoints: no more than a share of them is ejected, and where too few are left all
+//! Health: which endpoints of a service are passed over, for what became of the calls that they took, or for what checks say
+//! of them. It must never leave a service without endpoints: no more than a share of them is, and where too few are left all
 //! are used.
 //!
 //! | file | holds |
@@ -15,7 +15,7 @@ mod review;
 mod watch;
 
 pub use member::{Cause, Member, MemberTold};
-pub use policy::{EjectionPolicy, HealthRule, SlowerThan, SuccessRate};
+pub use policy::{CheckRule, EjectionPolicy, HealthRule, Question, SlowerThan, SuccessRate};
 pub use watch::Watch;
 
 #[cfg(test)]

@@ -48,6 +48,7 @@ impl Watch {
             review_at: of_before(|before| &before.review_at),
             ejections: of_before(|before| &before.ejections),
         };
+        watch.hold_ceiling();
         watch.count_outside();
         watch
     }
@@ -119,10 +120,26 @@ impl Watch {
         self.policy.consecutive_failures > 0 && in_a_row >= self.policy.consecutive_failures
     }
 
-    /// An active check says whether an endpoint works.
+    /// Checks say whether an endpoint works. One thread may say so, that which makes watches.
     pub fn checked(&self, place: usize, is_up: bool) {
         if self.members.get(place).is_some_and(|member| member.set_down(!is_up)) {
+            self.hold_ceiling();
             self.count_outside();
+        }
+    }
+
+    /// Passes over as many of those that checks speak against as may be: who is passed over already stays so, as long as there
+    /// is room.
+    fn hold_ceiling(&self) {
+        let most = self.policy.down_max(self.members.len());
+        let mut count = self.members.iter().filter(|member| member.is_passed_over()).count();
+        for member in self.members.iter().filter(|member| member.is_down()) {
+            match member.is_passed_over() {
+                true if count > most => count -= 1,
+                false if count < most => count += 1,
+                _ => continue,
+            }
+            member.pass_over(!member.is_passed_over());
         }
     }
 

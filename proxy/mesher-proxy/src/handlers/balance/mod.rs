@@ -39,6 +39,9 @@ impl Handler for Balance {
             return Ok(());
         }
         call.permits.balanced = None;
+        if let Some(checked) = call.governance().and_then(|governance| governance.guards.checked()) {
+            checked.called();
+        }
         let ruling = ruled::ruling(worker, call, head);
         let cluster = call.cluster();
         let mut suspects = worker.suspects();

@@ -109,6 +109,7 @@ pub(super) fn end(call: &mut Invocation, reply: &Result<Code, Failure>) {
         call.permits.of_endpoint.place = None;
     }
     let health = call.governance().and_then(|governance| governance.guards.health.as_deref());
+    let health = health.filter(|health| health.judges_calls());
     if permit.is_none() && health.is_none() {
         return;
     }

@@ -95,6 +95,57 @@ fn where_too_few_are_left_all_are_used() {
 }
 
 #[test]
+fn no_more_than_the_ceiling_are_passed_over_for_their_checks() {
+    for (endpoints, percent, expected) in
+        [(1, 100, 1), (2, 50, 1), (3, 50, 1), (3, 100, 3), (10, 30, 3), (10, 0, 0)]
+    {
+        let policy = EjectionPolicy {
+            down_share_max: percent_of(percent),
+            panic_share: percent_of(0),
+            ..EjectionPolicy::default()
+        };
+        let watch = watch(policy, endpoints);
+        (0..endpoints).for_each(|place| watch.checked(place, false));
+        let told = watch.members().iter().map(|member| member.told(at(0)));
+        assert!(told.clone().all(|told| told.is_down));
+        assert_eq!(told.filter(|told| told.is_passed_over).count(), expected, "{endpoints}, {percent} %");
+        assert_eq!(watch.outside().0, expected);
+    }
+}
+
+#[test]
+fn whoever_recovers_makes_room_for_another() {
+    let half = EjectionPolicy { down_share_max: percent_of(50), ..EjectionPolicy::default() };
+    let before = watch(half, 4);
+    (0..3).for_each(|place| before.checked(place, false));
+    let passed_over = |watch: &Watch| {
+        let told = watch.members().iter().map(|member| member.told(at(0)).is_passed_over);
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(passed_over(&before), [true, true, false, false]);
+    assert!(before.is_ejected(0, at(0), true) && !before.is_ejected(2, at(0), true));
+    before.checked(0, true);
+    assert_eq!(passed_over(&before), [false, true, true, false]);
+    // Of fewer endpoints fewer may be: the first is let go.
+    let fewer = before.members().iter().skip(1).cloned();
+    let after = Watch::new(half, fewer, Some(&before));
+    assert_eq!((passed_over(&after), after.outside()), (vec![false, true, false], (1, false)));
+}
+
+#[test]
+fn checks_and_calls_count_together() {
+    let watch = watch(EjectionPolicy::default(), 4);
+    watch.checked(0, false);
+    fail(&watch, 1, at(0), 5);
+    assert_eq!(watch.outside(), (2, false));
+    // A good check says nothing of calls that fail, and none the less.
+    watch.checked(1, true);
+    assert!(watch.is_ejected(1, at(0), true));
+    watch.checked(2, false);
+    assert_eq!(watch.outside(), (3, true), "a quarter is left");
+}
+
+#[test]
 fn endpoints_that_stand_out_are_ejected() {
     let plain = EjectionPolicy { consecutive_failures: 0, ..EjectionPolicy::default() };
     let success_rate = Some(SuccessRate { deviations: 1900, endpoints: 5 });

@@ -1,21 +1,17 @@
 //! Checks of the application beside the proxy: whether it works, and not only whether it accepts connections.
 //! One bad answer must not take an instance out of the registry, nor one good one bring it back.
 
-use std::future::poll_fn;
-use std::io;
 use std::net::SocketAddr;
 
-use mesher_net::Socket;
 use mesher_traffic::checkup::{Checkup, Thresholds};
 use tokio::sync::watch;
 
 use crate::bootstrap::{HealthCheck, HealthProbe, PortProtocol};
+use crate::health::ask;
 use crate::snapshot::Endpoint;
 
-/// Bytes of an answer that are read: its first line is in them.
-const ANSWER_BYTES_MAX: usize = 512;
 /// By which part of an interval a check may come late, so that those of many proxies do not come together.
-const JITTER: f64 = 0.1;
+pub(super) const JITTER: f64 = 0.1;
 
 /// What is checked, and how.
 #[derive(Debug)]
@@ -73,76 +69,26 @@ impl Checks {
     /// One check: all that it is about has to be well.
     async fn ask(&self) -> Result<(), String> {
         for address in &self.addresses {
-            let asking = self.ask_one(*address);
-            let limit = self.check.time_max;
-            match tokio::time::timeout(limit, asking).await {
-                Ok(result) => result?,
-                Err(_) => return Err(format!("{address} did not answer within {limit:?}")),
-            }
+            self.ask_one(*address).await?;
         }
         Ok(())
     }
 
     async fn ask_one(&self, address: SocketAddr) -> Result<(), String> {
-        let connecting = Socket::connect(address, self.check.time_max);
-        let mut socket = connecting.await.map_err(|error| error.to_string())?;
-        let HealthProbe::Path(path) = &self.check.probe else { return Ok(()) };
-        let answer = converse(&mut socket, path).await.map_err(|error| format!("{address}: {error}"))?;
-        match status(&answer) {
-            Some(200..=399) => Ok(()),
-            Some(status) => Err(format!("{address} answered {path} with {status}")),
-            None => Err(format!("{address} answered {path} with what is no HTTP")),
+        let limit = self.check.time_max;
+        match &self.check.probe {
+            HealthProbe::Path(path) => {
+                let asked = ask::for_path(address, ("localhost", path), limit, is_good).await;
+                asked.map_err(|trouble| format!("{address}, asked for {path}, {}", trouble.words))
+            }
+            _ => {
+                let asked = ask::for_connection(address, limit).await;
+                asked.map_err(|trouble| format!("{address} {}", trouble.words))
+            }
         }
     }
 }
 
-/// Asks, and reads the beginning of the answer.
-async fn converse(socket: &mut Socket, path: &str) -> io::Result<Vec<u8>> {
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: mesher-health-check\r\nConnection: close\r\n\r\n"
-    );
-    let mut rest = request.as_bytes();
-    while !rest.is_empty() {
-        let sent = poll_fn(|context| socket.poll_write(context, rest)).await?;
-        rest = rest.get(sent..).unwrap_or_default();
-    }
-    let mut answer = vec![0; ANSWER_BYTES_MAX];
-    let mut length = 0;
-    while length < ANSWER_BYTES_MAX && !answer.get(..length).unwrap_or_default().contains(&b'\n') {
-        let room = answer.get_mut(length..).unwrap_or_default();
-        match poll_fn(|context| socket.poll_read(context, room)).await? {
-            0 => break,
-            read => length += read,
-        }
-    }
-    answer.truncate(length);
-    Ok(answer)
-}
-
-/// The status of an answer.
-fn status(answer: &[u8]) -> Option<u16> {
-    let line = answer.strip_prefix(b"HTTP/1.")?;
-    let [_, b' ', digits @ ..] = line else { return None };
-    let text = std::str::from_utf8(digits.get(..3)?).ok()?;
-    text.parse().ok().filter(|status| *status >= 100)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::status;
-
-    #[test]
-    fn the_status_of_an_answer_is_read_and_of_nothing_else() {
-        let table: [(&[u8], Option<u16>); 6] = [
-            (b"HTTP/1.1 200 OK\r\n", Some(200)),
-            (b"HTTP/1.0 503\r\n", Some(503)),
-            (b"HTTP/1.1 99 X", None),
-            (b"HTTP/2 200", None),
-            (b"SSH-2.0-OpenSSH\r\n", None),
-            (b"HTTP/1.1 2", None),
-        ];
-        for (answer, expected) in table {
-            assert_eq!(status(answer), expected, "{}", String::from_utf8_lossy(answer));
-        }
-    }
+fn is_good(status: u16) -> bool {
+    (200..400).contains(&status)
 }
