@@ -8,6 +8,7 @@ pub mod inherited;
 pub mod listener;
 pub mod manager;
 pub mod memory;
+pub mod memory_limit;
 pub mod pool;
 pub mod process;
 pub mod route;
@@ -22,5 +23,7 @@ pub use pool::{Connection, Grant, Pool, PoolLimits, Turn};
 pub use scratch::Scratch;
 pub use socket::{ConnectError, Socket};
 
+#[cfg(test)]
+mod memory_limit_tests;
 #[cfg(test)]
 mod tests;

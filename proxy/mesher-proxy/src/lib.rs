@@ -19,6 +19,7 @@
 //! | `clock` | time as decisions take it |
 //! | `stored` | the last good snapshot on disk |
 //! | `memory` | gives back what a burst leaves behind |
+//! | `overload` | what is left out when the proxy itself has too much to do |
 //! | `clock` | the time of the process |
 //! | `status`, `admin`, `telemetry` | what the proxy tells of itself |
 
@@ -36,6 +37,7 @@ mod handover;
 mod health;
 mod listening;
 mod memory;
+mod overload;
 mod proxy;
 mod request;
 mod rules;

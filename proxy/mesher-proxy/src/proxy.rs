@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::hash::RandomState;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
 use mesher_client::{Address, ControlClient, Credentials, Tenancy};
@@ -25,6 +25,7 @@ use crate::handover::{self, Giver, HandoverError, Offered, Question, Stock, Succ
 use crate::health::instances;
 use crate::listening::Listening;
 use crate::memory::Relief;
+use crate::overload::Pressure;
 use crate::request::invocation::Direction;
 use crate::rules::{Desk, Ears, KeySource, Leases, LinkedKeys};
 use crate::snapshot::{IDLE_AT_PROXY_MAX, SharedSnapshot, Snapshot};
@@ -32,7 +33,7 @@ use crate::status::{Addresses, State, Status};
 use crate::stored::{Folder, Keeper, Owner};
 use crate::telemetry::context;
 use crate::worker::Shared;
-use crate::{admin, application, rules, threads};
+use crate::{admin, application, overload, rules, threads};
 
 /// Look-ups that may wait for the control thread.
 const LOOKUPS_WAITING_MAX: usize = 4096;
@@ -214,6 +215,7 @@ impl Proxy {
         let (questions, questioned) = mpsc::channel(1);
 
         tokio::task::spawn_local(shared.relief.clone().serve());
+        tokio::task::spawn_local(overload::watch(Arc::clone(&shared)));
         let known = (Arc::clone(&shared.snapshot), shared.relief.clone());
         let own = &self.bootstrap.identity;
         let target = Target {
@@ -422,7 +424,7 @@ impl Proxy {
             relief: Relief::default(),
             epoch: clock::beginning(),
             retries_spent_at: AtomicU64::new(0),
-            is_draining: AtomicBool::new(false),
+            pressure: Arc::<Pressure>::default(),
         }
     }
 
@@ -465,7 +467,7 @@ async fn leave_to(successor: Successor, shared: &Shared, status: &Status, tasks:
         keeping.abort();
     }
     drop(tasks.admin);
-    shared.is_draining.store(true, Ordering::Relaxed);
+    shared.pressure.drain();
     status.enter(State::Draining);
     successor.yours().await;
     tracing::info!("another process has taken over; finishing what is in flight");
@@ -495,7 +497,7 @@ async fn drain(shared: &Shared, status: &Status, registration: &Registration) {
     if was_found {
         tokio::time::sleep(shared.bootstrap.drain_notice).await;
     }
-    shared.is_draining.store(true, Ordering::Relaxed);
+    shared.pressure.drain();
     let deadline = Instant::now() + DRAIN_TIME_MAX;
     while active_inbound(status).await > 0 && Instant::now() < deadline {
         tokio::time::sleep(DRAIN_INTERVAL).await;

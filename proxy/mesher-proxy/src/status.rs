@@ -12,6 +12,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::bootstrap::Bootstrap;
 use crate::discovery::Bell;
+use crate::overload::Pressure;
 use crate::request::accept::{Door, Purpose};
 use crate::snapshot::{Origin, SharedSnapshot};
 use crate::telemetry::counters::Report;
@@ -73,6 +74,8 @@ pub(crate) struct Status {
     pub(crate) instance_id: String,
     pub(crate) addresses: Addresses,
     pub(crate) started_at: SystemTime,
+    /// How much the proxy itself has to do.
+    pub(crate) pressure: Arc<Pressure>,
     /// What times of rules are counted from.
     epoch: Instant,
     snapshot: Arc<SharedSnapshot>,
@@ -177,6 +180,7 @@ impl Status {
             instance_id,
             addresses,
             started_at: SystemTime::now(),
+            pressure: Arc::clone(&shared.pressure),
             epoch: shared.epoch,
             snapshot: Arc::clone(&shared.snapshot),
             snapshot_at: Mutex::new(Instant::now()),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use mesher_net::worker;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::error::ProxyError;
 use crate::explain;
@@ -55,9 +55,11 @@ async fn work(worker: Worker, mut orders: mpsc::UnboundedReceiver<Order>) {
     let worker = worker.shared_by_tasks();
     let mut accepting = Vec::new();
     let mut tick = tokio::time::interval(mesher_net::deadline::TICK);
+    // One that comes late says how late the work is only if it is the last that was due.
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let idle = loop {
         tokio::select! {
-            _ = tick.tick() => worker.tick(),
+            due = tick.tick() => worker.ticked(due.into_std()),
             order = orders.recv() => match order {
                 Some(Order::Accept(listeners)) => accepting.extend(accept_all(&worker, listeners)),
                 Some(Order::Report(answer)) => report(&worker, answer),
@@ -115,7 +117,7 @@ async fn finish_connections(
         }
         tokio::select! {
             () = worker.connection_ended.notified() => {}
-            _ = tick.tick() => worker.tick(),
+            due = tick.tick() => worker.ticked(due.into_std()),
             () = tokio::time::sleep_until(idle_end), if !is_over => {}
             order = orders.recv(), if may_hear => match order {
                 Some(Order::Stop { idle }) => idle_end = idle_end.min(Instant::now() + idle),

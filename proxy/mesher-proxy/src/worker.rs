@@ -7,7 +7,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::net::TcpListener;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::Cache;
@@ -16,7 +16,8 @@ use mesher_codec::ResponseHead;
 use mesher_model::explain::Explanation;
 use mesher_model::rule::RetryBudget;
 use mesher_model::rule::link::Ask;
-use mesher_net::{Deadlines, Pool, Scratch};
+use mesher_net::{Deadlines, Pool, Scratch, deadline};
+use mesher_traffic::overload::Step;
 use mesher_traffic::{Budget, RoundRobin, Suspects};
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -25,6 +26,7 @@ use crate::discovery::Lookup;
 use crate::explain::Memory;
 use crate::handlers::chains::Chains;
 use crate::memory::{Relief, Tide};
+use crate::overload::{Lag, Pressure, shed};
 use crate::request::accept::Door;
 use crate::request::exchange::Buffers;
 use crate::request::invocation::{Direction, Invocation, InvocationId};
@@ -69,8 +71,8 @@ pub(crate) struct Shared {
     pub(crate) epoch: Instant,
     /// When a call of the application was last given up after all tries, in microseconds of `epoch`; 0: never.
     pub(crate) retries_spent_at: AtomicU64,
-    /// Set when inbound work ends; kept connections are closed after their current call.
-    pub(crate) is_draining: AtomicBool,
+    /// Whether inbound work ends, and how much the proxy has to do.
+    pub(crate) pressure: Arc<Pressure>,
 }
 
 impl Shared {
@@ -167,6 +169,10 @@ pub(crate) struct Worker {
     /// When calls were counted last, for their rate.
     sampled_at: Cell<Duration>,
     tide: Tide,
+    /// Whether this worker's work is late.
+    pub(crate) lag: Lag,
+    /// Checks that may still pass in this tick while calls are refused.
+    checks_left: Cell<u32>,
     /// Number of the snapshot after which everything unknown was forgotten.
     swept_snapshot: Cell<u64>,
     number: usize,
@@ -201,6 +207,8 @@ impl Worker {
             is_between_seconds: Cell::new(false),
             sampled_at: Cell::default(),
             tide: Tide::default(),
+            lag: Lag::new(shared.bootstrap.overload.lag_max),
+            checks_left: Cell::new(shed::CHECKS_MAX),
             swept_snapshot: Cell::new(0),
             number,
             shared,
@@ -330,8 +338,16 @@ impl Worker {
         }
     }
 
-    pub(crate) fn is_draining(&self) -> bool {
-        self.shared.is_draining.load(Ordering::Relaxed)
+    /// Whether connections of callers end with their current call.
+    pub(crate) fn ends_connections(&self) -> bool {
+        self.shared.pressure.ends_connections()
+    }
+
+    /// Whether a check may pass although calls are refused. One that may is counted.
+    pub(crate) fn may_pass_check(&self) -> bool {
+        let left = self.checks_left.get();
+        self.checks_left.set(left.saturating_sub(1));
+        left > 0
     }
 
     /// Idle upstream connections, by peer.
@@ -358,9 +374,20 @@ impl Worker {
         Counted { worker: self, row, count }
     }
 
+    /// A tick of the clock that was due at a moment has come: after a halt it stands for those that did not.
+    pub(crate) fn ticked(&self, due: Instant) {
+        let passed = self.lag.ticked(due, Instant::now(), deadline::TICK, &self.shared.pressure);
+        (0..passed).for_each(|_| self.tick());
+        self.checks_left.set(shed::CHECKS_MAX);
+        if self.shared.pressure.step() >= Step::Shed {
+            // They hold memory, and nobody waits for them.
+            self.deadlines.fire_idle();
+        }
+    }
+
     /// A tick of the clock has passed: deadlines; and every second idle connections, the log, what belonged to clusters
     /// that are gone.
-    pub(crate) fn tick(&self) {
+    fn tick(&self) {
         self.deadlines.tick();
         self.memory.borrow().tick();
         let is_between = !self.is_between_seconds.get();

@@ -14,6 +14,7 @@ pub mod keys;
 pub mod limit;
 pub mod mapping;
 pub mod matching;
+pub mod overload;
 mod plan;
 pub mod policy;
 pub mod portion;

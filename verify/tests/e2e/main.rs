@@ -41,6 +41,7 @@ mod metrics;
 mod mirrors;
 mod names;
 mod outages;
+mod overload;
 mod own_handler;
 mod programs;
 mod registries;

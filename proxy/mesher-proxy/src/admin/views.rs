@@ -48,6 +48,7 @@ pub(super) async fn config(State(status): State<Arc<Status>>) -> Json<Value> {
         "addresses": status.addresses,
         "workers": bootstrap.workers,
         "properties": bootstrap.properties,
+        "overload": status.pressure.view(),
         "chains": {"consumer": all_names(Direction::Outbound, &bootstrap.handlers),
             "provider": all_names(Direction::Inbound, &bootstrap.handlers)},
         "rules": rules(&status.rules()),

@@ -6,6 +6,7 @@
 //! | `table` | every setting: its names, its kind, whether this release has its feature |
 //! | `sources` | where values come from, and which of several wins |
 //! | `limits` | the bounds of the data path |
+//! | `overload` | the bounds of the proxy itself |
 //! | `values` | how each value is read |
 //! | `activation` | what a service manager says of the sockets that it passes |
 //! | `problem` | what is wrong, where, and how to mend it |
@@ -13,6 +14,7 @@
 mod activation;
 mod health;
 mod limits;
+mod overload;
 mod problem;
 mod sources;
 mod table;
@@ -31,6 +33,7 @@ use mesher_traffic::balance::Locality;
 pub use activation::Activation;
 pub use health::{HealthCheck, HealthProbe};
 pub use limits::Limits;
+pub use overload::{MemoryMax, OverloadLimits};
 pub use problem::{BootstrapError, Problem};
 pub use sources::Sources;
 pub use table::{SETTINGS, Setting};
@@ -99,6 +102,8 @@ pub struct Bootstrap {
     pub fallback: Fallback,
     /// Bounds of the data path.
     pub limits: Limits,
+    /// From when on the proxy leaves out what it can.
+    pub overload: OverloadLimits,
     /// Where the last good snapshot is kept.
     pub state: StateFolder,
     /// The Unix socket over which a new process takes the place of this one.
@@ -294,6 +299,7 @@ impl Bootstrap {
             drain_notice: reader.duration("drain_notice", DRAIN_NOTICE_DEFAULT),
             fallback: reader.fallback("when_taken"),
             limits: Limits::read(&mut reader),
+            overload: OverloadLimits::read(&mut reader),
             state: reader.state("state_dir", sources.environment.get("XDG_STATE_HOME")),
             handover: reader.socket_path("handover"),
             handlers: reader.handlers("handlers", &sources.handlers),

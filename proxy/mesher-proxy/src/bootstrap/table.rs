@@ -309,6 +309,18 @@ pub const SETTINGS: &[Setting] = &[
         "silence of both sides after an upgrade, for example to WebSocket, `1h`",
     ),
     built(
+        "memory_max",
+        "MESHER_MEMORY_MAX",
+        &[],
+        "how much memory of its own the proxy may have, in bytes or as `64MiB`, or `off`: from 92 % of it connections are not kept, from 95 % new calls are refused (503), from 98 % no connection is accepted; the limit of its control group, where there is one",
+    ),
+    built(
+        "lag_max",
+        "MESHER_LAG_MAX",
+        &[],
+        "how late the work of a data thread may be for a whole second, or `off`: from then on it refuses new calls (503) until it has caught up, `500ms`",
+    ),
+    built(
         "handlers",
         "MESHER_HANDLERS",
         &[],

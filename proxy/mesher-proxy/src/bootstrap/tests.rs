@@ -2,9 +2,10 @@
 //! They must show every name of the table at work.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::{
-    AccessLog, Bootstrap, BootstrapError, LocalPort, PortProtocol, SETTINGS, Sources, StateFolder,
+    AccessLog, Bootstrap, BootstrapError, LocalPort, MemoryMax, PortProtocol, SETTINGS, Sources, StateFolder,
     TcpOutbound,
 };
 
@@ -95,6 +96,8 @@ fn every_name_of_a_built_setting_is_read() {
         "config_type" => "kie",
         "access_log" => "all",
         "when_taken" => "any-port",
+        "memory_max" => "64MiB",
+        "lag_max" => "77ms",
         key if key.ends_with("_time_max") || key.ends_with("_age_max") => "7s",
         "drain_notice" | "rate_window" => "500ms",
         "head_bytes_max" => "8192",
@@ -132,6 +135,24 @@ fn every_name_of_a_built_setting_is_read() {
             }
         }
     }
+}
+
+#[test]
+fn bounds_of_the_proxy_itself_are_read_with_their_units() {
+    let overload = |name: &str, value: &str| load("service: a\n", &[(name, value)]).unwrap().overload;
+    for (text, expected) in [
+        ("off", MemoryMax::Off),
+        ("1048576", MemoryMax::Bytes(1 << 20)),
+        ("2048KiB", MemoryMax::Bytes(2 << 20)),
+        ("64MiB", MemoryMax::Bytes(64 << 20)),
+        ("2GiB", MemoryMax::Bytes(2 << 30)),
+    ] {
+        assert_eq!(overload("MESHER_MEMORY_MAX", text).memory_max, expected, "{text}");
+    }
+    let default = load("service: a\n", &[]).unwrap().overload;
+    assert_eq!((default.memory_max, default.lag_max), (MemoryMax::OfGroup, Some(Duration::from_millis(500))));
+    assert_eq!(overload("MESHER_LAG_MAX", "off").lag_max, None);
+    assert_eq!(overload("MESHER_LAG_MAX", "2s").lag_max, Some(Duration::from_secs(2)));
 }
 
 #[test]
@@ -181,6 +202,11 @@ fn bad_values_are_named_with_their_remedy() {
         ("MESHER_HEAD_TIME_MAX", "0s", "nothing can happen in no time"),
         ("MESHER_HEAD_FIELDS_MAX", "257", "a number from 1 to 256"),
         ("MESHER_BODY_BYTES_MAX", "16M", "a number of bytes, or off"),
+        ("MESHER_MEMORY_MAX", "64MB", "at least 1MiB, as bytes or with a unit"),
+        ("MESHER_MEMORY_MAX", "1023KiB", "at least 1MiB"),
+        ("MESHER_MEMORY_MAX", "99999999999GiB", "at least 1MiB"),
+        ("MESHER_LAG_MAX", "500", "a time with its unit"),
+        ("MESHER_LAG_MAX", "0ms", "name at least 1ms; or off"),
         ("MESHER_UPSTREAM_CONNECTIONS_MAX", "0", "a number from 1"),
         ("MESHER_ACCESS_LOG", "some", "one of off, failures, all"),
         ("MESHER_APP", "-a", "begins and ends with"),

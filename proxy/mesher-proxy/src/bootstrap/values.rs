@@ -56,7 +56,7 @@ impl Reader {
     }
 
     /// Reads the setting `key` with `parse`, or takes `absent` where it is not given.
-    fn read<T>(&mut self, key: &str, absent: T, parse: impl FnOnce(&str) -> Result<T, String>) -> T
+    pub(super) fn read<T>(&mut self, key: &str, absent: T, parse: impl FnOnce(&str) -> Result<T, String>) -> T
     where
         T: Clone,
     {
@@ -246,10 +246,7 @@ impl Reader {
 
     /// A time that something may take: as [`Self::duration`], and more than nothing.
     pub(super) fn limit(&mut self, key: &str, absent: Duration) -> Duration {
-        self.read(key, absent, |text| match parse_duration(text)? {
-            Duration::ZERO => Err("nothing can happen in no time; name at least 1ms".to_owned()),
-            time => Ok(time),
-        })
+        self.read(key, absent, parse_time_max)
     }
 
     pub(super) fn count(&mut self, key: &str, absent: usize, range: RangeInclusive<usize>) -> usize {
@@ -412,6 +409,14 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     };
     let time = number.parse::<u64>().ok().and_then(|number| number.checked_mul(milliseconds));
     time.map(Duration::from_millis).filter(|time| *time <= DURATION_MAX).ok_or_else(wrong)
+}
+
+/// A time that something may take.
+pub(super) fn parse_time_max(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err("nothing can happen in no time; name at least 1ms".to_owned()),
+        time => Ok(time),
+    }
 }
 
 fn items(text: &str) -> impl Iterator<Item = &str> {

@@ -11,4 +11,4 @@ mod ask;
 pub(crate) mod instances;
 pub(crate) mod own;
 
-pub(crate) use ask::{Outcome, Trouble};
+pub(crate) use ask::{Outcome, Trouble, USER_AGENT};

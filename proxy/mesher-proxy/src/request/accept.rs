@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mesher_net::Socket;
+use mesher_traffic::overload::Step;
 use tokio::net::TcpListener;
 
+use crate::overload::shed;
 use crate::request::invocation::Direction;
 use crate::request::{flow, serve};
 use crate::worker::Worker;
@@ -55,7 +57,8 @@ impl Door {
 /// Accepts until the worker stops.
 pub(crate) async fn accept(worker: Rc<Worker>, listener: TcpListener, door: Door) {
     loop {
-        if door.open.load(Ordering::Relaxed) >= worker.limits().connections_max {
+        let is_full = door.open.load(Ordering::Relaxed) >= worker.limits().connections_max;
+        if is_full || worker.shared.pressure.step() >= Step::NoAccept {
             // Another worker's connection may be the next to end, and nobody tells us of it.
             tokio::time::sleep(PAUSE).await;
             continue;
@@ -88,6 +91,10 @@ fn start(worker: &Rc<Worker>, socket: Socket, door: &Door) {
     let (worker, purpose) = (Rc::clone(worker), door.purpose.clone());
     tokio::task::spawn_local(async move {
         let _guard = guard;
+        let is_flow = matches!(purpose, Purpose::TcpOutbound(_) | Purpose::TcpInbound(_));
+        if is_flow && shed::refuses_flow(&worker, purpose.direction()) {
+            return;
+        }
         match purpose {
             Purpose::HttpOutbound | Purpose::HttpInbound => {
                 serve::serve(&worker, socket, purpose.direction()).await

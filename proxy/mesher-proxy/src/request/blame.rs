@@ -3,6 +3,7 @@
 
 use crate::request::failure::{Failure, FailureKind, Side};
 use crate::request::invocation::Code;
+use crate::request::respond::verdict;
 
 /// Whether the callee failed; `None` where the reply says nothing of it: the caller left, a rule or a limit of ours refused
 /// the call, or nobody was there to take it.
@@ -18,6 +19,7 @@ pub(crate) fn has_callee_failed(
             // The bound is ours, and says how much is asked of the callee, not how it answers.
             (_, FailureKind::PoolFull) => None,
             (Side::Upstream, FailureKind::BadStatus(status)) => Some(is_failure(status)),
+            (Side::Upstream, kind @ FailureKind::Overloaded) => Some(is_failure(verdict(kind).status)),
             (Side::Upstream, _) => Some(true),
             (Side::Downstream | Side::Local, _) => None,
         },

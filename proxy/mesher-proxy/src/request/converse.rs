@@ -148,7 +148,7 @@ impl<'c> HttpExchange<'c> {
             let head = reply::read_head(context, self.worker, socket, response, upstream_input, answers_head);
             std::task::ready!(head)?;
             (self.status, self.keeps_for) = (response.status(), response.keep_alive_limit());
-            let is_closing = self.worker.is_draining();
+            let is_closing = self.worker.ends_connections();
             let heard = self.conversation.hear(request, response, is_closing).map_err(reply::bad_response)?;
             let Heard::Interim { passes } = heard else { return Poll::Ready(Ok(heard)) };
             if passes {

@@ -15,7 +15,7 @@ use mesher_net::{Deadline, Socket};
 use mesher_traffic::{FieldEdits, HeadView, Message, Safety};
 
 use crate::request::converse::Answered;
-use crate::request::failure::{Failure, FailureKind, Side};
+use crate::request::failure::{Advice, Failure, FailureKind, Side};
 use crate::request::invocation::{Code, Direction, Exchange, Invocation, Operation, Outcome};
 use crate::request::pump::Pump;
 use crate::request::tunnel::{self, Half};
@@ -111,7 +111,7 @@ impl<'c> HttpExchange<'c> {
     fn must_close(&self) -> bool {
         let request = &self.buffers.request;
         request.is_last()
-            || self.worker.is_draining()
+            || self.worker.ends_connections()
             || request.upgrade().is_some()
             || !matches!(request.framing(), Framing::Empty | Framing::Length(0))
     }
@@ -128,11 +128,20 @@ impl<'c> HttpExchange<'c> {
 
     /// The failure of the peer's application, where the peer's proxy answers in its place.
     fn failure_of_peer(&self, call: &Invocation) -> Option<Failure> {
-        if call.direction != Direction::Outbound || self.status != 502 {
+        if call.direction != Direction::Outbound || !matches!(self.status, 502 | 503) {
             return None;
         }
         let response = self.worker.response.borrow();
         let says = |error: &str| peer_says(&response, error);
+        if says(respond::SAYS_OVERLOADED) {
+            let detail = "the peer's proxy has too much to do, and passed nothing on";
+            let failure = Failure::upstream(FailureKind::Overloaded, Safety::NothingSent, detail);
+            let retry_after = reply::retry_after(&response);
+            return Some(failure.advising(Advice { retry_after, ..Advice::default() }));
+        }
+        if self.status != 502 {
+            return None;
+        }
         if says("error=connection_refused") {
             let detail = "the application behind the peer's proxy refused the connection";
             return Some(Failure::upstream(FailureKind::ConnectRefused, Safety::NothingSent, detail));

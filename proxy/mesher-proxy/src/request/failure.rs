@@ -92,6 +92,8 @@ pub(crate) enum FailureKind {
     BulkheadFull,
     /// The time that the caller gave the call was over before it began.
     DeadlineSpent,
+    /// This proxy, or that of the callee, has too much to do itself.
+    Overloaded,
     /// A handler of one's own refused the call with this status.
     Refused(u16),
     /// A rule wants this call to fail with this status.
@@ -139,6 +141,7 @@ impl FailureKind {
             Self::BreakerOpen => "breaker_open",
             Self::BulkheadFull => "bulkhead_full",
             Self::DeadlineSpent => "deadline_spent",
+            Self::Overloaded => "overloaded",
             Self::Refused(_) => "refused",
             Self::Injected(_) => "injected",
             Self::InjectedReset => "injected_reset",

@@ -22,6 +22,11 @@ const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
 /// How much is read then.
 const LINGER_BYTES_MAX: usize = 1024 * 1024;
 
+/// The parameter of `Proxy-Status` by which a proxy says that it has too much to do.
+const OVERLOADED: &str = "; overloaded";
+/// The same, with the error before it: no detail of another failure is taken for it.
+pub(crate) const SAYS_OVERLOADED: &str = "; error=proxy_internal_response; overloaded;";
+
 /// What a caller is told: status and RFC 9209 error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Verdict {
@@ -54,6 +59,7 @@ pub(crate) const fn verdict(kind: FailureKind) -> Verdict {
         FailureKind::RateLimited => (429, "http_request_denied", false),
         FailureKind::BreakerOpen | FailureKind::BulkheadFull => (503, "destination_unavailable", false),
         FailureKind::DeadlineSpent => (504, "http_response_timeout", false),
+        FailureKind::Overloaded => (503, "proxy_internal_response", false),
         FailureKind::Refused(status) => (status, "http_request_denied", false),
         FailureKind::Injected(status) => (status, "proxy_internal_response", false),
         // Where it can be told at all.
@@ -126,10 +132,12 @@ impl Answer<'_> {
             }
         };
         let mut head = format!(
-            "HTTP/1.1 {status} {}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nProxy-Status: {}; error={error}; details=\"{}\"",
+            "HTTP/1.1 {status} {}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nProxy-Status: {}; error={error}{}; details=\"{}\"",
             reason(status),
             body.len(),
             self.signature,
+            // The name is ours, too: of all answers that a proxy gives by itself, this one may be had elsewhere.
+            if self.failure.kind == FailureKind::Overloaded { OVERLOADED } else { "" },
             quotable(&self.failure.detail),
         );
         if let Some(id) = self.invocation {

@@ -13,6 +13,7 @@ use mesher_traffic::retry::is_idempotent;
 
 use crate::bootstrap::PortProtocol;
 use crate::explain;
+use crate::overload::shed;
 use crate::request::exchange::{Buffers, HttpExchange};
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::{Code, Direction, Invocation, Outcome, Protocol, Target};
@@ -56,7 +57,8 @@ pub(crate) async fn serve(worker: &Worker, mut socket: Socket, direction: Direct
             }
             Arrival::Refused(refusal) => {
                 let failure = Failure::downstream(FailureKind::BadRequest(refusal), refusal.to_string());
-                return Box::pin(turn_away(worker, &mut socket, &deadline, direction, failure)).await;
+                return Box::pin(turn_away(worker, &mut socket, &deadline, (direction, false), failure))
+                    .await;
             }
             Arrival::TimedOut => {
                 let detail = format!(
@@ -64,7 +66,8 @@ pub(crate) async fn serve(worker: &Worker, mut socket: Socket, direction: Direct
                     worker.limits().head_time_max.as_secs_f64()
                 );
                 let failure = Failure::downstream(FailureKind::HeadTimeout, detail);
-                return Box::pin(turn_away(worker, &mut socket, &deadline, direction, failure)).await;
+                return Box::pin(turn_away(worker, &mut socket, &deadline, (direction, false), failure))
+                    .await;
             }
             Arrival::Closed => return,
         }
@@ -199,7 +202,12 @@ async fn exchange(
         let method = if request.is("TRACE") { "TRACE" } else { "CONNECT" };
         let failure =
             Failure::downstream(FailureKind::MethodNotAllowed, format!("{method} is not taken here"));
-        Box::pin(turn_away(worker, socket, deadline, direction, failure)).await;
+        Box::pin(turn_away(worker, socket, deadline, (direction, false), failure)).await;
+        return false;
+    }
+    if let Some(failure) = shed::refusal(worker, request, direction) {
+        let is_head = request.is("HEAD");
+        Box::pin(turn_away(worker, socket, deadline, (direction, is_head), failure)).await;
         return false;
     }
     if request.alias_count() > 0 {
@@ -321,7 +329,7 @@ async fn turn_away(
     worker: &Worker,
     socket: &mut Socket,
     deadline: &Deadline,
-    direction: Direction,
+    (direction, is_head): (Direction, bool),
     failure: Failure,
 ) {
     let started = std::time::Instant::now();
@@ -333,7 +341,7 @@ async fn turn_away(
         signature: worker.shared.signature(direction),
         service: "",
         invocation: Some(id),
-        is_head: false,
+        is_head,
         version: mesher_codec::Version::Http11,
         must_close: true,
     };
@@ -353,5 +361,8 @@ async fn turn_away(
         let status = sent.is_ok().then(|| answer.status());
         explain::remember_turned_away(worker, (id, direction), &failure, status, elapsed);
     }
-    worker.refusal_log.record(socket.peer(), direction, &failure);
+    // That calls are shed is said once, and not for each of them.
+    if failure.kind != FailureKind::Overloaded {
+        worker.refusal_log.record(socket.peer(), direction, &failure);
+    }
 }

@@ -19,6 +19,7 @@ use crate::status::Status;
 use crate::telemetry::counters::{ConnectResult, Labels, Report};
 use crate::telemetry::counts::{CodeLabel, Counts};
 use crate::telemetry::names::{BOUNDARY_COUNT, LOWEST_EXPONENT};
+use crate::telemetry::overload::Overload;
 use crate::telemetry::{guards, tries};
 
 /// The content type of [`render`]'s text.
@@ -34,6 +35,7 @@ struct Scrape {
     knowledge_age: Option<Duration>,
     registry_requests: Vec<(&'static str, u64)>,
     skipped: Vec<(&'static str, u64)>,
+    overload: Overload,
     started_at: SystemTime,
 }
 
@@ -47,6 +49,7 @@ pub(crate) async fn render(status: &Status) -> Result<String, fmt::Error> {
         knowledge_age: status.knowledge_age(),
         registry_requests: status.registry_requests().into_iter().collect(),
         skipped: status.skipped().into_iter().collect(),
+        overload: Overload::of(&status.pressure),
         started_at: status.started_at,
     };
     let mut registry = Registry::default();
@@ -400,6 +403,7 @@ impl Collector for Scrape {
         self.snapshot(encoder)?;
         self.balance(encoder)?;
         guards::encode(encoder, &self.service, &self.snapshot)?;
+        self.overload.encode(encoder, &self.service)?;
         self.own(encoder)
     }
 }

@@ -8,6 +8,7 @@ mod counts;
 pub(crate) mod exposition;
 mod guards;
 pub(crate) mod names;
+mod overload;
 pub(crate) mod refusal_log;
 mod tries;
 

@@ -102,11 +102,14 @@ pub(super) fn response(worker: &Worker, call: &mut Invocation, reply: &Result<Co
         Err(failure) if failure.side == Side::Upstream => (None, TryEnd::Failed),
         Err(_) => (None, TryEnd::Left),
     };
+    let advised = reply.as_ref().err().and_then(|failure| failure.advice.as_ref()?.retry_after);
     let load = balanced.in_flight.load();
     load.record(now, now.saturating_sub(balanced.began), end, ruling.policy.strategy.decay());
     ruling.ended(endpoint.id, end == TryEnd::Failed);
     let is_busy = status.is_some_and(|status| BUSY.contains(&status)) && ruling.policy.heeds_retry_after;
-    if let Some(pause) = is_busy.then(|| reply::retry_after(&worker.response.borrow())).flatten() {
+    let of_proxy = advised.filter(|_| end == TryEnd::Failed && ruling.policy.heeds_retry_after);
+    let of_answer = || is_busy.then(|| reply::retry_after(&worker.response.borrow())).flatten();
+    if let Some(pause) = of_proxy.or_else(of_answer) {
         load.avoid(now, pause);
     }
     let session = reply.is_ok().then(|| ruling.session_field(call.endpoint?, balanced.asked)).flatten();
