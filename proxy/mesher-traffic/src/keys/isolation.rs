@@ -71,7 +71,8 @@ pub(super) fn of<'i>(
         panic_share: Percent::whole(0).unwrap_or(Percent::ALL),
         ..EjectionPolicy::default()
     };
-    Some((HealthRule { policy, failures: Statuses::of(&STATUSES) }, key, is_own))
+    let rule = HealthRule { policy, judges_calls: true, failures: Statuses::of(&STATUSES), checks: None };
+    Some((rule, key, is_own))
 }
 
 /// What is said of keys that have no meaning here.
