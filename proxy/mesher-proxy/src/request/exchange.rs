@@ -8,21 +8,19 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use mesher_codec::field::FieldKind;
-use mesher_codec::response::Downstream;
-use mesher_codec::{Conversation, Framing, HeadLimits, Heard, RequestHead, ResponseHead};
+use mesher_codec::{Conversation, Framing, HeadLimits, Heard, RequestHead};
 use mesher_net::{Deadline, Socket};
 use mesher_traffic::{FieldEdits, HeadView, Message, Safety};
 
+use crate::request::attempt::peer_says;
 use crate::request::converse::Answered;
-use crate::request::failure::{Advice, Failure, FailureKind, Side};
-use crate::request::invocation::{Code, Direction, Exchange, Invocation, Operation, Outcome};
+use crate::request::failure::{Failure, FailureKind, Side};
+use crate::request::invocation::{Code, Exchange, Invocation, Operation, Outcome};
 use crate::request::pump::Pump;
-use crate::request::tunnel::{self, Half};
 use crate::request::upstream::Upstream;
 use crate::request::vigil::Vigil;
-use crate::request::{edits, faults, mirror, own_answer, reply, respond, spent};
-use crate::telemetry::counters::{Counters, DropReason};
+use crate::request::{mirror, own_answer, reply, respond, spent};
+use crate::telemetry::counters::DropReason;
 use crate::worker::Worker;
 
 /// What a connection needs while it is busy. Idle connections own none of it.
@@ -65,8 +63,8 @@ pub(crate) struct HttpExchange<'c> {
     pub(crate) up: Pump,
     /// Towards the caller.
     pub(crate) down: Pump,
-    upstream: Option<Upstream<'c>>,
-    heard: Option<Heard>,
+    pub(super) upstream: Option<Upstream<'c>>,
+    pub(super) heard: Option<Heard>,
     /// Of the last head that came from the callee: its status, and how long the callee says that it keeps the connection.
     pub(crate) status: u16,
     pub(crate) keeps_for: Option<Duration>,
@@ -101,11 +99,6 @@ impl<'c> HttpExchange<'c> {
         }
     }
 
-    /// Whether part of the body was sent that is not here any more, so that it cannot be sent again.
-    fn is_body_gone(&self) -> bool {
-        self.conversation.request.has_taken() && self.held == 0
-    }
-
     /// Whether the caller's connection ends with an answer of ours: what is left of the request's body, or follows a wish for
     /// another protocol, is not read.
     fn must_close(&self) -> bool {
@@ -115,126 +108,6 @@ impl<'c> HttpExchange<'c> {
             || request.upgrade().is_some()
             || !matches!(request.framing(), Framing::Empty | Framing::Length(0))
     }
-
-    /// How far a failed try had come. A body that was begun cannot be sent again from its beginning.
-    fn safety_of(&self, failure: &Failure) -> Safety {
-        // Nothing left, nothing waits to leave: the body's bytes are still where they were.
-        if self.up.moved == 0 && self.up.is_drained() && failure.side == Side::Upstream {
-            return Safety::NothingSent;
-        }
-        let is_spent = self.is_body_gone() || self.conversation.has_heard_interim();
-        if is_spent { Safety::Spent } else { failure.safety }
-    }
-
-    /// The failure of the peer's application, where the peer's proxy answers in its place.
-    fn failure_of_peer(&self, call: &Invocation) -> Option<Failure> {
-        if call.direction != Direction::Outbound || !matches!(self.status, 502 | 503) {
-            return None;
-        }
-        let response = self.worker.response.borrow();
-        let says = |error: &str| peer_says(&response, error);
-        if says(respond::SAYS_OVERLOADED) {
-            let detail = "the peer's proxy has too much to do, and passed nothing on";
-            let failure = Failure::upstream(FailureKind::Overloaded, Safety::NothingSent, detail);
-            let retry_after = reply::retry_after(&response);
-            return Some(failure.advising(Advice { retry_after, ..Advice::default() }));
-        }
-        if self.status != 502 {
-            return None;
-        }
-        if says("error=connection_refused") {
-            let detail = "the application behind the peer's proxy refused the connection";
-            return Some(Failure::upstream(FailureKind::ConnectRefused, Safety::NothingSent, detail));
-        }
-        says("error=connection_terminated").then(|| {
-            let detail = "the application behind the peer's proxy closed the connection before its answer";
-            Failure::upstream(FailureKind::Terminated, Safety::MayHaveActed, detail)
-        })
-    }
-
-    /// What a proxy behind says about an answer that tells of a failure.
-    fn words_of_callee(&self) -> Option<String> {
-        if self.status < 500 {
-            return None;
-        }
-        let response = self.worker.response.borrow();
-        let status = response.value(FieldKind::ProxyStatus)?.escape_ascii().to_string();
-        Some(format!("it says: {status}"))
-    }
-
-    /// Whether a kept connection turned out to be one that its peer was closing: it broke, or it brought the complaint
-    /// that no request came, which was meant for the silence before ours.
-    fn is_stale(&self, upstream: &Upstream<'_>, result: &Result<Heard, Failure>) -> bool {
-        upstream.is_reused
-            && match result {
-                Ok(_) => self.status == 408 && self.worker.response.borrow().is_last(),
-                Err(failure) => failure.side == Side::Upstream && failure.kind == FailureKind::Terminated,
-            }
-    }
-
-    /// Brings the answer to the caller. Returns whether the caller's connection can carry a further call.
-    async fn answer(
-        &mut self,
-        call: &Invocation,
-        mut upstream: Upstream<'c>,
-        downstream: Downstream,
-    ) -> Answered {
-        call.slow_body.into_iter().for_each(|rate| self.down.slow_down(rate));
-        let error = self.stream(call, &mut upstream, downstream).await.err();
-        self.vigil.end();
-        let is_drained = error.is_none() && self.up.is_drained();
-        if is_drained && self.conversation.keeps_upstream(!self.buffers.upstream_input.is_empty()) {
-            upstream.keep(self.keeps_for);
-        } else if error.is_some() || !self.conversation.is_over() {
-            // What the callee still works on is wanted by nobody, or can be trusted by nobody.
-            upstream.socket.reset_on_close();
-        }
-        let keeps_connection = is_drained && self.conversation.keeps_downstream();
-        match &error {
-            // Whoever is told the end of a body by the end of the connection must not take this for one.
-            Some(_) if self.conversation.response.ends_by_close() => {
-                self.socket.reset_on_close();
-            }
-            None if !keeps_connection && self.caller_may_be_sending() => {
-                Box::pin(respond::linger(self.worker, self.socket)).await;
-            }
-            _ => {}
-        }
-        Answered { broken: error.as_ref().map(faults::stream_failure), keeps_connection }
-    }
-
-    /// Whether closing the connection could reset it under the answer. A caller that asked for the end and sent all of its
-    /// request sends nothing more.
-    fn caller_may_be_sending(&self) -> bool {
-        let Buffers { request, input, .. } = &*self.buffers;
-        !request.is_last() || !self.conversation.is_over() || !input.is_empty()
-    }
-
-    /// Passes bytes both ways after both sides have agreed on another protocol.
-    async fn switch(&mut self, call: &Invocation, mut upstream: Upstream<'c>) -> Answered {
-        let _counted = self.worker.count_while(call.row, Counters::upgraded);
-        let mut halves = [
-            Half::of(std::mem::take(&mut self.conversation.request), std::mem::take(&mut self.up)),
-            Half::of(std::mem::take(&mut self.conversation.response), std::mem::take(&mut self.down)),
-        ];
-        let Buffers { input, upstream_input, .. } = &mut *self.buffers;
-        let head = |output: &mut Vec<u8>| {
-            let response = self.worker.response.borrow();
-            edits::write_response(call, &response, Downstream::default(), false, output);
-        };
-        let ends = (&mut *self.socket, &mut upstream.socket);
-        let inputs = (input, upstream_input);
-        let begun = tunnel::begin(self.worker, &mut halves, ends, inputs, head).await;
-        let ends = (&mut *self.socket, &mut upstream.socket);
-        let result = match begun {
-            Ok(()) => tunnel::run(self.worker, &mut halves, ends, Some(&mut self.vigil)).await,
-            Err(error) => Err(error),
-        };
-        self.vigil.end();
-        let [up, down] = halves;
-        (self.conversation.request, self.conversation.response) = (up.transfer, down.transfer);
-        Answered { broken: result.as_ref().err().map(faults::tunnel_failure), keeps_connection: false }
-    }
 }
 
 impl Exchange for HttpExchange<'_> {
@@ -242,44 +115,7 @@ impl Exchange for HttpExchange<'_> {
         if call.tries == 1 {
             mirror::copy(self, call);
         }
-        // A connection that has asked for another protocol is nobody else's before or after.
-        let mut must_be_new = self.buffers.request.upgrade().is_some();
-        loop {
-            let mut upstream = self.acquire(call, must_be_new).await?;
-            let result = self.converse(call, &mut upstream).await;
-            if self.is_stale(&upstream, &result) {
-                // The peer may close an idle connection in the moment in which we use it; a fresh one settles whether
-                // it is alive. Only what may happen twice is sent twice.
-                let safety = match &result {
-                    Ok(_) => Safety::MayHaveActed,
-                    Err(failure) => self.safety_of(failure),
-                };
-                let may_repeat = safety == Safety::NothingSent
-                    || (safety == Safety::MayHaveActed && call.is_idempotent && !self.is_body_gone());
-                self.worker.counters.borrow_mut().met_stale(call.row, may_repeat);
-                if may_repeat {
-                    must_be_new = true;
-                    continue;
-                }
-            }
-            return match result {
-                Ok(heard) => match self.failure_of_peer(call) {
-                    Some(mut failure) => {
-                        failure.safety = self.safety_of(&failure);
-                        Err(failure)
-                    }
-                    None => {
-                        (self.upstream, self.heard) = (Some(upstream), Some(heard));
-                        Ok(Code::Status(self.status))
-                    }
-                },
-                Err(mut failure) => {
-                    failure.safety = self.safety_of(&failure);
-                    upstream.socket.reset_on_close();
-                    Err(failure)
-                }
-            };
-        }
+        self.attempt(call).await
     }
 
     fn after_answer(&self) -> (Safety, bool) {
@@ -462,14 +298,6 @@ impl HeadView for HttpExchange<'_> {
     fn address(&self) -> Option<IpAddr> {
         Some(self.socket.peer().ip())
     }
-}
-
-/// Whether the proxy beside the callee answers in its place, with this word.
-fn peer_says(response: &ResponseHead, word: &str) -> bool {
-    let status = response.value(FieldKind::ProxyStatus).and_then(|value| std::str::from_utf8(value).ok());
-    status.is_some_and(|status| {
-        status.starts_with("mesher/") && status.contains("/inbound;") && status.contains(word)
-    })
 }
 
 /// The first line of a request, as rules see it.

@@ -1,10 +1,6 @@
 //! The neutral call: who calls, what, where to, since when. And what a protocol offers to have its calls handled.
 //! It must not name a protocol beyond its label: handlers see this and nothing else.
 
-use std::borrow::Cow;
-use std::cell::Cell;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mesher_traffic::balance::{InFlight, SessionToken};
@@ -16,14 +12,12 @@ use crate::bootstrap::PortProtocol;
 use crate::handlers::balance::Taken;
 use crate::request::failure::{Failure, FailureKind, Side};
 use crate::request::falling::Falling;
+use crate::request::tries::{FailedTry, Retrying, Tried};
 use crate::snapshot::balancing::Balancing;
 use crate::snapshot::governance::Governance;
-use crate::snapshot::{Cluster, ClusterIndex, Endpoint, EndpointId, View};
+use crate::snapshot::{Cluster, ClusterIndex, Endpoint, View};
 use crate::telemetry::counters::Row;
 use crate::worker::Worker;
-
-/// Endpoints that one invocation remembers having tried.
-const TRIED_MAX: usize = 8;
 
 /// Where a call is going, seen from the local application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -131,7 +125,7 @@ pub(crate) struct Invocation {
     pub(crate) permits: Permits,
     /// Tries that failed, in their order.
     pub(crate) failed_tries: Vec<FailedTry>,
-    tried: [Cell<Option<EndpointId>>; TRIED_MAX],
+    pub(super) tried: Tried,
 }
 
 /// What rules gave to a call, and get back when it ends.
@@ -166,48 +160,6 @@ pub(crate) struct OwnEdits {
     pub(crate) left_out: Vec<Box<str>>,
     /// Lines that are added behind all others.
     pub(crate) added: Vec<(Box<str>, Box<str>)>,
-}
-
-/// How a call stands with further tries.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Retrying {
-    /// The rule that is about it, as a place among those of its kind.
-    pub(crate) rule: Option<usize>,
-    /// What a further try after the current answer risks.
-    pub(crate) answer_safety: Safety,
-    /// Whether whoever answered, or failed, has tried again already.
-    pub(crate) is_spent_below: bool,
-    /// Whether the next try goes to the same endpoint.
-    pub(crate) is_on_same: bool,
-    /// Whether there was no try left for it in the budget of its service.
-    pub(crate) is_denied: bool,
-}
-
-impl Default for Retrying {
-    fn default() -> Self {
-        Self {
-            rule: None,
-            answer_safety: Safety::Spent,
-            is_spent_below: false,
-            is_on_same: false,
-            is_denied: false,
-        }
-    }
-}
-
-/// A try that failed, for those who ask why.
-#[derive(Debug, Clone)]
-pub(crate) struct FailedTry {
-    pub(crate) address: SocketAddr,
-    pub(crate) instance: Arc<str>,
-    pub(crate) version: Arc<str>,
-    /// Since the start of the call.
-    pub(crate) began: Duration,
-    /// Since the start of the call.
-    pub(crate) ended: Duration,
-    pub(crate) side: Side,
-    pub(crate) kind: FailureKind,
-    pub(crate) detail: Cow<'static, str>,
 }
 
 impl Invocation {
@@ -245,7 +197,7 @@ impl Invocation {
             fallback: Falling::default(),
             permits: Permits::default(),
             failed_tries: Vec::new(),
-            tried: [const { Cell::new(None) }; TRIED_MAX],
+            tried: Tried::default(),
         }
     }
 
@@ -287,39 +239,6 @@ impl Invocation {
     /// The endpoint of the current try.
     pub(crate) fn current_endpoint(&self) -> Option<&Endpoint> {
         self.cluster().endpoints.get(self.endpoint?)
-    }
-
-    /// When the last try that failed did, since the start of the call.
-    pub(crate) fn last_failure_at(&self) -> Duration {
-        self.failed_tries.last().map(|attempt| attempt.ended).unwrap_or_default()
-    }
-
-    /// Remembers that the current endpoint failed. What does not fit among those that are not tried again is forgotten,
-    /// oldest first.
-    pub(crate) fn mark_tried(&mut self, failure: &Failure) {
-        if let Some(endpoint) = self.current_endpoint() {
-            let attempt = FailedTry {
-                address: endpoint.address,
-                instance: Arc::clone(&endpoint.instance),
-                version: Arc::clone(&endpoint.version),
-                began: self.last_failure_at(),
-                ended: self.started.elapsed(),
-                side: failure.side,
-                kind: failure.kind,
-                detail: failure.detail.clone(),
-            };
-            self.failed_tries.push(attempt);
-        }
-        if let (Some(endpoint), Some(slot)) =
-            (self.current_endpoint(), self.tried.get(self.tries as usize % TRIED_MAX))
-        {
-            slot.set(Some(endpoint.id));
-        }
-    }
-
-    /// Whether an endpoint failed in this invocation already.
-    pub(crate) fn has_tried(&self, id: EndpointId) -> bool {
-        self.tried.iter().any(|slot| slot.get() == Some(id))
     }
 }
 

@@ -19,8 +19,11 @@
 //! | `deadline` | the time that is left, as one hop tells it to the next |
 //! | `upstream` | a connection for a try, from the pool or new, within its bounds |
 //! | `exchange` | HTTP/1.1's side of a call: send it, bring the answer back, or say why there is none |
+//! | `attempt` | one try of that |
 //! | `converse` | the two halves of that on the connections: up to the answer's head, and the answer's body |
+//! | `answering` | what becomes of an answer, and of the two connections behind it |
 //! | `edits` | heads as they leave: as they came, or as a rule changes them |
+//! | `tries` | whom a call went to, and what a further try may do |
 //! | `spent` | who may try again: what a proxy tells those before it |
 //! | `mirror` | copies of calls for those whom a rule names beside the callee |
 //! | `reply` | reading the head of an answer, watching the caller who waits |
@@ -38,6 +41,8 @@
 //! | `finish` | what is recorded of every invocation |
 
 pub(crate) mod accept;
+mod answering;
+mod attempt;
 pub(crate) mod blame;
 mod brake;
 pub(crate) mod converse;
@@ -62,6 +67,7 @@ pub(crate) mod serve;
 pub(crate) mod spent;
 pub(crate) mod stand_in;
 pub(crate) mod target;
+pub(crate) mod tries;
 pub(crate) mod tunnel;
 pub(crate) mod upstream;
 pub(crate) mod vigil;
