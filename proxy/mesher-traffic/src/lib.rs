@@ -33,7 +33,7 @@ pub use fallback::{FallbackRule, FallbackWay};
 pub use keys::{About, KeyRules, Own};
 pub use matching::call::{CallView, Caller, HeadView, Message};
 pub use policy::{Policy, PolicyError};
-pub use retry::{Budget, RetryPolicy, Safety};
+pub use retry::{Budget, HedgePolicy, Latencies, RetryPolicy, Safety};
 pub use route::{Choice, RoutePolicy, Verdict};
 pub use selection::{Entry, Selection, Standing};
 pub use stand_in::StandIn;

@@ -144,6 +144,12 @@ impl<T: PartialEq, S> Standing<T, S> {
         Some((entry, self.states.get(place)?))
     }
 
+    /// The rule at a place, with what is remembered for it.
+    #[must_use]
+    pub fn at(&self, place: usize) -> Option<(&Entry<T>, &Arc<S>)> {
+        Some((self.rules.entries.get(place)?, self.states.get(place)?))
+    }
+
     /// Every rule, with what is remembered for it.
     pub fn all(&self) -> impl Iterator<Item = (&Entry<T>, &Arc<S>)> {
         self.rules.entries.iter().zip(&self.states)

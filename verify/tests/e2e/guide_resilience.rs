@@ -1,6 +1,8 @@
 //! The guide to resilience, section by section: what stands in it is sent, and what it promises is looked for.
 //! It must send the guide's own texts, byte for byte.
 
+use std::time::{Duration, Instant};
+
 use mesher_verify::application::{self, Application};
 use mesher_verify::http::{Message, get_with};
 use mesher_verify::mesh::{Proxy, QUESTION, version_of};
@@ -58,6 +60,26 @@ fn a_busy_instance_fails_no_call_that_may_be_tried_again() {
 }
 
 #[test]
+fn a_call_that_takes_long_is_not_waited_for() {
+    let stage = Stage::start();
+    let application = Application::http(|_| {
+        let (_never, work) = std::sync::mpsc::channel::<()>();
+        let _ = work.recv_timeout(Duration::from_secs(2));
+        application::answer("200 OK", "late")
+    });
+    let _slow = beside(&stage, application);
+    let texts = given(GUIDE, "mesher apply");
+    stage.apply(texts.iter().find(|text| text.contains("hedge: {delay: 50ms}")).unwrap());
+    for _ in 0..CALLS {
+        let began = Instant::now();
+        assert_eq!(call(&stage, &[]).status(), 200);
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    }
+    let metrics = stage.caller.addresses.admin("/metrics").text();
+    assert!(metrics.lines().any(|line| line.starts_with("mesher_hedges_total{") && line.contains("won")));
+}
+
+#[test]
 fn a_call_whose_time_is_over_is_not_begun() {
     let stage = Stage::start();
     stage.apply(document("How long a call may take", "Timeout"));
@@ -90,7 +112,11 @@ fn calls_go_where_fewer_are_on_their_way_and_users_stay() {
 
 /// Applications that answer as is said, each with its proxy, and all of them known to the caller.
 fn further_calculator(stage: &Stage, status: &'static str) -> (Application, Proxy) {
-    let application = Application::http(move |_| application::answer(status, ""));
+    beside(stage, Application::http(move |_| application::answer(status, "")))
+}
+
+/// One of these, with its proxy, known to the caller.
+fn beside(stage: &Stage, application: Application) -> (Application, Proxy) {
     let port = format!("rest:{}", application.port());
     let mut command = Proxy::command(&stage.control.url(), "calculator", &["--ports", &port]);
     let proxy = Proxy::of(command.env("MESHER_VERSION", "0.0.3"));

@@ -28,6 +28,7 @@ mod gateway_api;
 mod guards;
 mod guide;
 mod guide_resilience;
+mod hedging;
 mod injected;
 mod instances;
 mod ipv6;

@@ -8,6 +8,7 @@
 //! | `words`, `percent` | names, places, spans of time, parts of a hundred: text with a grammar |
 //! | `route`, `timeout`, `egress`, `retry`, `breaker`, `balance`, `bulkhead`, `health`, `rate_limit`, `fault`, `fallback` | one kind each |
 //! | `active_health` | what `health` says of checks |
+//! | `hedge` | when a Retry begins a second try beside the first |
 //! | `status` | statuses, one by one or with `x` for any digit |
 //! | `side` | whose proxy carries a rule out |
 //! | `matches` | what a rule of a route asks of a call |
@@ -30,6 +31,7 @@ mod fallback;
 mod fault;
 mod filters;
 mod health;
+mod hedge;
 mod kinds;
 pub mod link;
 mod matches;
@@ -64,6 +66,7 @@ pub use filters::{
     RequestRedirect, Scheme, UrlRewrite, check_field_name, check_field_value,
 };
 pub use health::{Health, PassiveHealth};
+pub use hedge::Hedge;
 pub use kinds::{Kind, Rule};
 pub use matches::{CallMatch, FieldMatch, PathKind, PathMatch, SourceMatch, ValueKind};
 pub use percent::Percent;

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::bounds::{bounded, checked};
+use super::hedge::{Hedge, hedge};
 use super::matches::{CallMatch, matches};
 use super::percent::Percent;
 use super::words::{ServiceName, Span};
@@ -49,6 +50,10 @@ pub struct Retry {
     /// How many further tries all calls together may take.
     #[serde(default)]
     pub budget: RetryBudget,
+    /// When a second try begins beside the first; never where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "hedge")]
+    #[cfg_attr(feature = "schema", schemars(with = "Hedge"))]
+    pub hedge: Option<Hedge>,
 }
 
 /// How many further tries all calls together may take, so that trying again never becomes the greater part of the load.

@@ -80,8 +80,9 @@ fn written() -> Vec<Value> {
         document(
             "Retry",
             json!({"service": "a", "matches": matches, "attempts": 1, "codes": [503], "backoff": "1s", "idempotencyKey": true,
-                "budget": {"percent": "20%", "interval": "10s", "minPerSecond": 1}}),
+                "budget": {"percent": "20%", "interval": "10s", "minPerSecond": 1}, "hedge": {"percentile": "95%", "minDelay": "5ms"}}),
         ),
+        document("Retry", json!({"service": "a", "hedge": {"delay": "50ms"}})),
         document(
             "Breaker",
             json!({"service": "a", "side": "Provider", "matches": matches, "mode": "ForcedOpen", "windowRequests": 10,

@@ -165,7 +165,7 @@ fn tries(call: &Invocation, outcome: &Outcome, elapsed: Duration) -> Vec<Try> {
     let mut tries: Vec<_> = failed.collect();
     if let Some(endpoint) = call.current_endpoint().filter(|_| call.tries as usize > call.failed_tries.len())
     {
-        let began = call.last_failure_at();
+        let began = call.try_began_at();
         let detail = outcome.detail.as_deref().unwrap_or_default();
         tries.push(Try {
             address: endpoint.address.to_string(),

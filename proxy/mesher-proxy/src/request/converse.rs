@@ -2,13 +2,14 @@
 //! It must read the answer while the call is still being sent, and must wait for nobody longer than allowed.
 
 use std::future::{Future as _, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use mesher_codec::field::FieldKind;
 use mesher_codec::request::SetField;
 use mesher_codec::response::Downstream;
 use mesher_codec::{Conversation, Heard};
+use tokio::time::Sleep;
 
 use crate::request::exchange::{Buffers, HttpExchange};
 use crate::request::failure::Failure;
@@ -31,33 +32,54 @@ pub(crate) struct Answered {
 }
 
 impl<'c> HttpExchange<'c> {
-    /// Sends the call over `upstream` and waits for the head of the final answer.
-    pub(crate) async fn converse(
-        &mut self,
-        call: &Invocation,
-        upstream: &mut Upstream<'_>,
-    ) -> Result<Heard, Failure> {
+    /// Forgets what was of another try.
+    pub(super) fn begin(&mut self) {
         let limits = self.worker.limits();
         self.conversation =
             Conversation::begin(&self.buffers.request, limits.body_bytes_max.unwrap_or(u64::MAX));
         self.up = Pump::default();
         self.held = 0;
         self.buffers.upstream_input.clear();
-        let mut sending = Sending { has_begun: false, has_broken: false, caller_has_ended: false };
-        poll_fn(|context| self.poll_converse(context, call, upstream, &mut sending)).await
     }
 
-    /// A connection to the current endpoint. A caller that leaves while its call waits for one is not called for.
+    /// Sends the call over `upstream` and waits for the head of the final answer, or until it is `late`.
+    pub(super) async fn converse(
+        &mut self,
+        call: &Invocation,
+        upstream: &mut Upstream<'_>,
+        sending: &mut Sending,
+        mut late: Option<&mut Pin<&mut Sleep>>,
+    ) -> Result<Turn, Failure> {
+        poll_fn(|context| {
+            if let Poll::Ready(result) = self.poll_converse(context, call, upstream, sending) {
+                return Poll::Ready(result.map(Turn::Heard));
+            }
+            if let Some(late) = &mut late
+                && self.may_be_set_aside(sending)
+                && late.as_mut().poll(context).is_ready()
+            {
+                return Poll::Ready(Ok(Turn::Late));
+            }
+            self.poll_first(context).map(|()| Ok(Turn::FirstHeard))
+        })
+        .await
+    }
+
+    /// A connection to the current endpoint; `None` where the try that was set aside is heard before. A caller that leaves while
+    /// its call waits for one is not called for.
     pub(crate) async fn acquire(
         &mut self,
         call: &Invocation,
         must_be_new: bool,
-    ) -> Result<Upstream<'c>, Failure> {
+    ) -> Result<Option<Upstream<'c>>, Failure> {
         let mut acquiring = pin!(Upstream::acquire(self.worker, call, must_be_new));
         let mut has_ended = false;
         poll_fn(|context| {
             if let Poll::Ready(result) = acquiring.as_mut().poll(context) {
-                return Poll::Ready(result);
+                return Poll::Ready(result.map(Some));
+            }
+            if self.poll_first(context).is_ready() {
+                return Poll::Ready(Ok(None));
             }
             let input = &mut self.buffers.input;
             reply::watch_caller(context, self.socket, input, &mut has_ended, self.worker).map(Err)
@@ -227,13 +249,31 @@ impl<'c> HttpExchange<'c> {
     }
 }
 
+/// What ends a wait for the head of an answer.
+pub(super) enum Turn {
+    /// It is there.
+    Heard(Heard),
+    /// It did not come for so long.
+    Late,
+    /// The try that was set aside is heard.
+    FirstHeard,
+}
+
 /// How far the sending of a call has come.
-struct Sending {
+#[derive(Debug, Default)]
+pub(super) struct Sending {
     has_begun: bool,
     /// The callee takes no more of it.
-    has_broken: bool,
+    pub(super) has_broken: bool,
     /// The caller sends nothing more; its answer is still wanted.
     caller_has_ended: bool,
+}
+
+impl Sending {
+    /// All of it is sent.
+    pub(super) fn done() -> Self {
+        Self { has_begun: true, ..Self::default() }
+    }
 }
 
 /// The fields that the proxy writes itself: its signature, and the context, beside which nothing else says who calls.

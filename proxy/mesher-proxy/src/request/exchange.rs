@@ -12,7 +12,7 @@ use mesher_codec::{Conversation, Framing, HeadLimits, Heard, RequestHead};
 use mesher_net::{Deadline, Socket};
 use mesher_traffic::{FieldEdits, HeadView, Message, Safety};
 
-use crate::request::attempt::peer_says;
+use crate::request::attempt::{self, Beside, Came, peer_says};
 use crate::request::converse::Answered;
 use crate::request::failure::{Failure, FailureKind, Side};
 use crate::request::invocation::{Code, Exchange, Invocation, Operation, Outcome};
@@ -65,6 +65,8 @@ pub(crate) struct HttpExchange<'c> {
     pub(crate) down: Pump,
     pub(super) upstream: Option<Upstream<'c>>,
     pub(super) heard: Option<Heard>,
+    /// A try that goes on beside another one.
+    pub(super) beside: Beside<'c>,
     /// Of the last head that came from the callee: its status, and how long the callee says that it keeps the connection.
     pub(crate) status: u16,
     pub(crate) keeps_for: Option<Duration>,
@@ -93,6 +95,7 @@ impl<'c> HttpExchange<'c> {
             down: Pump::default(),
             upstream: None,
             heard: None,
+            beside: Beside::default(),
             status: 0,
             keeps_for: None,
             has_answered: false,
@@ -115,7 +118,34 @@ impl Exchange for HttpExchange<'_> {
         if call.tries == 1 {
             mirror::copy(self, call);
         }
-        self.attempt(call).await
+        self.attempt(call, None, None).await.map(attempt::code)
+    }
+
+    async fn send_until(&mut self, call: &Invocation, delay: Duration) -> Result<Option<Code>, Failure> {
+        if call.tries == 1 {
+            mirror::copy(self, call);
+        }
+        let late = pin!(tokio::time::sleep(delay));
+        self.attempt(call, Some(late), None).await.map(Came::code)
+    }
+
+    async fn send_beside(&mut self, call: &Invocation) -> Result<Option<Code>, Failure> {
+        self.attempt(call, None, None).await.map(Came::code)
+    }
+
+    async fn go_on(&mut self, call: &Invocation) -> Result<Code, Failure> {
+        match self.beside.first.take() {
+            Some(first) => self.attempt(call, None, Some(first)).await.map(attempt::code),
+            None => Err(Failure::local(FailureKind::Internal, "no try was set aside")),
+        }
+    }
+
+    fn is_set_aside(&self) -> bool {
+        self.beside.first.is_some()
+    }
+
+    fn end_aside(&mut self) -> Option<Failure> {
+        self.beside.end()
     }
 
     fn after_answer(&self) -> (Safety, bool) {
@@ -151,6 +181,7 @@ impl Exchange for HttpExchange<'_> {
     fn give_up(&mut self, mut failure: Failure) -> Failure {
         // The next try gets its whole time.
         self.vigil.end();
+        self.beside.end();
         failure.safety = Safety::MayHaveActed;
         failure.safety = self.safety_of(&failure);
         failure
@@ -192,6 +223,7 @@ impl Exchange for HttpExchange<'_> {
     }
 
     async fn refuse(&mut self, call: &Invocation, failure: Failure) -> Outcome {
+        self.beside.end();
         let answer = respond::Answer {
             failure: &failure,
             signature: self.worker.shared.signature(call.direction),
@@ -227,6 +259,7 @@ impl Exchange for HttpExchange<'_> {
     }
 
     async fn answer_itself(&mut self, call: &Invocation) -> Outcome {
+        self.beside.end();
         let (nothing, fallback) = (FieldEdits::default(), call.fallback_answer());
         let of_route = call.actions().and_then(|actions| Some((&actions.response, actions.answer.as_ref()?)));
         let Some((edits, answer)) = fallback.map(|(answer, ..)| (&nothing, answer)).or(of_route) else {

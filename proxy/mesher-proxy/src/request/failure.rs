@@ -100,6 +100,8 @@ pub(crate) enum FailureKind {
     Injected(u16),
     /// A rule wants the connection of this call to break.
     InjectedReset,
+    /// Another try of the same call was answered first. It never is what a call ends with.
+    Cancelled,
     /// Something in this proxy broke.
     Internal,
 }
@@ -145,6 +147,7 @@ impl FailureKind {
             Self::Refused(_) => "refused",
             Self::Injected(_) => "injected",
             Self::InjectedReset => "injected_reset",
+            Self::Cancelled => "cancelled",
             Self::Internal => "internal",
         }
     }

@@ -3,19 +3,30 @@
 
 use crate::clock;
 use crate::request::failure::{Failure, FailureKind};
+use crate::request::hedge;
 use crate::request::invocation::{Code, Exchange, Invocation};
+use crate::worker::Worker;
 
 /// Tries the current endpoint once.
-pub(crate) async fn forward<E: Exchange>(call: &mut Invocation, exchange: &mut E) -> Result<Code, Failure> {
+pub(crate) async fn forward<E: Exchange>(
+    worker: &Worker,
+    call: &mut Invocation,
+    exchange: &mut E,
+) -> Result<Code, Failure> {
     if call.endpoint.is_none() {
         return Err(Failure::local(FailureKind::NoEndpoint, "no handler chose an endpoint"));
     }
     call.tries += 1;
-    // Looking at the clock costs; only what judges instances asks how long a try took.
-    if call.governance().is_some_and(|governance| governance.guards.judges_instances()) {
+    call.hedge.pass();
+    // Looking at the clock costs; only what judges instances, or hedges, asks how long a try took.
+    let is_judged = call.governance().is_some_and(|governance| governance.guards.judges_instances());
+    if is_judged || call.hedge.is_wanted {
         call.sent_at = clock::now();
     }
-    let reply = exchange.send(call).await;
+    let reply = match call.hedge.is_wanted {
+        false => exchange.send(call).await,
+        true => Box::pin(hedge::forward(worker, call, exchange)).await,
+    };
     match &reply {
         Err(failure) => call.mark_tried(failure),
         Ok(_) if call.retry.rule.is_some() || call.fallback.rule.is_some() => {

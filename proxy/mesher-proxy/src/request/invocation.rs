@@ -12,6 +12,7 @@ use crate::bootstrap::PortProtocol;
 use crate::handlers::balance::Taken;
 use crate::request::failure::{Failure, FailureKind, Side};
 use crate::request::falling::Falling;
+use crate::request::hedge::Hedging;
 use crate::request::tries::{FailedTry, Retrying, Tried};
 use crate::snapshot::balancing::Balancing;
 use crate::snapshot::governance::Governance;
@@ -121,6 +122,8 @@ pub(crate) struct Invocation {
     pub(crate) retry: Retrying,
     /// How it stands with what its caller gets where it fails.
     pub(crate) fallback: Falling,
+    /// How it stands with a second try beside its first.
+    pub(crate) hedge: Hedging,
     /// What it holds until it ends, however it does.
     pub(crate) permits: Permits,
     /// Tries that failed, in their order.
@@ -195,6 +198,7 @@ impl Invocation {
             time_limit: None,
             retry: Retrying::default(),
             fallback: Falling::default(),
+            hedge: Hedging::default(),
             permits: Permits::default(),
             failed_tries: Vec::new(),
             tried: Tried::default(),
@@ -280,6 +284,32 @@ pub(crate) struct Operation<'a> {
 pub(crate) trait Exchange: HeadView {
     /// One try: sends the call to the current endpoint, up to the first sign of an answer.
     async fn send(&mut self, call: &Invocation) -> Result<Code, Failure>;
+
+    /// As [`Self::send`]. Where nothing of an answer came for so long, the try is set aside, and goes on: `None`.
+    async fn send_until(&mut self, call: &Invocation, _delay: Duration) -> Result<Option<Code>, Failure> {
+        self.send(call).await.map(Some)
+    }
+
+    /// Sends the call to the current endpoint beside the try that was set aside. `None`: that is heard before this one, which is
+    /// let go.
+    async fn send_beside(&mut self, call: &Invocation) -> Result<Option<Code>, Failure> {
+        self.send(call).await.map(Some)
+    }
+
+    /// Goes on with the try that was set aside, alone.
+    async fn go_on(&mut self, call: &Invocation) -> Result<Code, Failure> {
+        self.send(call).await
+    }
+
+    /// Whether a try that was set aside still goes on.
+    fn is_set_aside(&self) -> bool {
+        false
+    }
+
+    /// Lets go of the try that was set aside. Answers its failure, where it had failed before.
+    fn end_aside(&mut self) -> Option<Failure> {
+        None
+    }
 
     /// What a further try risks after the answer that is there, and whether whoever gave it has tried again already.
     fn after_answer(&self) -> (Safety, bool);

@@ -57,8 +57,8 @@ async fn travel<E: Exchange>(
         }
         if reply.is_ok() && call.own_answer().is_none() {
             reply = match call.pause.take() {
-                None => limits::forward(call, exchange).await,
-                Some(time) => Box::pin(forward_after(time, call, exchange)).await,
+                None => limits::forward(worker, call, exchange).await,
+                Some(time) => Box::pin(forward_after(worker, time, call, exchange)).await,
             };
         }
         loop {
@@ -78,6 +78,7 @@ async fn travel<E: Exchange>(
 }
 
 async fn forward_after<E: Exchange>(
+    worker: &Worker,
     time: Duration,
     call: &mut Invocation,
     exchange: &mut E,
@@ -85,6 +86,6 @@ async fn forward_after<E: Exchange>(
     limits::pause(time, call, exchange).await?;
     match call.end.take() {
         Some(failure) => Err(*failure),
-        None => limits::forward(call, exchange).await,
+        None => limits::forward(worker, call, exchange).await,
     }
 }

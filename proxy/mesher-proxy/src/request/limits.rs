@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::invocation::{Code, Direction, Exchange, Invocation};
-use crate::request::{deadline, forward};
+use crate::request::{deadline, forward, hedge};
+use crate::worker::Worker;
 
 /// How much earlier the caller's proxy ends a call than the one behind it: it knows who set the limit.
 const CALLER_FIRST: Duration = Duration::from_millis(50);
@@ -22,12 +23,16 @@ struct Limits {
 }
 
 /// Tries the current endpoint once, no longer than rules allow.
-pub(crate) async fn forward<E: Exchange>(call: &mut Invocation, exchange: &mut E) -> Result<Code, Failure> {
+pub(crate) async fn forward<E: Exchange>(
+    worker: &Worker,
+    call: &mut Invocation,
+    exchange: &mut E,
+) -> Result<Code, Failure> {
     let limits = Limits::of(call);
     call.time_allowed = limits.as_ref().and_then(|limits| limits.whole);
     match limits {
-        None => forward::forward(call, exchange).await,
-        Some(limits) => Box::pin(limits.forward(call, exchange)).await,
+        None => forward::forward(worker, call, exchange).await,
+        Some(limits) => Box::pin(limits.forward(worker, call, exchange)).await,
     }
 }
 
@@ -74,7 +79,12 @@ impl Limits {
         (whole.is_some() || each.is_some()).then_some(Self { whole, each })
     }
 
-    async fn forward<E: Exchange>(self, call: &mut Invocation, exchange: &mut E) -> Result<Code, Failure> {
+    async fn forward<E: Exchange>(
+        self,
+        worker: &Worker,
+        call: &mut Invocation,
+        exchange: &mut E,
+    ) -> Result<Code, Failure> {
         let is_callers = call.direction == Direction::Inbound && self.whole == call.time_given;
         let grace = if is_callers { CALLER_FIRST } else { Duration::ZERO };
         let ends = [
@@ -82,20 +92,21 @@ impl Limits {
             self.each.map(|limit| (Instant::now() + limit, limit, false)),
         ];
         let Some((end, limit, is_whole)) = ends.into_iter().flatten().min_by_key(|(end, ..)| *end) else {
-            return forward::forward(call, exchange).await;
+            return forward::forward(worker, call, exchange).await;
         };
         if call.tries == 0 && self.whole.is_some_and(|limit| call.started.elapsed() >= limit) {
             let detail =
                 format!("the time of the call, {} ms, was over before it could begin", limit.as_millis());
             return Err(Failure::local(FailureKind::DeadlineSpent, detail));
         }
-        if let Ok(reply) = tokio::time::timeout_at(end, forward::forward(call, exchange)).await {
+        if let Ok(reply) = tokio::time::timeout_at(end, forward::forward(worker, call, exchange)).await {
             return reply;
         }
         let detail = detail(call, limit, is_whole);
         let failure = Failure::upstream(FailureKind::ResponseTimeout, Safety::Spent, detail);
         // Nobody waits any more for a call whose whole time is over.
         let failure = if is_whole { failure } else { exchange.give_up(failure) };
+        hedge::give_up(worker, call, &failure);
         call.mark_tried(&failure);
         Err(failure)
     }

@@ -19,11 +19,12 @@
 //! | `deadline` | the time that is left, as one hop tells it to the next |
 //! | `upstream` | a connection for a try, from the pool or new, within its bounds |
 //! | `exchange` | HTTP/1.1's side of a call: send it, bring the answer back, or say why there is none |
-//! | `attempt` | one try of that |
+//! | `attempt` | one try of that, and a second one beside it |
 //! | `converse` | the two halves of that on the connections: up to the answer's head, and the answer's body |
 //! | `answering` | what becomes of an answer, and of the two connections behind it |
 //! | `edits` | heads as they leave: as they came, or as a rule changes them |
 //! | `tries` | whom a call went to, and what a further try may do |
+//! | `hedge` | when a second try begins beside the first, and what becomes of both |
 //! | `spent` | who may try again: what a proxy tells those before it |
 //! | `mirror` | copies of calls for those whom a rule names beside the callee |
 //! | `reply` | reading the head of an answer, watching the caller who waits |
@@ -55,6 +56,7 @@ pub(crate) mod faults;
 pub(crate) mod finish;
 pub(crate) mod flow;
 pub(crate) mod forward;
+pub(crate) mod hedge;
 pub(crate) mod invocation;
 pub(crate) mod invoke;
 pub(crate) mod limits;

@@ -109,7 +109,7 @@ pub(crate) fn watch_caller(
     Poll::Pending
 }
 
-fn terminated(has_part: bool, error: Option<&std::io::Error>) -> Failure {
+pub(crate) fn terminated(has_part: bool, error: Option<&std::io::Error>) -> Failure {
     let detail = match error {
         Some(error) => format!("the connection broke before the answer: {error}"),
         None => "the connection was closed before the answer".to_owned(),

@@ -64,7 +64,7 @@ pub(crate) const fn verdict(kind: FailureKind) -> Verdict {
         FailureKind::Injected(status) => (status, "proxy_internal_response", false),
         // Where it can be told at all.
         FailureKind::InjectedReset => (502, "connection_terminated", true),
-        FailureKind::Internal => (500, "proxy_internal_error", true),
+        FailureKind::Cancelled | FailureKind::Internal => (500, "proxy_internal_error", true),
     };
     Verdict { status, error, closes }
 }

@@ -67,6 +67,20 @@ impl Invocation {
         self.failed_tries.last().map(|attempt| attempt.ended).unwrap_or_default()
     }
 
+    /// When the current try began, since the start of the call.
+    pub(crate) fn try_began_at(&self) -> Duration {
+        self.hedge.began().unwrap_or_else(|| self.last_failure_at())
+    }
+
+    /// The current endpoint is not asked again as long as there are others.
+    pub(crate) fn pass_over(&mut self) {
+        if let (Some(endpoint), Some(slot)) =
+            (self.current_endpoint(), self.tried.get(self.tries as usize % TRIED_MAX))
+        {
+            slot.set(Some(endpoint.id));
+        }
+    }
+
     /// Remembers that the current endpoint failed. What does not fit among those that are not tried again is forgotten,
     /// oldest first.
     pub(crate) fn mark_tried(&mut self, failure: &Failure) {
@@ -75,7 +89,7 @@ impl Invocation {
                 address: endpoint.address,
                 instance: Arc::clone(&endpoint.instance),
                 version: Arc::clone(&endpoint.version),
-                began: self.last_failure_at(),
+                began: self.try_began_at(),
                 ended: self.started.elapsed(),
                 side: failure.side,
                 kind: failure.kind,
@@ -83,11 +97,7 @@ impl Invocation {
             };
             self.failed_tries.push(attempt);
         }
-        if let (Some(endpoint), Some(slot)) =
-            (self.current_endpoint(), self.tried.get(self.tries as usize % TRIED_MAX))
-        {
-            slot.set(Some(endpoint.id));
-        }
+        self.pass_over();
     }
 
     /// Whether an endpoint failed in this invocation already.

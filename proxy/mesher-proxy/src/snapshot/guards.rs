@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mesher_model::rule::Percent;
 use mesher_traffic::breaker::{Breaker, BreakerRule};
 use mesher_traffic::bulkhead::{Bulkhead, BulkheadRule};
 use mesher_traffic::fault::{Counts, Faults};
 use mesher_traffic::limit::{Counter, Limits};
 use mesher_traffic::selection::Entry;
-use mesher_traffic::{CallView, Policy, Selection, Standing};
+use mesher_traffic::{CallView, HedgePolicy, Latencies, Policy, RetryPolicy, Selection, Standing};
 use serde_json::{Value, json};
 
 use super::balancing::Balancing;
@@ -28,6 +29,8 @@ pub(crate) struct Guards {
     pub(crate) instance_breakers: Option<PerInstance<BreakerRule, Breaker>>,
     pub(crate) instance_bulkheads: Option<PerInstance<BulkheadRule, Bulkhead>>,
     pub(crate) health: Option<Arc<Health>>,
+    /// How long calls took, where a rule hedges by that.
+    pub(crate) latencies: Option<Standing<RetryPolicy, Option<Latencies>>>,
     /// Limits, with what they have counted.
     pub(crate) limits: Option<Limits>,
     /// Faults, with the calls that they have seen.
@@ -47,7 +50,16 @@ impl Guards {
         let faults = policy.faults.as_ref().map(|rules| {
             Faults::new(rules, before.and_then(|before| before.faults.as_ref()), |_| Counts::default())
         });
+        let latencies = policy
+            .retry
+            .as_ref()
+            .filter(|rules| rules.entries().iter().any(|entry| percentile(&entry.item).is_some()));
+        let latencies = latencies.map(|rules| {
+            let before = before.and_then(|before| before.latencies.as_ref());
+            Standing::new(rules, before, |rule| percentile(rule).map(Latencies::new))
+        });
         Self {
+            latencies,
             limits,
             faults,
             balance: Balancing::new(policy, ground, balance).map(Arc::new),
@@ -101,6 +113,14 @@ impl Guards {
     pub(super) fn fault_words(&self) -> Vec<Value> {
         let faults = self.faults.iter().flat_map(|faults| faults.all());
         faults.map(|(entry, _)| json!({"rule": &*entry.name, "does": entry.item.words()})).collect()
+    }
+}
+
+/// The part of the calls by whose time a rule hedges, where one does.
+fn percentile(rule: &RetryPolicy) -> Option<Percent> {
+    match rule.hedge? {
+        HedgePolicy::Percentile { part, .. } => Some(part),
+        HedgePolicy::After(_) => None,
     }
 }
 

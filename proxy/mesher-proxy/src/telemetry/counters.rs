@@ -10,6 +10,7 @@ use mesher_net::ConnectError;
 
 use crate::handlers::fallback::FellBack;
 use crate::request::failure::{FailureKind, Message};
+use crate::request::hedge::HedgeCame;
 use crate::request::invocation::{Direction, Outcome, Protocol};
 use crate::request::mirror::Mirrored;
 use crate::snapshot::{Cluster, ClusterId, ClusterKind};
@@ -259,6 +260,11 @@ impl Counters {
     /// A call that failed fell back on what a rule says, or could not.
     pub(crate) fn fell_back(&mut self, row: Row, rule: &str, came: FellBack) {
         add_named(&mut self.counts(row).fallbacks, came, rule);
+    }
+
+    /// What came of a second try beside the first.
+    pub(crate) fn hedged(&mut self, row: Row, came: HedgeCame) {
+        add(&mut self.counts(row).hedges, came, 1);
     }
 
     /// A call was not tried again, for its service's budget was spent.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::handlers::fallback::FellBack;
 use crate::request::failure::Side;
+use crate::request::hedge::HedgeCame;
 use crate::request::invocation::Code;
 use crate::telemetry::names::{BOUNDARY_COUNT, CODES_MAX, PEER_OTHER, RULES_MAX};
 
@@ -26,6 +27,8 @@ pub(crate) struct Counts {
     pub(crate) guarded: Vec<((&'static str, Box<str>), u64)>,
     /// Calls that failed and had something to fall back on: what came of it, the rule, how many.
     pub(crate) fallbacks: Vec<((FellBack, Box<str>), u64)>,
+    /// Second tries beside the first, by what came of them.
+    pub(crate) hedges: Vec<(HedgeCame, u64)>,
     /// Further tries for which there was no place in the budget.
     pub(crate) retries_denied: u64,
     /// Connections that have spoken another protocol, and those that do.
@@ -80,6 +83,9 @@ impl Counts {
         }
         for (key, count) in &other.guarded {
             add(&mut self.guarded, key.clone(), *count);
+        }
+        for (key, count) in &other.hedges {
+            add(&mut self.hedges, *key, *count);
         }
         for (key, count) in &other.fallbacks {
             add(&mut self.fallbacks, key.clone(), *count);

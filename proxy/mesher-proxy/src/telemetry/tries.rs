@@ -8,6 +8,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 
 use crate::handlers::fallback::FellBack;
+use crate::request::hedge::HedgeCame;
 use crate::request::invocation::Direction;
 use crate::telemetry::counters::Report;
 use crate::telemetry::exposition::Family;
@@ -15,6 +16,7 @@ use crate::telemetry::exposition::Family;
 /// Adds them.
 pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, service: &str, report: &Report) -> fmt::Result {
     retries(encoder, service, report)?;
+    hedges(encoder, service, report)?;
     fallbacks(encoder, service, report)?;
     guarded(encoder, service, report)
 }
@@ -41,6 +43,21 @@ fn retries(encoder: &mut DescriptorEncoder<'_>, service: &str, report: &Report) 
     }
     for (peer, count) in sums {
         family.counter(&vec![("service", service), ("peer", peer)], count)?;
+    }
+    Ok(())
+}
+
+fn hedges(encoder: &mut DescriptorEncoder<'_>, service: &str, report: &Report) -> fmt::Result {
+    let name = ("mesher_hedges", "Second tries beside a first that took long, by what came of them");
+    let mut family = Family::begin(encoder, name, None, MetricType::Counter)?;
+    let mut sums = BTreeMap::<(&str, HedgeCame), u64>::new();
+    for (labels, counts) in &report.rows {
+        for (came, count) in &counts.hedges {
+            *sums.entry((&labels.peer, *came)).or_default() += count;
+        }
+    }
+    for ((peer, came), count) in sums {
+        family.counter(&vec![("service", service), ("peer", peer), ("outcome", came.as_str())], count)?;
     }
     Ok(())
 }

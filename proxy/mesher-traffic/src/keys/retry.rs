@@ -70,6 +70,7 @@ pub(super) fn read(text: &str) -> Result<Frame<RetryPolicy>, Fault> {
         pause,
         takes_idempotency_key: false,
         budget: RetryBudget::default(),
+        hedge: None,
     };
     Ok(Frame { services: item.services, order: item.order, item: item_policy, notices })
 }

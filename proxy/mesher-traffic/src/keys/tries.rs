@@ -46,6 +46,7 @@ pub(super) fn of<'i>(
     let same_first: u32 = look.number(ON_SAME, 0);
     let further = (same_first + look.number::<u32>(ON_NEXT, 0)).min(TRIES_MAX);
     let policy = RetryPolicy {
+        hedge: None,
         tries_max: further + 1,
         same_first,
         statuses: Statuses::of(&STATUSES),

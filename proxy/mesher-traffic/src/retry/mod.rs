@@ -2,10 +2,12 @@
 //! It must not try anything itself, and must never allow what could make a call happen twice unasked.
 
 mod budget;
+mod hedge;
 
 use std::time::Duration;
 
 pub use budget::Budget;
+pub use hedge::{HedgePolicy, Latencies};
 use mesher_model::rule::{RetryBudget, Rule};
 
 use crate::statuses::Statuses;
@@ -66,6 +68,8 @@ pub struct RetryPolicy {
     pub takes_idempotency_key: bool,
     /// How many further tries all calls together may take.
     pub budget: RetryBudget,
+    /// When a second try begins beside the first; never where absent.
+    pub hedge: Option<HedgePolicy>,
 }
 
 impl Default for RetryPolicy {
@@ -78,6 +82,7 @@ impl Default for RetryPolicy {
             pause: Pause::Fixed(Duration::ZERO),
             takes_idempotency_key: false,
             budget: RetryBudget::default(),
+            hedge: None,
         }
     }
 }
@@ -93,6 +98,7 @@ impl RetryPolicy {
             pause: Pause::Doubling(retry.backoff.duration()),
             takes_idempotency_key: retry.idempotency_key,
             budget: retry.budget,
+            hedge: retry.hedge.as_ref().and_then(HedgePolicy::of_rule),
         })
     }
 

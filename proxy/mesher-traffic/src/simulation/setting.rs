@@ -106,6 +106,7 @@ fn retry(chance: &mut Chance) -> RetryPolicy {
             _ => Pause::Doubling(Duration::from_millis(1 + chance.below(50) as u64)),
         },
         takes_idempotency_key: false,
+        hedge: None,
         budget: RetryBudget {
             percent: percent(chance.below(51)),
             interval: RuleSpan::try_from("10s").unwrap(),

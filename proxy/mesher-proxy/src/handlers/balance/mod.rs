@@ -193,6 +193,29 @@ fn choose(
     in_portion.or_else(|| if takes_any { pick_of(None, &|_| true) } else { None })
 }
 
+/// Whether there is an instance that this call has not tried, of the part of the service that takes it.
+pub(crate) fn has_another(call: &Invocation) -> bool {
+    let (cluster, governance) = (call.cluster(), call.governance());
+    let belongs = |portion: Option<u16>, place| {
+        portion.is_none_or(|portion| governance.is_some_and(|all| all.is_part(portion, place)))
+    };
+    let of_portion = |portion: Option<u16>| {
+        let endpoints = cluster.endpoints.iter().enumerate();
+        endpoints
+            .filter(move |(place, endpoint)| is_eligible(endpoint, call.target) && belongs(portion, *place))
+    };
+    // The first part that has an instance takes the call; where none has, a rule may let any take it.
+    let taking = call.portions().find(|portion| of_portion(Some(*portion)).next().is_some());
+    of_portion(taking).any(|(_, endpoint)| !call.has_tried(endpoint.id))
+}
+
+/// Whether the current try goes where it does because of a session.
+pub(crate) fn keeps_sessions(call: &Invocation) -> bool {
+    let rule = call.permits.balanced.as_ref().map(|balanced| balanced.rule);
+    let ruling = rule.and_then(|rule| call.balancing()?.rule(rule));
+    ruling.is_some_and(|ruling| ruling.policy.persistence.is_some())
+}
+
 /// Whether an endpoint is one that a target asks for.
 pub(crate) fn is_eligible(endpoint: &Endpoint, target: Target) -> bool {
     let is_chosen = match target.port {

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use mesher_model::explain::{Explanation, GuardTold};
-use mesher_traffic::{HeadView, RetryPolicy, Safety};
+use mesher_model::rule::RetryBudget;
+use mesher_traffic::{HeadView, HedgePolicy, RetryPolicy, Safety};
 
 use crate::handlers::{Handler, Next};
 use crate::request::failure::{Failure, FailureKind};
@@ -40,6 +41,10 @@ impl Handler for Retry {
         let Some((place, entry)) = rules.pick(&call.view(worker, head)) else { return Ok(()) };
         let is_keyed = entry.item.takes_idempotency_key
             && head.any_field(IDEMPOTENCY_KEY, &mut |value| !value.is_empty());
+        // A flow of bytes cannot be sent twice; of two calls with one key at once a service may refuse either; and a call that has
+        // fallen back has its last try.
+        let is_wanted = entry.item.hedge.is_some() && head.message().is_some() && !is_keyed;
+        call.hedge.is_wanted = is_wanted && call.is_idempotent && !call.fallback.is_elsewhere();
         call.retry.rule = Some(place);
         call.is_idempotent |= is_keyed;
         Ok(())
@@ -84,11 +89,16 @@ impl Handler for Retry {
             true => String::new(),
             false => format!(", also after {}", policy.statuses),
         };
+        let hedge = policy.hedge.map(|hedge| format!(", {}", hedge.words())).unwrap_or_default();
         let denied = if call.retry.is_denied { "; its budget was spent" } else { "" };
         told.guards.push(GuardTold {
             handler: self.name().to_owned(),
             rule: name.to_owned(),
-            state: format!("up to {} further tries{statuses}{denied}", policy.tries_max.saturating_sub(1)),
+            state: format!(
+                "up to {} further tries{statuses}{hedge}{denied}{}",
+                policy.tries_max.saturating_sub(1),
+                call.hedge.words()
+            ),
             refuses: false,
         });
         Ok(())
@@ -111,7 +121,17 @@ fn policy(call: &Invocation) -> Cow<'_, RetryPolicy> {
 pub(super) fn may_spend(worker: &Worker, call: &Invocation, failure: &Failure) -> bool {
     // A connection that nobody took is no load for anybody.
     let is_free = failure.is_refused_connection() && failure.safety == Safety::NothingSent;
-    is_free || worker.may_spend_a_try(call, policy(call).budget)
+    is_free || worker.may_spend_a_try(call, budget(call))
+}
+
+/// How many further tries the calls to its service may take together.
+pub(crate) fn budget(call: &Invocation) -> RetryBudget {
+    policy(call).budget
+}
+
+/// When a second try begins beside the first; `None`: never.
+pub(crate) fn hedge(call: &Invocation) -> Option<HedgePolicy> {
+    rule(call)?.1.hedge
 }
 
 /// Whether an answer is one that a rule takes for a failure.
