@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use mesher_verify::application::{Application, ok};
+use mesher_verify::application::{Application, answer, ok};
 use mesher_verify::draw::Draw;
 use mesher_verify::faults::reset;
 use mesher_verify::http::{Kept, Message, Wire};
@@ -147,6 +147,17 @@ fn one_slow_instance_of_three_holds_up_no_call_that_may_come_twice() {
     assert_eq!(asked, 120 + won + lost, "each of them once more");
     assert_eq!(metric(&stage.caller, &["mesher_ejections_total{", "peer=\"shop\""]), Some(0.0));
     assert_eq!(stage.hedges("failed") + stage.hedges("denied"), 0);
+    let id = until("a call that was hedged is remembered", || {
+        let _ = timed(&mut wire, "GET", "/told", "");
+        let list = stage.caller.addresses.admin("/explain?limit=100").text();
+        let ids = list.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned);
+        let is_won =
+            |id: &String| told(&stage, id).contains("hedged after 50ms: the second try was answered first");
+        ids.filter(|id| id.len() == 16).find(is_won)
+    });
+    let both = told(&stage, &id);
+    assert!(both.contains(" ms: cancelled (local): the other of two tries was answered first"), "{both}");
+    let _ = stage.asked();
     let told = stage.caller.addresses.admin("/explain?to=shop&path=/").text();
     assert!(told.contains("Retry shop, up to 2 further tries, a second try after 50ms"), "{told}");
     // A call that may have been acted on is not sent twice.
@@ -318,6 +329,43 @@ fn where_one_try_fails_the_other_goes_on() {
     assert_eq!(stage.asked().len(), 10, "the good one was asked once for each");
     let (won, lost) = (stage.hedges("won"), stage.hedges("lost"));
     assert!(won + lost == 10 && won >= 4 && lost >= 4, "{won}, {lost}");
+}
+
+#[test]
+fn a_quick_failure_does_not_end_a_try_that_may_be_good() {
+    let busy = Application::http(|request| match request.head.target() {
+        "/" => ok("warm"),
+        _ => answer("503 Busy", "busy"),
+    });
+    let slow = Duration::from_millis(200);
+    let stage = Stage::start(|asked| vec![echo(asked, move |_| slow), busy]);
+    stage.apply(
+        "Retry",
+        "attempts: 0, codes: [503], hedge: {delay: 20ms}, budget: {percent: 100%, minPerSecond: 1000}",
+    );
+    let mut wire = Kept::to(stage.outbound());
+    let statuses: Vec<_> =
+        (0..10).map(|number| timed(&mut wire, "GET", &format!("/{number}"), "").0.status()).collect();
+    let (good, lost) = (statuses.iter().filter(|status| **status == 200).count(), stage.hedges("lost"));
+    // The busy one takes a turn of its own, or that of a second try.
+    assert!(good >= 4 && good == lost, "{statuses:?}, {lost}");
+    // The call is told with both.
+    let id = until("a call that was hedged is remembered", || {
+        let list = stage.caller.addresses.admin("/explain?limit=100").text();
+        let ids = list.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned);
+        ids.filter(|id| id.len() == 16)
+            .find(|id| told(&stage, id).contains("hedged after 20ms: the first try was answered"))
+    });
+    let told = told(&stage, &id);
+    assert!(told.contains(" ms: bad_status (upstream): answered 503, while the first try went on"), "{told}");
+    assert!(
+        told.lines().any(|line| line.trim_start().starts_with("2. ") && !line.contains("upstream")),
+        "{told}"
+    );
+}
+
+fn told(stage: &Stage, id: &str) -> String {
+    stage.caller.addresses.admin(&format!("/explain/{id}")).text()
 }
 
 #[test]

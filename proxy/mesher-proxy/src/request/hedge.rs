@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use mesher_traffic::{HedgePolicy, Latencies};
+use mesher_traffic::{HedgePolicy, Latencies, Safety};
 
 use crate::clock;
 use crate::handlers::balance::{self, Balance, Taken};
@@ -179,6 +179,13 @@ async fn race<E: Exchange>(
     exchange: &mut E,
 ) -> Result<Code, Failure> {
     let (came, reply) = match exchange.send_beside(call).await {
+        // An answer that a rule takes for a failure is quick, and no reason to let go of one that may be good.
+        Ok(Some(code)) if exchange.is_set_aside() && retry::is_bad(call, code) => {
+            exchange.drop_answer();
+            change_over(call);
+            end_other(worker, call, &bad(code));
+            (HedgeCame::Lost, exchange.go_on(call).await)
+        }
         Ok(Some(code)) => {
             let failure = exchange.end_aside();
             if failure.is_none() {
@@ -226,6 +233,13 @@ pub(super) fn give_up(worker: &Worker, call: &mut Invocation, failure: &Failure)
 /// take.
 fn is_of_one_try(failure: &Failure) -> bool {
     failure.side != Side::Downstream && failure.kind != FailureKind::ResponseTimeout
+}
+
+/// The failure of a try that was answered so.
+fn bad(code: Code) -> Failure {
+    let status = if let Code::Status(status) = code { status } else { 0 };
+    let detail = format!("answered {status}, while the first try went on");
+    Failure::upstream(FailureKind::BadStatus(status), Safety::MayHaveActed, detail)
 }
 
 /// Why a try ended beside which another one was answered. It is nobody's failure.

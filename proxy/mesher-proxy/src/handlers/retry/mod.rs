@@ -135,7 +135,7 @@ pub(crate) fn hedge(call: &Invocation) -> Option<HedgePolicy> {
 }
 
 /// Whether an answer is one that a rule takes for a failure.
-fn is_bad(call: &Invocation, code: Code) -> bool {
+pub(crate) fn is_bad(call: &Invocation, code: Code) -> bool {
     let Code::Status(status) = code else { return false };
     rule(call).is_some_and(|(_, policy)| policy.statuses.contains(status))
 }
