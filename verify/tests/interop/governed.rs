@@ -1,11 +1,15 @@
 //! Applications on SDKs and behind proxies under the same keys: one limit and one breaker, whoever carries them out.
 //! It must write each key once, for all of them, and look at what callers get alone.
 
+use std::io::Write;
 use std::time::Duration;
 
+use mesher_verify::binary;
 use mesher_verify::http::{Message, send_json};
 use mesher_verify::patience::until_within;
+use mesher_verify::process::Process;
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 use crate::builds;
 use crate::mesh::{CALLER, Mesh};
@@ -104,6 +108,41 @@ impl Stage {
         self.say("flowcontrol.Provider.qps.enabled", "false");
     }
 
+    /// What documents say at the side of the provider holds for everyone who calls it, and an SDK knows the answers.
+    fn hold_to_documents(&self) {
+        let limit = "limits: [{name: few, requests: 2, per: Caller}]";
+        self.under("RateLimit", limit, || {
+            self.wait_sdk("is limited by a document", |told| told["status"] == 429);
+            self.wait_proxied(SIDECAR, "is limited by a document", |answer| {
+                answer.status() == 429 && by_proxy(answer, "RateLimit governed")
+            });
+        });
+        self.under("Breaker", "side: Provider, mode: ForcedOpen", || {
+            assert_eq!(self.sdk.call(SIDECAR, "echo", "GET", "x").0, 503);
+            let answer = self.mesh.call(SIDECAR, "echo", "GET", "x");
+            assert!(by_proxy(&answer, "Breaker governed is forced open"), "{}", answer.text());
+        });
+        self.sdk.wait_reaches(SIDECAR);
+    }
+
+    /// With a document about the provider behind a proxy, which is removed then.
+    fn under(&self, kind: &str, spec: &str, check: impl FnOnce()) {
+        let mut file = NamedTempFile::new().unwrap();
+        let text = format!(
+            "apiVersion: mesher/v1\nkind: {kind}\nmetadata: {{name: governed}}\nspec: {{service: {SIDECAR}, {spec}}}\n"
+        );
+        file.write_all(text.as_bytes()).unwrap();
+        let path = file.path().to_str().unwrap();
+        let run = |arguments: &[&str]| {
+            let mut command = binary::command(arguments);
+            let ended = Process::run(command.args(["--control", &self.mesh.control.url()]));
+            assert_eq!(ended.code, Some(0), "{ended:?}");
+        };
+        run(&["apply", "--wait", "-f", path]);
+        check();
+        run(&["delete", kind, "governed"]);
+    }
+
     /// Calls that fail open the breaker of whoever makes them; `is_open` tells the SDK's own.
     fn break_at_the_consumer(&self) {
         for service in [SIDECAR, self.sdk.name] {
@@ -138,6 +177,7 @@ fn go_chassis_and_sidecars_are_under_the_same_limit_and_breaker() {
     let stage = Stage { mesh, sdk, labels, prefix: "cse", limits: "too many requests" };
     stage.limit_at_the_consumer();
     stage.limit_at_the_provider();
+    stage.hold_to_documents();
     stage.break_at_the_consumer();
     // It forgets which answers are failures as soon as a key of this kind changes, so one that starts with them shows it.
     let mut late = Sdk::go_governed(program, &stage.mesh.control, "go-late");
@@ -160,6 +200,7 @@ fn java_chassis_2_and_sidecars_are_under_the_same_limit_and_breaker() {
     let stage = Stage { mesh, sdk, labels, prefix: "servicecomb", limits: "rejected by qps flowcontrol" };
     stage.limit_at_the_consumer();
     stage.limit_at_the_provider();
+    stage.hold_to_documents();
     stage.break_at_the_consumer();
     // An answer is none of its failures, so a person opens it: for the SDK, and for proxies.
     stage.sdk.wait_reaches(SIDECAR);
