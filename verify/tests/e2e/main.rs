@@ -32,6 +32,7 @@ mod hedging;
 mod injected;
 mod instances;
 mod ipv6;
+mod isolated;
 mod kept;
 mod key_scopes;
 mod keys;

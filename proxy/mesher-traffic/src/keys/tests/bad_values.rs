@@ -260,7 +260,15 @@ proptest! {
     /// Any text is read or told, and ends in no panic.
     #[test]
     fn any_text_is_read_or_told(text in r#"(- |\n|  |[a-z]{1,6}: |\{|\}|\[|\]|,|"|'|[0-9]{1,3}|version|match|route|weight|tags|&a|\*a|!!int |.){0,60}"#) {
-        for key in [KEY, "servicecomb.darklaunch.policy.order-service", "servicecomb.globalRouteRule"] {
+        for key in [
+            KEY,
+            "servicecomb.darklaunch.policy.order-service",
+            "servicecomb.globalRouteRule",
+            "servicecomb.mapper.some",
+            "servicecomb.timeLimiter.some",
+            "servicecomb.loadbalance.isolation.singleTestTime",
+            "cse.loadbalance.order-service.backoff.kind",
+        ] {
             let rules = read(&[(key, &text)]);
             prop_assert!(rules.problems.iter().all(|sentence| sentence.starts_with(key)));
         }
