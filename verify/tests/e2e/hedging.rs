@@ -369,6 +369,19 @@ fn told(stage: &Stage, id: &str) -> String {
 }
 
 #[test]
+fn a_session_stays_where_it_is() {
+    let stage = Stage::of_three();
+    stage
+        .apply("Balance", "strategy: RoundRobin, sessionPersistence: {type: Header, sessionName: x-session}");
+    stage.apply("Retry", "hedge: {delay: 20ms}");
+    let mut wire = Kept::to(stage.outbound());
+    let mut times: Vec<_> = (0..3).map(|_| timed(&mut wire, "GET", "/session", "").1).collect();
+    times.sort();
+    assert!(times[2] >= SLOW, "the slow one may hold what its caller comes back for: {times:?}");
+    assert_eq!((stage.asked().len(), stage.hedges("won") + stage.hedges("lost")), (3, 0));
+}
+
+#[test]
 fn a_percentile_of_what_was_seen_says_when() {
     // Of the calls of one of three each tenth takes long.
     let stage = Stage::start(|asked| {

@@ -11,9 +11,11 @@ use mesher_verify::application::{Application, ok};
 use mesher_verify::draw::Draw;
 use mesher_verify::http::Kept;
 use mesher_verify::mesh::Control;
+use mesher_verify::process::Process;
 use serde_json::json;
 
 use crate::balancing::{Instance, balance, caller};
+use crate::rules::{apply, assert_done, mesher};
 
 const INSTANCES: usize = 10;
 /// How long an instance works on a call, on average.
@@ -87,6 +89,12 @@ fn the_slowest_calls_are_faster_than_in_turn() {
         p99
     };
     let in_turn = run("RoundRobin");
+    let retry = "apiVersion: mesher/v1\nkind: Retry\nmetadata: {name: shop}\nspec: {service: shop, hedge: {percentile: 90%}}\n";
+    assert_done(&apply(&control, retry, &["--wait"]));
+    eprintln!("with a second try after the 90th percentile:");
+    let hedged = run("RoundRobin");
+    assert!(hedged <= in_turn * 0.5, "{hedged} s beside {in_turn} s");
+    assert_done(&Process::run(&mut mesher(&control, &["delete", "Retry", "shop"])));
     for strategy in ["LeastRequest", "PeakEwma"] {
         let p99 = run(strategy);
         assert!(p99 <= in_turn * 0.5, "{strategy}: {p99} s beside {in_turn} s in turn");

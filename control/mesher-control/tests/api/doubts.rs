@@ -150,6 +150,13 @@ async fn parts_without_an_instance_are_told_and_taken() {
             mirror(&json!({"subset": nobody})),
             Some("no instance of calculator is of version 2.0.0 now: no copy is sent"),
         ),
+        (document("Fallback", "x", &json!({"service": "calculator", "subset": {"version": "1.0.0"}})), None),
+        (
+            document("Fallback", "x", &json!({"service": "calculator", "subset": nobody})),
+            Some(
+                "Fallback x: no instance of calculator is of version 2.0.0 now: calls that fail stay failed until one starts",
+            ),
+        ),
         (mirror(&json!({"service": "idle"})), None),
         (
             mirror(&json!({"service": "idle", "subset": nobody})),
