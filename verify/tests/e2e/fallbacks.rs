@@ -54,6 +54,14 @@ fn a_rule_answers_where_the_service_failed_or_is_left_alone() {
     let told = explained(&stage.caller, &failed);
     assert!(told.contains("the caller got 200, for bad_status (upstream): Fallback shop answers"), "{told}");
     assert!(told.contains("fell back on it after bad_status: answered 503"), "{told}");
+    until("failure and fallback are logged", || {
+        let words = "200 outcome=failed side=upstream kind=bad_status";
+        let log = stage.caller.process.errors();
+        let mut lines = log.lines();
+        lines
+            .any(|line| line.contains(words) && line.contains(" fallback=answer after=bad_status"))
+            .then_some(())
+    });
     assert_answered(&ask(stage.outbound(), "POST", "/", &[]), "bad_status", "http_upstream_status");
     let head = ask(stage.outbound(), "HEAD", "/", &[]);
     assert_eq!((head.status(), head.text().as_str(), head.head.field("content-length")), (200, "", "12"));
@@ -131,6 +139,9 @@ fn a_call_that_takes_too_long_finds_no_place_or_nobody_is_answered() {
         });
         assert_answered(&ask(outbound, "GET", "/", &[]), "bulkhead_full", "destination_unavailable");
         assert_answered(&slow.join().unwrap(), "response_timeout", "http_response_timeout");
+    });
+    until("the place is free again", || {
+        (metric(&caller, &["mesher_bulkhead_in_flight{", "peer=\"shop\""]) == Some(0.0)).then_some(())
     });
     drop(application);
     assert_answered(&ask(outbound, "POST", "/", &[]), "connect_refused", "connection_refused");
@@ -227,6 +238,17 @@ fn another_version_takes_a_call_that_may_be_sent_again() {
         assert_eq!((stage.failed(), stage.seen()), (1, vec![(method.to_owned(), body.to_owned())]));
     }
     assert_eq!(fallbacks(&stage.caller, "rescued"), Some(2.0));
+    // Both tries are told, and why there was a second one.
+    let told = until("a call that was rescued is remembered", || {
+        let list = stage.caller.addresses.admin("/explain?limit=100").text();
+        let ids = list.lines().filter_map(|line| line.split(' ').next()).filter(|id| id.len() == 16);
+        let mut told = ids.map(|id| stage.caller.addresses.admin(&format!("/explain/{id}")).text());
+        told.find(|told| told.contains("this call fell back on it after bad_status: answered 503"))
+    });
+    assert!(
+        told.contains(" ms: bad_status (upstream): answered 503") && told.contains(" answered 200"),
+        "{told}"
+    );
     // What may have been acted on is not sent again, nor is what is gone.
     assert_eq!(stage.call("POST", "/", "pay"), (503, "second".to_owned()));
     assert_eq!(stage.call("PUT", "/", &"x".repeat(300_000)), (503, "second".to_owned()));
