@@ -173,6 +173,8 @@ pub(crate) struct Worker {
     pub(crate) lag: Lag,
     /// Checks that may still pass in this tick while calls are refused.
     checks_left: Cell<u32>,
+    /// Callers that were refused, and get to read why while they are still sending.
+    pub(crate) lingering: Cell<u32>,
     /// Number of the snapshot after which everything unknown was forgotten.
     swept_snapshot: Cell<u64>,
     number: usize,
@@ -209,6 +211,7 @@ impl Worker {
             tide: Tide::default(),
             lag: Lag::new(shared.bootstrap.overload.lag_max),
             checks_left: Cell::new(shed::CHECKS_MAX),
+            lingering: Cell::new(0),
             swept_snapshot: Cell::new(0),
             number,
             shared,

@@ -8,6 +8,7 @@
 //! | `bl` | bodies are too large, clients or servers too slow, connections end early |
 //! | `up` | the upstream fails, stalls or answers nonsense |
 //! | `cp` | a pooled connection carries more than its own call |
+//! | `re` | resources run out |
 //!
 //! `cargo xtask test` runs each at a scale that ends within two seconds; `cargo xtask soak` runs them at full scale.
 
@@ -19,6 +20,7 @@ mod cp;
 mod ground;
 mod h1;
 mod hd;
+mod re;
 mod stand;
 mod stimulus;
 mod up;

@@ -312,7 +312,7 @@ pub const SETTINGS: &[Setting] = &[
         "memory_max",
         "MESHER_MEMORY_MAX",
         &[],
-        "how much memory of its own the proxy may have, in bytes or as `64MiB`, or `off`: from 92 % of it connections are not kept, from 95 % new calls are refused (503), from 98 % no connection is accepted; the limit of its control group, where there is one",
+        "how much memory of its own the proxy may have, in bytes or as `64MiB`, or `off`: from 92 % of it connections are not kept, from 95 % new calls are refused (503), from 98 % few connections are accepted at once; the limit of its control group, where there is one",
     ),
     built(
         "lag_max",

@@ -14,6 +14,8 @@ use crate::worker::Shared;
 const LOOKS: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(5)];
 /// Bytes that callers fill in a second at most: the less is left, the sooner memory is looked at again.
 const FILLED_PER_SECOND: u64 = 1 << 30;
+/// How long calls have to be taken until the log is told so: what is given back is soon filled again while callers press.
+const CALM_TIME: Duration = Duration::from_secs(3);
 /// When a limit of others is asked for again: it may be changed while the proxy runs.
 const LIMIT_AGE_MAX: Duration = Duration::from_secs(10);
 
@@ -21,7 +23,7 @@ const LIMIT_AGE_MAX: Duration = Duration::from_secs(10);
 pub(crate) async fn watch(shared: Arc<Shared>) {
     let Some(mut limit) = limit(&shared) else { return };
     tracing::debug!(limit, "memory is watched");
-    let (mut step, mut asked_at) = (Step::Calm, Instant::now());
+    let (mut step, mut asked_at, mut story) = (Step::Calm, Instant::now(), Story::default());
     loop {
         if asked_at.elapsed() >= LIMIT_AGE_MAX {
             asked_at = Instant::now();
@@ -32,9 +34,10 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
         let next = step.next(used, limit);
         if next != step {
             shared.pressure.set_step(next);
-            tell((step, next), used, limit);
+            tracing::debug!(used, limit, does = next.words(), "memory");
             step = next;
         }
+        story.tell(step, used, limit);
         if step > Step::Calm {
             // What calls of before have left behind is free, and counts as used until it is given back.
             shared.relief.ask();
@@ -59,11 +62,27 @@ fn limit(shared: &Shared) -> Option<u64> {
     }
 }
 
-fn tell((before, now): (Step, Step), used: u64, limit: u64) {
-    let does = now.words();
-    match (before >= Step::Shed, now >= Step::Shed) {
-        (false, true) => tracing::warn!(used, limit, does, "memory is nearly used up; see MESHER_MEMORY_MAX"),
-        (true, false) => tracing::info!(used, limit, does, "there is memory again; new calls are taken"),
-        _ => tracing::debug!(used, limit, does, "memory"),
+/// What the log was told: once that calls are refused, and once that it is over and stays so.
+#[derive(Debug, Default)]
+struct Story {
+    has_begun: bool,
+    calm_since: Option<Instant>,
+}
+
+impl Story {
+    fn tell(&mut self, step: Step, used: u64, limit: u64) {
+        if step >= Step::Shed {
+            self.calm_since = None;
+            if !std::mem::replace(&mut self.has_begun, true) {
+                tracing::warn!(
+                    used,
+                    limit,
+                    "memory is nearly used up (MESHER_MEMORY_MAX); new calls are refused"
+                );
+            }
+        } else if self.has_begun && self.calm_since.get_or_insert_with(Instant::now).elapsed() >= CALM_TIME {
+            *self = Self::default();
+            tracing::info!(used, limit, "there is memory again; new calls are taken");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Calls and flows that are refused since the proxy has too much to do, and those that pass all the same.
 //! It must let pass no more than a few, whatever they say of themselves, and must write no line for each.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use mesher_codec::{Framing, RequestHead};
@@ -15,6 +16,8 @@ use crate::worker::Worker;
 
 /// When a caller may come again.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Refused callers of a worker that get to read their answer while they are still sending.
+const LINGERING_MAX: u32 = 32;
 /// Checks that a worker lets pass between two ticks of its clock.
 pub(crate) const CHECKS_MAX: u32 = 64;
 
@@ -45,6 +48,28 @@ pub(crate) fn refuses_flow(worker: &Worker, direction: Direction) -> bool {
     };
     counters.end(row, &outcome, Duration::ZERO);
     true
+}
+
+/// A refused caller that gets to read its answer while it is still sending. There are few at once: each holds memory.
+#[derive(Debug)]
+pub(crate) struct Linger<'w>(&'w Cell<u32>);
+
+impl<'w> Linger<'w> {
+    /// `None` where the caller `may_send` nothing more, or too many do already: then its connection closes at once.
+    pub(crate) fn of(worker: &'w Worker, may_send: bool) -> Option<Self> {
+        let count = &worker.lingering;
+        let is_one = may_send && count.get() < LINGERING_MAX;
+        is_one.then(|| {
+            count.set(count.get() + 1);
+            Self(count)
+        })
+    }
+}
+
+impl Drop for Linger<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
 }
 
 fn reason(worker: &Worker) -> Option<Reason> {

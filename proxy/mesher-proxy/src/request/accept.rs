@@ -1,6 +1,7 @@
 //! Takes connections from a listener and starts one task for each.
 //! It must go on whatever `accept` says, and must never take more connections than the bound.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +18,10 @@ use crate::worker::Worker;
 
 /// How long a worker waits when it cannot take another connection.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Connections of one listener that a worker has at once of those that it took while memory was as good as used up. Most end with
+/// their first answer; the others at the next tick.
+const FEW: u32 = 64;
 
 /// What a listener is for.
 #[derive(Debug, Clone)]
@@ -56,15 +61,16 @@ impl Door {
 
 /// Accepts until the worker stops.
 pub(crate) async fn accept(worker: Rc<Worker>, listener: TcpListener, door: Door) {
+    let few = Rc::new(Cell::new(0));
     loop {
         let is_full = door.open.load(Ordering::Relaxed) >= worker.limits().connections_max;
-        if is_full || worker.shared.pressure.step() >= Step::NoAccept {
+        if is_full || (few.get() >= FEW && worker.shared.pressure.step() >= Step::Trickle) {
             // Another worker's connection may be the next to end, and nobody tells us of it.
             tokio::time::sleep(PAUSE).await;
             continue;
         }
         match listener.accept().await {
-            Ok((stream, peer)) => start(&worker, Socket::accepted(stream, peer), &door),
+            Ok((stream, peer)) => start(&worker, Socket::accepted(stream, peer), (&door, &few)),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 // Out of descriptors or memory: those that end free some.
@@ -86,8 +92,9 @@ fn is_of_one_connection(error: &std::io::Error) -> bool {
     )
 }
 
-fn start(worker: &Rc<Worker>, socket: Socket, door: &Door) {
-    let guard = ConnectionGuard::new(Rc::clone(worker), door);
+fn start(worker: &Rc<Worker>, socket: Socket, (door, few): (&Door, &Rc<Cell<u32>>)) {
+    let is_one = worker.shared.pressure.step() >= Step::Trickle;
+    let guard = (ConnectionGuard::new(Rc::clone(worker), door), is_one.then(|| OneOfFew::of(few)));
     let (worker, purpose) = (Rc::clone(worker), door.purpose.clone());
     tokio::task::spawn_local(async move {
         let _guard = guard;
@@ -103,6 +110,22 @@ fn start(worker: &Rc<Worker>, socket: Socket, door: &Door) {
             Purpose::TcpInbound(port) => flow::inbound(&worker, socket, port).await,
         }
     });
+}
+
+/// A connection that was taken while memory was as good as used up.
+struct OneOfFew(Rc<Cell<u32>>);
+
+impl OneOfFew {
+    fn of(few: &Rc<Cell<u32>>) -> Self {
+        few.set(few.get() + 1);
+        Self(Rc::clone(few))
+    }
+}
+
+impl Drop for OneOfFew {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
 }
 
 /// Counts a connection while it lives; a panic in its task ends it like any other end.

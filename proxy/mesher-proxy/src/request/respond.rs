@@ -116,7 +116,8 @@ impl Answer<'_> {
         self.must_close || verdict(self.failure.kind).closes
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    /// As it is written.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let (status, error) = (self.status(), verdict(self.failure.kind).error);
         let own = Body {
             error,

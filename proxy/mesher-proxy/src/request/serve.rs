@@ -39,6 +39,21 @@ struct Line<'c> {
     deadline: &'c Deadline,
 }
 
+/// How a connection ends whose request never became an invocation.
+#[derive(Debug, Clone, Copy)]
+struct Farewell {
+    direction: Direction,
+    is_head: bool,
+    /// Whether its caller gets to read the answer whatever it is still sending.
+    lingers: bool,
+}
+
+impl Farewell {
+    const fn of(direction: Direction) -> Self {
+        Self { direction, is_head: false, lingers: true }
+    }
+}
+
 /// Serves one connection to its end.
 pub(crate) async fn serve(worker: &Worker, mut socket: Socket, direction: Direction) {
     let deadline = worker.deadlines.watch();
@@ -57,7 +72,7 @@ pub(crate) async fn serve(worker: &Worker, mut socket: Socket, direction: Direct
             }
             Arrival::Refused(refusal) => {
                 let failure = Failure::downstream(FailureKind::BadRequest(refusal), refusal.to_string());
-                return Box::pin(turn_away(worker, &mut socket, &deadline, (direction, false), failure))
+                return Box::pin(turn_away(worker, &mut socket, &deadline, Farewell::of(direction), failure))
                     .await;
             }
             Arrival::TimedOut => {
@@ -66,7 +81,7 @@ pub(crate) async fn serve(worker: &Worker, mut socket: Socket, direction: Direct
                     worker.limits().head_time_max.as_secs_f64()
                 );
                 let failure = Failure::downstream(FailureKind::HeadTimeout, detail);
-                return Box::pin(turn_away(worker, &mut socket, &deadline, (direction, false), failure))
+                return Box::pin(turn_away(worker, &mut socket, &deadline, Farewell::of(direction), failure))
                     .await;
             }
             Arrival::Closed => return,
@@ -202,12 +217,16 @@ async fn exchange(
         let method = if request.is("TRACE") { "TRACE" } else { "CONNECT" };
         let failure =
             Failure::downstream(FailureKind::MethodNotAllowed, format!("{method} is not taken here"));
-        Box::pin(turn_away(worker, socket, deadline, (direction, false), failure)).await;
+        Box::pin(turn_away(worker, socket, deadline, Farewell::of(direction), failure)).await;
         return false;
     }
     if let Some(failure) = shed::refusal(worker, request, direction) {
-        let is_head = request.is("HEAD");
-        Box::pin(turn_away(worker, socket, deadline, (direction, is_head), failure)).await;
+        let (is_head, may_send) = (request.is("HEAD"), !matches!(request.framing(), Framing::Empty));
+        // What it brought is not kept while it reads its answer.
+        buffers.clear();
+        let linger = shed::Linger::of(worker, may_send);
+        let kind = Farewell { direction, is_head, lingers: linger.is_some() };
+        Box::pin(turn_away(worker, socket, deadline, kind, failure)).await;
         return false;
     }
     if request.alias_count() > 0 {
@@ -329,7 +348,7 @@ async fn turn_away(
     worker: &Worker,
     socket: &mut Socket,
     deadline: &Deadline,
-    (direction, is_head): (Direction, bool),
+    Farewell { direction, is_head, lingers }: Farewell,
     failure: Failure,
 ) {
     let started = std::time::Instant::now();
@@ -346,7 +365,7 @@ async fn turn_away(
         must_close: true,
     };
     deadline.set(&worker.deadlines, respond::WRITE_TIME_MAX);
-    let sent = respond::write(worker, socket, deadline, &answer).await;
+    let sent = respond::send(worker, socket, deadline, &answer.bytes(), lingers).await;
     let outcome = Outcome {
         code: if sent.is_ok() { Code::Status(answer.status()) } else { Code::None },
         failure: Some((failure.side, failure.kind)),

@@ -42,7 +42,7 @@ impl Overload {
         }
         let name = (
             "mesher_overload_level",
-            "0: nothing is left out; 1: connections are not kept; 2: new calls are refused; 3: no connection is accepted",
+            "0: nothing is left out; 1: connections are not kept; 2: new calls are refused; 3: few connections are accepted at once",
         );
         let mut levels = Family::begin(encoder, name, None, MetricType::Gauge)?;
         let of_lag = if self.late_workers > 0 { Step::Shed } else { Step::Calm };

@@ -15,13 +15,13 @@ pub enum Step {
     NoKeepAlive,
     /// New calls are refused, and connections without a call end.
     Shed,
-    /// No connection is accepted.
-    NoAccept,
+    /// Few connections are accepted at once: no more than are needed to let checks in.
+    Trickle,
 }
 
 impl Step {
     /// All of them, the lowest first.
-    pub const ALL: [Self; 4] = [Self::Calm, Self::NoKeepAlive, Self::Shed, Self::NoAccept];
+    pub const ALL: [Self; 4] = [Self::Calm, Self::NoKeepAlive, Self::Shed, Self::Trickle];
 
     /// The part of the limit, in hundredths, from which it is taken.
     const fn mark(self) -> u64 {
@@ -29,7 +29,7 @@ impl Step {
             Self::Calm => 0,
             Self::NoKeepAlive => 92,
             Self::Shed => 95,
-            Self::NoAccept => 98,
+            Self::Trickle => 98,
         }
     }
 
@@ -40,7 +40,7 @@ impl Step {
             Self::Calm => "nothing is left out",
             Self::NoKeepAlive => "connections are not kept",
             Self::Shed => "new calls are refused",
-            Self::NoAccept => "no connection is accepted",
+            Self::Trickle => "few connections are accepted at once",
         }
     }
 
@@ -51,7 +51,7 @@ impl Step {
             0 => Self::Calm,
             1 => Self::NoKeepAlive,
             2 => Self::Shed,
-            _ => Self::NoAccept,
+            _ => Self::Trickle,
         }
     }
 

@@ -22,14 +22,14 @@ fn course(used: &[u64]) -> Vec<Step> {
 
 #[test]
 fn steps_are_taken_at_their_marks_and_left_below() {
-    use Step::{Calm, NoAccept, NoKeepAlive, Shed};
+    use Step::{Calm, NoKeepAlive, Shed, Trickle};
     let table: [(&[u64], &[Step]); 5] = [
-        (&[0, 919, 920, 949, 950, 979, 980], &[Calm, Calm, NoKeepAlive, NoKeepAlive, Shed, Shed, NoAccept]),
+        (&[0, 919, 920, 949, 950, 979, 980], &[Calm, Calm, NoKeepAlive, NoKeepAlive, Shed, Shed, Trickle]),
         (
             &[980, 960, 959, 930, 929, 900, 899],
-            &[NoAccept, NoAccept, Shed, Shed, NoKeepAlive, NoKeepAlive, Calm],
+            &[Trickle, Trickle, Shed, Shed, NoKeepAlive, NoKeepAlive, Calm],
         ),
-        (&[2_000, 0], &[NoAccept, Calm]),
+        (&[2_000, 0], &[Trickle, Calm]),
         (&[950, 949, 931, 950], &[Shed, Shed, Shed, Shed]),
         (&[930, 925, 910, 950], &[NoKeepAlive, NoKeepAlive, NoKeepAlive, Shed]),
     ];
@@ -43,14 +43,14 @@ fn a_step_is_known_by_its_number() {
     for step in Step::ALL {
         assert_eq!(Step::of(step as u8), step);
     }
-    assert_eq!(Step::of(200), Step::NoAccept);
+    assert_eq!(Step::of(200), Step::Trickle);
 }
 
 proptest! {
     #[test]
     fn a_step_is_never_lower_than_its_mark_asks(used in proptest::collection::vec(0_u64..1_100, 1..100)) {
         for (used, step) in used.iter().zip(course(&used)) {
-            prop_assert!(*used < 980 || step == Step::NoAccept);
+            prop_assert!(*used < 980 || step == Step::Trickle);
             prop_assert!(*used < 950 || step >= Step::Shed);
             prop_assert!(*used < 920 || step >= Step::NoKeepAlive);
             prop_assert!(*used >= 900 || step == Step::Calm);
