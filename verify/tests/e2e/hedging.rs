@@ -24,6 +24,9 @@ const SLOW: Duration = Duration::from_secs(2);
 /// What a call takes at most that does not wait for the slow instance.
 const SOON: Duration = Duration::from_millis(500);
 
+/// Bytes of an answer that does not come in one piece.
+const LARGE: usize = 300_000;
+
 /// Works for so long: nobody is waited for.
 fn work(time: Duration) {
     let (_never, done) = mpsc::channel::<()>();
@@ -42,7 +45,8 @@ fn echo(asked: &Asked, time: impl Fn(u64) -> Duration + Send + Sync + 'static) -
         }
         asked.lock().unwrap().push((request.head.method().to_owned(), request.head.target().to_owned()));
         work(time(count.fetch_add(1, Ordering::Relaxed) as u64));
-        ok(&format!("{} {}", request.head.target(), request.text()))
+        let large = if request.head.target().ends_with("/large") { "x".repeat(LARGE) } else { String::new() };
+        ok(&format!("{} {}{large}", request.head.target(), request.text()))
     })
 }
 
@@ -147,15 +151,10 @@ fn one_slow_instance_of_three_holds_up_no_call_that_may_come_twice() {
     assert_eq!(asked, 120 + won + lost, "each of them once more");
     assert_eq!(metric(&stage.caller, &["mesher_ejections_total{", "peer=\"shop\""]), Some(0.0));
     assert_eq!(stage.hedges("failed") + stage.hedges("denied"), 0);
-    let id = until("a call that was hedged is remembered", || {
+    let both = until("a call that was hedged is remembered", || {
         let _ = timed(&mut wire, "GET", "/told", "");
-        let list = stage.caller.addresses.admin("/explain?limit=100").text();
-        let ids = list.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned);
-        let is_won =
-            |id: &String| told(&stage, id).contains("hedged after 50ms: the second try was answered first");
-        ids.filter(|id| id.len() == 16).find(is_won)
+        find_told(&stage, "hedged after 50ms: the second try was answered first")
     });
-    let both = told(&stage, &id);
     assert!(both.contains(" ms: cancelled (local): the other of two tries was answered first"), "{both}");
     let _ = stage.asked();
     let told = stage.caller.addresses.admin("/explain?to=shop&path=/").text();
@@ -230,10 +229,16 @@ fn each_answer_is_of_its_call_however_many_are_hedged() {
                 let mut wire = Kept::to(outbound);
                 for number in 0..CALLS {
                     let method = if number % 3 == 0 { "PUT" } else { "GET" };
-                    let path = format!("/{thread}/{number}");
+                    let is_large = number % 5 == 0;
+                    let end = if is_large { "/large" } else { "" };
+                    let path = format!("/{thread}/{number}{end}");
                     let body = if method == "PUT" { path.repeat(number) } else { String::new() };
                     let (answer, _) = timed(&mut wire, method, &path, &body);
-                    assert_eq!((answer.status(), answer.text()), (200, format!("{path} {body}")));
+                    let rest = if is_large { "x".repeat(LARGE) } else { String::new() };
+                    assert!(
+                        answer.status() == 200 && answer.text() == format!("{path} {body}{rest}"),
+                        "{path}"
+                    );
                 }
             });
         }
@@ -269,6 +274,7 @@ fn hedges_stay_within_the_budget_where_all_are_slow() {
     // Calls before these count, too.
     assert!((THREADS * CALLS / 10..=THREADS * CALLS / 4).contains(&further), "{further}");
     assert!(stage.hedges("denied") > 100, "{}", stage.hedges("denied"));
+    let _denied = remembered(&stage, "not hedged: the budget was spent");
 }
 
 #[test]
@@ -350,13 +356,7 @@ fn a_quick_failure_does_not_end_a_try_that_may_be_good() {
     // The busy one takes a turn of its own, or that of a second try.
     assert!(good >= 4 && good == lost, "{statuses:?}, {lost}");
     // The call is told with both.
-    let id = until("a call that was hedged is remembered", || {
-        let list = stage.caller.addresses.admin("/explain?limit=100").text();
-        let ids = list.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned);
-        ids.filter(|id| id.len() == 16)
-            .find(|id| told(&stage, id).contains("hedged after 20ms: the first try was answered"))
-    });
-    let told = told(&stage, &id);
+    let told = remembered(&stage, "hedged after 20ms: the first try was answered");
     assert!(told.contains(" ms: bad_status (upstream): answered 503, while the first try went on"), "{told}");
     assert!(
         told.lines().any(|line| line.trim_start().starts_with("2. ") && !line.contains("upstream")),
@@ -364,8 +364,16 @@ fn a_quick_failure_does_not_end_a_try_that_may_be_good() {
     );
 }
 
-fn told(stage: &Stage, id: &str) -> String {
-    stage.caller.addresses.admin(&format!("/explain/{id}")).text()
+/// What the caller's proxy tells of a call of which it says this.
+fn remembered(stage: &Stage, words: &str) -> String {
+    until(&format!("a call is remembered as {words}"), || find_told(stage, words))
+}
+
+fn find_told(stage: &Stage, words: &str) -> Option<String> {
+    let list = stage.caller.addresses.admin("/explain?limit=100").text();
+    let ids = list.lines().filter_map(|line| line.split(' ').next()).filter(|id| id.len() == 16);
+    let mut told = ids.map(|id| stage.caller.addresses.admin(&format!("/explain/{id}")).text());
+    told.find(|told| told.contains(words))
 }
 
 #[test]

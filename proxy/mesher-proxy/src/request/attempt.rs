@@ -173,11 +173,15 @@ impl<'c> HttpExchange<'c> {
             }
             read
         });
-        let failure = match std::task::ready!(read) {
+        let mut failure = match std::task::ready!(read) {
             Ok(read) if read > 0 => return Poll::Ready(()),
             Ok(_) => reply::terminated(false, None),
             Err(error) => reply::terminated(false, Some(&error)),
         };
+        // Its peer may have been closing a kept connection when the call took it, which is nobody's failure.
+        if upstream.is_reused {
+            failure.side = Side::Local;
+        }
         self.beside.end();
         self.beside.failure = Some(Box::new(failure));
         Poll::Pending

@@ -20,7 +20,7 @@ const FAILED: u16 = 500;
 pub(crate) struct Hedging {
     /// Whether a rule wants one for it.
     pub(crate) is_wanted: bool,
-    /// Set once there was one.
+    /// Set once there was one, or could not be.
     pub(crate) hedged: Option<Box<Hedged>>,
 }
 
@@ -87,6 +87,7 @@ impl Hedging {
     pub(crate) fn words(&self) -> String {
         let Some(hedged) = &self.hedged else { return String::new() };
         let came = match hedged.came {
+            Some(HedgeCame::Denied) => return "; not hedged: the budget was spent".to_owned(),
             Some(HedgeCame::Won) => "the second try was answered first",
             Some(HedgeCame::Lost) => "the first try was answered",
             _ => "neither was answered",
@@ -156,6 +157,8 @@ fn begin<E: Exchange>(
     }
     if !worker.may_spend_a_try(call, retry::budget(call)) {
         worker.counters.borrow_mut().hedged(call.row, HedgeCame::Denied);
+        let denied = Hedged { delay, other: None, began: None, came: Some(HedgeCame::Denied) };
+        call.hedge.hedged = Some(Box::new(denied));
         return false;
     }
     let mut began = Some(began);
