@@ -22,7 +22,7 @@ const HEAD_BYTES: usize = 120 << 10;
 /// A shop beside a proxy with settings.
 struct Shop {
     proxy: Proxy,
-    _application: Application,
+    _applications: [Application; 2],
     calls: Arc<AtomicUsize>,
     /// Memory that its proxy may have.
     limit: u64,
@@ -38,12 +38,13 @@ impl Shop {
             }
             ok("sold")
         });
-        let port = format!("rest:{}", application.port());
-        let mut command = Proxy::command(&control.url(), "shop", &["--ports", &port]);
+        let flows = Application::start(|mut wire: Wire| wire.send("flows"));
+        let ports = format!("rest:{},tcp:{}", application.port(), flows.port());
+        let mut command = Proxy::command(&control.url(), "shop", &["--ports", &ports]);
         command.envs([("MESHER_HEALTH_CHECK", "/health"), ("MESHER_WORKERS", "1")]);
         let proxy = Proxy::of(command.envs(settings.iter().copied()));
         proxy.addresses.wait_ready();
-        Self { proxy, _application: application, calls, limit: u64::MAX }
+        Self { proxy, _applications: [application, flows], calls, limit: u64::MAX }
     }
 
     /// One whose memory callers can fill: it may have little more than it has, and heads may be long.
@@ -61,6 +62,12 @@ impl Shop {
 
     fn open(&self) -> Wire {
         Wire::open(self.proxy.addresses.inbound.unwrap()).unwrap()
+    }
+
+    /// What a flow to the application's TCP port brings.
+    fn flow(&self) -> Vec<u8> {
+        let mut wire = Wire::open(self.proxy.addresses.tcp_inbound[0]).unwrap();
+        wire.remainder().unwrap_or_default()
     }
 
     fn get(&self, path: &str, fields: &[(&str, &str)]) -> Message {
@@ -143,6 +150,7 @@ fn a_proxy_short_of_memory_refuses_calls_early_and_recovers() {
     let control = Control::start();
     let shop = Shop::of_little_memory(&control);
     assert_eq!(shop.get("/", &[]).status(), 200);
+    assert_eq!(shop.flow(), b"flows");
     assert!(shop.sum(&["mesher_memory_limit_bytes"]) > ROOM as f64);
     let held = shop.fill();
     let before = shop.calls.load(Ordering::SeqCst);
@@ -151,13 +159,14 @@ fn a_proxy_short_of_memory_refuses_calls_early_and_recovers() {
         "POST / HTTP/1.1\r\nHost: shop\r\nUser-Agent: mesher-health-check\r\nContent-Length: 2\r\n\r\nhi";
     assert_shed(&shop.open().call(post).unwrap(), "MESHER_MEMORY_MAX");
     assert_eq!(shop.calls.load(Ordering::SeqCst), before, "a call went on");
+    assert_eq!(shop.flow(), b"", "a flow went on");
     // By these others learn whether the application works.
     let health = shop.get("/health", &[]);
     assert_eq!((health.status(), health.field("connection")), (200, "close"), "kept, where memory is short");
     assert_eq!(shop.get("/", &[("User-Agent", "mesher-health-check")]).status(), 200);
     assert_eq!(shop.proxy.addresses.admin("/readyz").status(), 200, "the admin answers");
-    assert!(shop.sum(&["mesher_overload_shed_total{direction=\"inbound\"", "reason=\"memory\""]) >= 2.0);
-    assert!(shop.sum(&["mesher_failures_total{", "kind=\"overloaded\""]) >= 2.0);
+    assert!(shop.sum(&["mesher_overload_shed_total{direction=\"inbound\"", "reason=\"memory\""]) >= 3.0);
+    assert!(shop.sum(&["mesher_failures_total{", "kind=\"overloaded\""]) >= 3.0);
     let config = shop.proxy.addresses.admin("/config").json();
     assert_eq!(config["overload"]["level"], "new calls are refused", "{config}");
     drop(held);
@@ -177,9 +186,9 @@ fn what_one_proxy_sheds_another_one_takes() {
     let full = Shop::of_little_memory(&control);
     let other = Shop::start(&control, &[]);
     let caller = Proxy::start(&control.url(), "webapp", &["--workers", "1"]);
-    until("both are known", || {
+    until("both are known, by two ports each", || {
         let _ = ask(caller.addresses.outbound, "GET", "/", &[]);
-        (caller.addresses.endpoints("shop").len() == 2).then_some(())
+        (caller.addresses.endpoints("shop").len() == 4).then_some(())
     });
     let _held = full.fill();
     let (before, of_other) = (full.calls.load(Ordering::SeqCst), other.calls.load(Ordering::SeqCst));

@@ -88,6 +88,8 @@ mod fault_tests;
 #[cfg(test)]
 mod filter_tests;
 #[cfg(test)]
+mod health_tests;
+#[cfg(test)]
 mod rate_limit_tests;
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::Endpoint;
 use super::guards::PerEndpoint;
 use crate::bootstrap::PortProtocol;
+use crate::clock;
 use crate::health::{Outcome, Trouble};
 
 /// How long endpoints are checked after the last call.
@@ -59,6 +60,13 @@ pub(crate) enum Due {
     Never,
 }
 
+impl Tally {
+    fn was_called_lately(&self, now: Duration) -> bool {
+        let last = self.called_at.load(Ordering::Relaxed);
+        last > 0 && millis(now).saturating_sub(last) < millis(USED_TIME_MAX)
+    }
+}
+
 impl Checked {
     /// What is known of an endpoint stays as long as the rule says the same.
     pub(super) fn new(rule: &CheckRule, endpoints: &[Endpoint], before: Option<&Self>) -> Self {
@@ -84,8 +92,7 @@ impl Checked {
             is_called.store(false, Ordering::Relaxed);
             called_at.store(millis(now).max(1), Ordering::Relaxed);
         }
-        let last = called_at.load(Ordering::Relaxed);
-        last > 0 && millis(now).saturating_sub(last) < millis(USED_TIME_MAX)
+        self.tally.was_called_lately(now)
     }
 
     /// Whether an endpoint can be asked what the rule asks.
@@ -137,9 +144,8 @@ impl Checked {
 
     /// All of it, for people.
     pub(super) fn view(&self) -> Value {
-        let last = self.tally.called_at.load(Ordering::Relaxed);
         json!({"asks_for": self.rule.question.to_string(), "interval": format!("{:?}", self.rule.interval),
-            "is_running": last > 0, "unhealthy": self.unhealthy_count()})
+            "is_running": self.tally.was_called_lately(clock::now()), "unhealthy": self.unhealthy_count()})
     }
 }
 

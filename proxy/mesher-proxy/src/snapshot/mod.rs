@@ -3,6 +3,8 @@
 
 pub(crate) mod balancing;
 pub(crate) mod checked;
+#[cfg(test)]
+mod checked_tests;
 pub(crate) mod governance;
 pub(crate) mod guards;
 pub(crate) mod health;
