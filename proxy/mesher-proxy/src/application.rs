@@ -21,10 +21,20 @@ pub(crate) async fn watch(
     local: mpsc::Sender<Vec<Endpoint>>,
     (is_up, is_healthy): (watch::Sender<bool>, watch::Sender<bool>),
 ) {
-    if ports.is_empty() {
-        return;
+    if !ports.is_empty() {
+        watch_ports(&ports, &check, &local, (&is_up, &is_healthy)).await;
     }
-    let mut endpoints: Vec<_> = local_endpoints(&ports);
+    // The senders live as long as the proxy: a closed channel would read as the end of the application.
+    std::future::pending::<()>().await;
+}
+
+async fn watch_ports(
+    ports: &[LocalPort],
+    check: &HealthCheck,
+    local: &mpsc::Sender<Vec<Endpoint>>,
+    (is_up, is_healthy): (&watch::Sender<bool>, &watch::Sender<bool>),
+) {
+    let mut endpoints: Vec<_> = local_endpoints(ports);
     let _ = local.send(endpoints.clone()).await;
     let mut has_moved = false;
     for endpoint in &mut endpoints {
@@ -35,16 +45,14 @@ pub(crate) async fn watch(
     if has_moved {
         let _ = local.send(endpoints.clone()).await;
     }
-    let checks = Checks::begin(&check, &endpoints).await;
+    let checks = Checks::begin(check, &endpoints).await;
     is_healthy.send_replace(checks.as_ref().is_none_or(Checks::is_healthy));
     // Whoever is told that the application is up may count on a snapshot that leads to it.
     let _ = local.reserve_many(local.max_capacity()).await;
     is_up.send_replace(true);
     if let Some(checks) = checks {
-        checks.run(&is_healthy).await;
+        checks.run(is_healthy).await;
     }
-    // The senders live as long as the proxy: a closed channel would read as the end of the application.
-    std::future::pending::<()>().await;
 }
 
 /// The loopback address, of either family, that accepts connections on `port`; waits until one does.

@@ -22,6 +22,30 @@ fn a_proxy_listens_without_a_registry_and_is_ready_once_there_is_one() {
     assert_eq!(proxy.addresses.admin("/livez").status(), 200);
 }
 
+/// One beside an application that takes no calls, too.
+#[test]
+fn a_proxy_that_nobody_calls_takes_next_to_no_processor_time() {
+    let control = Control::start();
+    let application = Application::http(|_| ok("here"));
+    let idle = [
+        Proxy::start(&control.url(), "caller", &[]),
+        Proxy::beside(&control.url(), "callee", application.port()),
+    ];
+    let used = || {
+        idle.each_ref().map(|proxy| {
+            let metrics = proxy.addresses.admin("/metrics").text();
+            let line = metrics.lines().find(|line| line.starts_with("process_cpu_seconds_total "));
+            line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).unwrap()
+        })
+    };
+    idle.iter().for_each(|proxy| proxy.addresses.wait_ready());
+    let before = used();
+    throughout(Duration::from_secs(2), || Ok(()));
+    for (after, before) in used().into_iter().zip(before) {
+        assert!(after - before < 0.2, "{:.2} s of processor time in two seconds", after - before);
+    }
+}
+
 #[test]
 fn an_instance_is_registered_once_its_application_accepts_connections() {
     let control = Control::start();
