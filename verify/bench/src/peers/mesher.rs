@@ -106,5 +106,9 @@ pub(super) fn proxy_command(
     command.args(["--registry", &format!("http://{registry}")]);
     command.args(["--outbound-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     command.env("MESHER_WORKERS", "1").env("MESHER_ACCESS_LOG", access_log);
+    if !wrapper.is_empty() {
+        // What looks on makes it late at everything.
+        command.env("MESHER_LAG_MAX", "off");
+    }
     command
 }
