@@ -11,6 +11,11 @@ pub(crate) fn beginning() -> Instant {
     *BEGINNING
 }
 
+/// How long after it another moment is.
+pub(crate) fn at(moment: Instant) -> Duration {
+    moment.saturating_duration_since(*BEGINNING)
+}
+
 /// How long ago it was.
 pub(crate) fn now() -> Duration {
     BEGINNING.elapsed()

@@ -39,7 +39,6 @@ fn parts_of_fallbacks_are_numbered_behind_those_of_the_route() {
     let portions: Vec<_> = policy.portions().cloned().collect();
     assert_eq!(portions, ["1", "2", "1", "3"].map(of_version));
     assert_eq!([0, 1, 2, 3].map(|place| policy.fallback_portion(place)), [None, Some(2), Some(3), None]);
-    assert!(policy.is_guarded());
 
     let without_route = Policy::compile(&documents[1..]).unwrap();
     assert_eq!([1, 2].map(|place| without_route.fallback_portion(place)), [Some(0), Some(1)]);

@@ -227,13 +227,6 @@ impl Policy {
     fn fallback_rules(&self) -> impl Iterator<Item = &FallbackRule> {
         self.fallbacks.iter().flat_map(|rules| rules.entries()).map(|entry| &entry.item)
     }
-
-    /// Whether anything but the way of a call and its time is governed: whether a handler stands in between.
-    #[must_use]
-    pub fn is_guarded(&self) -> bool {
-        let has_bound = self.breaker.is_some() || self.bulkhead.is_some() || self.limits.is_some();
-        has_bound || self.faults.is_some() || self.fallbacks.is_some()
-    }
 }
 
 fn breaker(rule: &Rule) -> Option<BreakerRule> {

@@ -4,7 +4,7 @@
 use mesher_model::rule::{CallMatch, Document, Kind, Route, RouteFallback};
 
 use crate::actions::Actions;
-use crate::matching::call::CallView;
+use crate::matching::call::{CallView, Message};
 use crate::matching::condition::{Condition, FurtherPath, Request};
 use crate::matching::gate::{Facts, Gate, Names};
 use crate::plan::{Plan, PlannedShare};
@@ -41,6 +41,8 @@ struct Rule {
     name: String,
     /// It is about a call for which one of these holds; about every call where there is none.
     conditions: Box<[Condition]>,
+    /// Whether the first of these holds for every path, as that of a rule without matches does in the Gateway API.
+    takes_every_path: bool,
     shares: Shares,
     /// Of the calls for which the chosen portion has no instance; there may be none.
     reserve: Shares,
@@ -193,6 +195,10 @@ impl RoutePolicy {
             return Some(Choice { rule: place, matched, subset: 0, then: [None; 2], actions: rule.answer });
         }
         let Rule { shares, reserve, rest, .. } = rule;
+        if let ([share], []) = (&*shares.each, &*reserve.each) {
+            let then = [None, rest.filter(|rest| *rest != share.subset)];
+            return Some(Choice { rule: place, matched, subset: share.subset, then, actions: share.actions });
+        }
         let is_shared = shares.each.len() > 1;
         let sticky = rule.sticky.as_ref().filter(|_| is_shared);
         let sticky = sticky.and_then(|sticky| sticky.place(call, shares.total));
@@ -214,6 +220,10 @@ impl RoutePolicy {
         let first = self.rules.first()?;
         let message = call.head.message();
         if first.conditions.is_empty() && (first.answer.is_none() || message.is_some()) {
+            return Some((0, first, 0));
+        }
+        let begins_with_slash = |message: Message<'_>| message.path_and_query.first() == Some(&b'/');
+        if first.takes_every_path && message.is_some_and(begins_with_slash) {
             return Some((0, first, 0));
         }
         let request = message.map(Request::of);
@@ -324,7 +334,8 @@ impl Rule {
         })?;
         let rest = plan.rest.and_then(|rest| parts.portion(rest));
         let Plan { name, fallback, sticky, .. } = plan;
-        Ok(Self { name, conditions, shares, reserve, rest, fallback, answer, sticky })
+        let takes_every_path = conditions.first().is_some_and(Condition::takes_every_path);
+        Ok(Self { name, conditions, takes_every_path, shares, reserve, rest, fallback, answer, sticky })
     }
 
     fn pattern_bytes(&self) -> usize {

@@ -106,6 +106,15 @@ impl<T> Selection<T> {
         self.entries.iter().map(|entry| entry.name.as_ref()).collect()
     }
 
+    /// The only rule, where there is one alone and it is about every call: to find it takes no look at the call.
+    #[must_use]
+    pub fn sole(&self) -> Option<&Entry<T>> {
+        match &*self.entries {
+            [entry] if entry.is_about_all() => Some(entry),
+            _ => None,
+        }
+    }
+
     /// The place of the first rule that is about a call, and the rule.
     #[must_use]
     pub fn pick(&self, call: &CallView<'_>) -> Option<(usize, &Entry<T>)> {
@@ -148,6 +157,21 @@ impl<T: PartialEq, S> Standing<T, S> {
     #[must_use]
     pub fn at(&self, place: usize) -> Option<(&Entry<T>, &Arc<S>)> {
         Some((self.rules.entries.get(place)?, self.states.get(place)?))
+    }
+
+    /// As [`Selection::sole`], with what is remembered for it.
+    #[must_use]
+    pub fn sole(&self) -> Option<(&Entry<T>, &Arc<S>)> {
+        self.only().filter(|(entry, _)| entry.is_about_all())
+    }
+
+    /// The only rule, where there is one alone.
+    #[must_use]
+    pub fn only(&self) -> Option<(&Entry<T>, &Arc<S>)> {
+        match (&*self.rules.entries, &*self.states) {
+            ([entry], [state]) => Some((entry, state)),
+            _ => None,
+        }
     }
 
     /// Every rule, with what is remembered for it.

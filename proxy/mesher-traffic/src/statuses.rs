@@ -8,9 +8,19 @@ use mesher_model::rule::StatusPattern;
 /// A digit, or any.
 type Place = Option<u8>;
 
+/// Words for a bit of every status, from 100 to 599.
+const WORDS: usize = 8;
+/// The first status, that of the first bit.
+const FIRST: u16 = 100;
+
 /// Some statuses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Statuses(Box<[[Place; 3]]>);
+pub struct Statuses {
+    /// As they were written.
+    patterns: Box<[[Place; 3]]>,
+    /// The same, a bit for each: they are asked about with every answer.
+    bits: [u64; WORDS],
+}
 
 impl Statuses {
     /// Exactly these.
@@ -36,27 +46,37 @@ impl Statuses {
     /// Whether a status is one of them.
     #[must_use]
     pub fn contains(&self, status: u16) -> bool {
-        let digits = [status / 100, status / 10 % 10, status % 10];
-        let fits = |places: &[Place; 3]| {
-            places
-                .iter()
-                .zip(digits)
-                .all(|(place, digit)| place.is_none_or(|wanted| u16::from(wanted) == digit))
-        };
-        self.0.iter().any(fits)
+        let bit = status.wrapping_sub(FIRST);
+        let word = self.bits.get(usize::from(bit / u64::BITS as u16));
+        word.is_some_and(|word| word >> (u32::from(bit) % u64::BITS) & 1 == 1)
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.patterns.is_empty()
     }
 }
 
 impl FromIterator<[Place; 3]> for Statuses {
     fn from_iter<I: IntoIterator<Item = [Place; 3]>>(places: I) -> Self {
-        Self(places.into_iter().collect())
+        let patterns: Box<[[Place; 3]]> = places.into_iter().collect();
+        let mut bits = [0; WORDS];
+        for status in
+            (FIRST..FIRST + 500).filter(|status| patterns.iter().any(|places| fits(places, *status)))
+        {
+            let bit = u32::from(status - FIRST);
+            bits.get_mut((bit / u64::BITS) as usize)
+                .into_iter()
+                .for_each(|word| *word |= 1 << (bit % u64::BITS));
+        }
+        Self { patterns, bits }
     }
+}
+
+fn fits(places: &[Place; 3], status: u16) -> bool {
+    let digits = [status / 100, status / 10 % 10, status % 10];
+    places.iter().zip(digits).all(|(place, digit)| place.is_none_or(|wanted| u16::from(wanted) == digit))
 }
 
 fn parse(text: &str) -> Option<[Place; 3]> {
@@ -75,7 +95,7 @@ fn parse(text: &str) -> Option<[Place; 3]> {
 
 impl fmt::Display for Statuses {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, places) in self.0.iter().enumerate() {
+        for (number, places) in self.patterns.iter().enumerate() {
             if number > 0 {
                 formatter.write_str(", ")?;
             }

@@ -1,6 +1,8 @@
 //! The handler chains, top to bottom. These lists are the only order there is; handlers of one's own stand between.
 //! It must hold names and places, and nothing that decides about a call.
 
+use mesher_traffic::Policy;
+
 use crate::bootstrap::Placement;
 use crate::handler::Registration;
 use crate::handlers::Handler;
@@ -19,29 +21,69 @@ use crate::request::invocation::{Direction, Invocation};
 /// Handlers in their order.
 type Chain = Vec<&'static dyn Handler>;
 
-/// Calls of the local application; with `is_guarded` also those who may refuse calls, or make them fail, because a rule says so.
-fn consumer(is_guarded: bool) -> Chain {
-    match is_guarded {
-        false => vec![&Metrics, &Route, &Retry, &Balance],
-        true => {
-            vec![&Metrics, &Route, &RateLimit, &Fallback, &Breaker, &Bulkhead, &Fault, &Retry, &Balance]
-        }
+/// Handlers whom only rules ask for, a bit for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asked(u8);
+
+impl Asked {
+    const RATE_LIMIT: u8 = 1;
+    const FALLBACK: u8 = 1 << 1;
+    const BREAKER: u8 = 1 << 2;
+    const BULKHEAD: u8 = 1 << 3;
+    const FAULT: u8 = 1 << 4;
+    const ALL: Self = Self((1 << 5) - 1);
+    /// How many sets of them there are.
+    const SETS: u8 = 1 << 5;
+
+    /// Those whom a policy asks for.
+    pub(crate) fn by(policy: &Policy) -> Self {
+        let asked = [
+            (policy.limits.is_some(), Self::RATE_LIMIT),
+            (policy.fallbacks.is_some(), Self::FALLBACK),
+            (policy.breaker.is_some(), Self::BREAKER),
+            (policy.bulkhead.is_some(), Self::BULKHEAD),
+            (policy.faults.is_some(), Self::FAULT),
+        ];
+        Self(asked.into_iter().filter(|(is_asked, _)| *is_asked).fold(0, |bits, (_, bit)| bits | bit))
+    }
+
+    /// Those of a list who are asked for, or who see every call: those without a bit.
+    fn of(self, list: &[(u8, &'static dyn Handler)]) -> Chain {
+        list.iter().filter(|(bit, _)| self.0 & bit == *bit).map(|(_, handler)| *handler).collect()
     }
 }
 
+/// Calls of the local application.
+fn consumer(asked: Asked) -> Chain {
+    asked.of(&[
+        (0, &Metrics),
+        (0, &Route),
+        (Asked::RATE_LIMIT, &RateLimit),
+        (Asked::FALLBACK, &Fallback),
+        (Asked::BREAKER, &Breaker),
+        (Asked::BULKHEAD, &Bulkhead),
+        (Asked::FAULT, &Fault),
+        (0, &Retry),
+        (0, &Balance),
+    ])
+}
+
 /// Calls to the local application.
-fn provider(is_guarded: bool) -> Chain {
-    match is_guarded {
-        false => vec![&Metrics, &Balance],
-        true => vec![&Metrics, &RateLimit, &Breaker, &Bulkhead, &Balance],
-    }
+fn provider(asked: Asked) -> Chain {
+    asked.of(&[
+        (0, &Metrics),
+        (Asked::RATE_LIMIT, &RateLimit),
+        (Asked::BREAKER, &Breaker),
+        (Asked::BULKHEAD, &Bulkhead),
+        (0, &Balance),
+    ])
 }
 
 /// The chain of a direction with everybody in it that comes with the proxy.
 fn whole(direction: Direction) -> Chain {
     match direction {
-        Direction::Outbound => consumer(true),
-        Direction::Inbound => provider(true),
+        Direction::Outbound => consumer(Asked::ALL),
+        Direction::Inbound => provider(Asked::ALL),
     }
 }
 
@@ -63,9 +105,9 @@ pub(crate) fn all_names(direction: Direction, placements: &[Placement]) -> Vec<S
 
 /// The chains of one worker.
 pub(crate) struct Chains {
-    /// Without and with those whom only rules ask for.
-    consumer: [Chain; 2],
-    provider: [Chain; 2],
+    /// By the set of those whom rules ask for.
+    consumer: Box<[Chain]>,
+    provider: Box<[Chain]>,
 }
 
 impl std::fmt::Debug for Chains {
@@ -77,8 +119,9 @@ impl std::fmt::Debug for Chains {
 impl Chains {
     /// The chains with handlers of one's own at the places that settings give them.
     pub(crate) fn new(registrations: &[Registration], placements: &[Placement]) -> Self {
+        let sets = || (0..Asked::SETS).map(Asked);
         let mut chains =
-            Self { consumer: [false, true].map(consumer), provider: [false, true].map(provider) };
+            Self { consumer: sets().map(consumer).collect(), provider: sets().map(provider).collect() };
         for placement in placements {
             let found = registrations.iter().find(|registration| registration.name == placement.name);
             // Names were checked with the settings.
@@ -97,15 +140,14 @@ impl Chains {
         chains
     }
 
-    /// The chain of a call. One that no rule guards does not pass by those who would.
+    /// The chain of a call: of those whom only rules ask for, it passes the ones whom some do.
     pub(crate) fn of(&self, call: &Invocation) -> &[&'static dyn Handler] {
-        let is_guarded = call.governance().is_some_and(|governance| governance.is_guarded);
+        let asked = call.governance().map_or(0, |governance| governance.asked.0);
         let of_direction = match call.direction {
             Direction::Outbound => &self.consumer,
             Direction::Inbound => &self.provider,
         };
-        let [plain, guarded] = of_direction;
-        if is_guarded { guarded } else { plain }
+        of_direction.get(usize::from(asked)).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -137,6 +179,17 @@ mod tests {
         assert_eq!(all_names(Direction::Inbound, &own), names(Direction::Inbound));
         let left: Vec<_> = all.iter().filter(|name| built_in.contains(&name.as_str())).collect();
         assert_eq!(left, built_in.iter().collect::<Vec<_>>(), "the others stay as they stood");
+    }
+
+    #[test]
+    fn a_chain_has_those_whom_rules_ask_for_and_no_others() {
+        let names = |chain: Chain| chain.iter().map(|handler| handler.name()).collect::<Vec<_>>();
+        let asked = Asked(Asked::BREAKER | Asked::FAULT);
+        assert_eq!(names(consumer(asked)), ["metrics", "route", "breaker", "fault", "retry", "balance"]);
+        assert_eq!(names(provider(asked)), ["metrics", "breaker", "balance"]);
+        assert_eq!(names(consumer(Asked(0))), ["metrics", "route", "retry", "balance"]);
+        assert_eq!(names(consumer(Asked::ALL)).len(), 9);
+        assert_eq!(Chains::new(&[], &[]).consumer.len(), usize::from(Asked::SETS));
     }
 
     #[test]

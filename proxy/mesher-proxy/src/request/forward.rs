@@ -2,6 +2,7 @@
 //! It must not choose an endpoint and must not decide about a further try.
 
 use crate::clock;
+use crate::handlers::{fallback, retry};
 use crate::request::failure::{Failure, FailureKind};
 use crate::request::hedge;
 use crate::request::invocation::{Code, Exchange, Invocation};
@@ -29,7 +30,8 @@ pub(crate) async fn forward<E: Exchange>(
     };
     match &reply {
         Err(failure) => call.mark_tried(failure),
-        Ok(_) if call.retry.rule.is_some() || call.fallback.rule.is_some() => {
+        // To look at an answer for more than its code costs; few are failures.
+        Ok(code) if retry::is_bad(call, *code) || fallback::is_bad(call, *code) => {
             (call.retry.answer_safety, call.retry.is_spent_below) = exchange.after_answer();
         }
         Ok(_) => {}

@@ -151,6 +151,7 @@ fn begin<E: Exchange>(
     (began, delay): (Duration, Duration),
 ) -> bool {
     call.pass_over();
+    call.turn();
     // A session stays where it is.
     if !exchange.is_set_aside() || balance::keeps_sessions(call) || !balance::has_another(call) {
         return false;
@@ -261,6 +262,7 @@ fn change_over(call: &mut Invocation) {
 
 /// The other try has ended so: those who judge instances learn of it, and what it held is given back.
 fn end_other(worker: &Worker, call: &mut Invocation, failure: &Failure) {
+    call.turn();
     change_over(call);
     call.mark_tried(failure);
     let _ = Balance.response(worker, call, &Err(failure.clone()));

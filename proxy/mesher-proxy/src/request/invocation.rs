@@ -1,6 +1,7 @@
 //! The neutral call: who calls, what, where to, since when. And what a protocol offers to have its calls handled.
 //! It must not name a protocol beyond its label: handlers see this and nothing else.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use mesher_traffic::balance::{InFlight, SessionToken};
@@ -9,6 +10,7 @@ use mesher_traffic::bulkhead::Place;
 use mesher_traffic::{Actions, CallView, Caller, Choice, HeadView, OwnAnswer, Safety};
 
 use crate::bootstrap::PortProtocol;
+use crate::clock;
 use crate::handlers::balance::Taken;
 use crate::request::failure::{Failure, FailureKind, Side};
 use crate::request::falling::Falling;
@@ -129,6 +131,8 @@ pub(crate) struct Invocation {
     /// Tries that failed, in their order.
     pub(crate) failed_tries: Vec<FailedTry>,
     pub(super) tried: Tried,
+    /// The time, as it was last asked for on this way down or up the chain.
+    moment: Cell<Option<Duration>>,
 }
 
 /// What rules gave to a call, and get back when it ends.
@@ -202,7 +206,35 @@ impl Invocation {
             permits: Permits::default(),
             failed_tries: Vec::new(),
             tried: Tried::default(),
+            moment: Cell::new(None),
         }
+    }
+
+    /// The time, alike for all handlers that it passes on one way down or up the chain: to ask the clock costs. Its first way down
+    /// takes no time.
+    #[inline]
+    pub(crate) fn now(&self) -> Duration {
+        match self.moment.get() {
+            Some(now) => now,
+            None => self.look_at_clock(),
+        }
+    }
+
+    #[inline(never)]
+    fn look_at_clock(&self) -> Duration {
+        let now = if self.tries == 0 { clock::at(self.started) } else { clock::now() };
+        self.moment.set(Some(now));
+        now
+    }
+
+    /// Time has passed.
+    pub(super) fn turn(&self) {
+        self.moment.set(None);
+    }
+
+    /// How long it has taken by [`Self::now`].
+    pub(crate) fn age(&self) -> Duration {
+        self.now().saturating_sub(clock::at(self.started))
     }
 
     /// It, as rules see it.

@@ -60,6 +60,7 @@ async fn travel<E: Exchange>(
                 None => limits::forward(worker, call, exchange).await,
                 Some(time) => Box::pin(forward_after(worker, time, call, exchange)).await,
             };
+            call.turn();
         }
         loop {
             let Some(above) = depth.checked_sub(1) else { return reply };
@@ -68,7 +69,10 @@ async fn travel<E: Exchange>(
                 exchange.drop_answer();
             }
             match next {
-                Some(Next::Again) => break,
+                Some(Next::Again) => {
+                    call.turn();
+                    break;
+                }
                 Some(Next::Answer(status)) => reply = Ok(Code::Status(status)),
                 _ => {}
             }

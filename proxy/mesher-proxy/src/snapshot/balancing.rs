@@ -84,13 +84,22 @@ impl Balancing {
 
     /// The rule that is about a call which a route sends to `portion`.
     pub(crate) fn ruling(&self, call: &CallView<'_>, portion: Option<u16>) -> Option<Ruling<'_>> {
-        let mut rules = self.rules.all().zip(&self.fields);
-        self.rule(rules.position(|((entry, _), field)| field.is_about(portion) && entry.is_about(call))?)
+        let is_about = |(place, field): (usize, &Field)| {
+            let (entry, _) = self.rules.at(place)?;
+            (field.is_about(portion) && entry.is_about(call)).then(|| self.rule(place)).flatten()
+        };
+        self.fields.iter().enumerate().find_map(is_about)
+    }
+
+    /// The only rule, where there is one alone and it is about every call.
+    pub(crate) fn sole(&self) -> Option<Ruling<'_>> {
+        self.rules.sole()?;
+        self.rule(0).filter(|ruling| ruling.field.about.is_none())
     }
 
     /// The rule at a place.
     pub(crate) fn rule(&self, place: usize) -> Option<Ruling<'_>> {
-        let (entry, remembered) = self.rules.all().nth(place)?;
+        let (entry, remembered) = self.rules.at(place)?;
         let (name, policy, field) = (entry.name.as_ref(), &entry.item, self.fields.get(place)?);
         Some(Ruling { place, name, policy, remembered: remembered.as_ref(), field, balancing: self })
     }

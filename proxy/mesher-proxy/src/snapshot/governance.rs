@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::guards::Guards;
 use super::{Cluster, Endpoint};
+use crate::handlers::chains::Asked;
 use crate::handlers::{breaker, bulkhead};
 
 /// The policy of a cluster.
@@ -24,8 +25,8 @@ pub(crate) struct Governance {
     parts: Vec<Box<[bool]>>,
     /// What is remembered for its rules.
     pub(crate) guards: Guards,
-    /// Whether a rule may refuse calls, or make them fail.
-    pub(crate) is_guarded: bool,
+    /// Handlers whom only its rules ask for.
+    pub(crate) asked: Asked,
 }
 
 /// What rules find, beside what they say.
@@ -44,7 +45,7 @@ impl Governance {
         let parts: Vec<_> = policy.portions().map(|portion| portion.members(&members)).collect();
         let ground = Ground { endpoints, parts: &parts, own };
         let guards = Guards::new(&policy, &ground, before);
-        Self { parts, guards, is_guarded: policy.is_guarded(), policy }
+        Self { parts, guards, asked: Asked::by(&policy), policy }
     }
 
     /// What holds.

@@ -84,6 +84,12 @@ impl Group {
         self.places.is_empty()
     }
 
+    /// The place of the only one, where there is one alone.
+    #[must_use]
+    pub fn only(&self) -> Option<usize> {
+        if let [place] = *self.places { Some(usize::from(place)) } else { None }
+    }
+
     /// Whether all weights are alike.
     #[must_use]
     pub fn is_even(&self) -> bool {

@@ -149,6 +149,13 @@ impl BalancePolicy {
         moment: &mut Moment<'_>,
         may_take: &dyn Fn(usize) -> bool,
     ) -> Option<usize> {
+        if let (1, Some(group)) = (groups.len(), groups.group(0)) {
+            // Of one alone every strategy chooses that one.
+            return match group.only() {
+                Some(place) => may_take(place).then_some(place),
+                None => self.strategy.pick(group, self.warm_up, moment, may_take),
+            };
+        }
         let nearest = groups.level(moment, may_take);
         let order = std::iter::once(nearest).chain((0..groups.len()).filter(|level| *level != nearest));
         let mut order = order.filter_map(|level| groups.group(level));

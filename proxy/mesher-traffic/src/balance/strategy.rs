@@ -81,6 +81,12 @@ impl Strategy {
         matches!(self, Self::RingHash { .. } | Self::Maglev { .. })
     }
 
+    /// Whether it goes by how long answers take.
+    #[must_use]
+    pub const fn weighs_time(self) -> bool {
+        matches!(self, Self::PeakEwma { .. } | Self::WeightedResponse)
+    }
+
     /// Over how long latencies are averaged.
     #[must_use]
     pub const fn decay(self) -> Duration {
@@ -157,6 +163,9 @@ impl Choosing<'_, '_> {
     /// Of two by chance the one whose burden is less for its weight; of two alike the first.
     fn better_of_two(&mut self, burden: impl Fn(&Load, Duration) -> f64) -> Option<usize> {
         let first = self.by_chance()?;
+        if self.group.len() == 1 {
+            return Some(first);
+        }
         let first_place = self.group.place(first);
         let may_take = self.may_take;
         let is_other = |place| Some(place) != first_place && may_take(place);

@@ -32,6 +32,12 @@ impl Permit {
         self.breaker.as_ref().is_some_and(|breaker| breaker.is_failure(status))
     }
 
+    /// Whether it matters how long the call takes.
+    #[must_use]
+    pub fn weighs_time(&self) -> bool {
+        self.breaker.as_ref().is_some_and(|breaker| breaker.policy().weighs_time())
+    }
+
     /// Says how the call ended.
     pub fn record(mut self, now: Duration, seen: Seen) {
         if let Some(breaker) = self.breaker.take() {

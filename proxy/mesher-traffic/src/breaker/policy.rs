@@ -90,6 +90,12 @@ impl BreakerPolicy {
         Self { probes, ..self }
     }
 
+    /// Whether it matters how long calls take.
+    #[must_use]
+    pub const fn weighs_time(&self) -> bool {
+        self.slow.is_some()
+    }
+
     /// Who decides.
     #[must_use]
     pub const fn mode(&self) -> BreakerMode {

@@ -266,6 +266,15 @@ pub fn check(
     hash: &dyn Fn(&[u8]) -> u64,
     now: Duration,
 ) -> Result<Duration, Box<Denial>> {
+    // Most services have one limit, if any.
+    if let Some((entry, counter)) = limits.only() {
+        if !entry.is_about(call) {
+            return Ok(Duration::ZERO);
+        }
+        let charge = counter.take(&entry.item, || entry.item.key(call, hash), now);
+        let refused = |refused| Box::new(Denial::new(entry, refused));
+        return charge.map(|charge| charge.wait()).map_err(refused);
+    }
     let mut wait = Duration::ZERO;
     // Most calls meet one limit: only a further one needs room.
     let (mut last, mut earlier) = (None, Vec::new());

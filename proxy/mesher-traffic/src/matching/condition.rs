@@ -67,6 +67,18 @@ impl<'a> Request<'a> {
 }
 
 impl Condition {
+    /// Whether all that it asks for is a path, and every one will do.
+    pub(crate) fn takes_every_path(&self) -> bool {
+        let Self { path, further_paths, method, headers, parameters, cookies, source } = self;
+        path.as_ref().is_some_and(PathTest::is_every)
+            && further_paths.is_empty()
+            && method.is_none()
+            && headers.is_empty()
+            && parameters.is_empty()
+            && cookies.is_empty()
+            && source.is_none()
+    }
+
     pub(crate) fn compile(part: &CallMatch, further: &[FurtherPath]) -> Result<Self, Fault> {
         let path = |path: &PathMatch| {
             PathTest::compile(path).map_err(|reason| Fault { place: "path".to_owned(), reason })

@@ -54,6 +54,11 @@ impl PathTest {
         }
     }
 
+    /// Whether it is every path, but for the asterisk of an OPTIONS.
+    pub(super) fn is_every(&self) -> bool {
+        matches!(self, Self::Prefix(begin) if begin.is_empty())
+    }
+
     /// What every path begins with that fits.
     pub(super) fn beginning(&self) -> &[u8] {
         match self {

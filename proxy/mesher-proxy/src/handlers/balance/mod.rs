@@ -185,9 +185,10 @@ fn choose(
     let Some(governance) = cluster.governance.as_ref().filter(|_| call.portion().is_some()) else {
         return pick_of(None, &|_| true);
     };
-    let mut portions = call.portions();
-    let in_portion =
-        portions.find_map(|portion| pick_of(Some(portion), &|place| governance.is_part(portion, place)));
+    let mut pick_in = |portion| pick_of(Some(portion), &|place| governance.is_part(portion, place));
+    // Nearly always the first portion has somebody.
+    let of_first = call.portion().and_then(&mut pick_in);
+    let in_portion = of_first.or_else(|| call.portions().skip(1).find_map(&mut pick_in));
     let is_elsewhere = call.fallback.is_elsewhere();
     let takes_any = call.choice.is_some_and(|choice| governance.takes_any(choice)) && !is_elsewhere;
     in_portion.or_else(|| if takes_any { pick_of(None, &|_| true) } else { None })

@@ -14,12 +14,15 @@ use crate::request::reply;
 use crate::snapshot::balancing::Ruling;
 use crate::worker::Worker;
 
-/// Statuses by which an endpoint asks to be left alone, where it says for how long.
-const BUSY: [u16; 2] = [429, 503];
+/// Whether this status is one by which an endpoint asks to be left alone, where it says for how long.
+const fn is_busy(status: u16) -> bool {
+    matches!(status, 429 | 503)
+}
 
 /// The rule that is about a call, where there is one.
 pub(super) fn ruling<'c>(worker: &Worker, call: &'c Invocation, head: &dyn HeadView) -> Option<Ruling<'c>> {
-    call.balancing()?.ruling(&call.view(worker, head), call.portion())
+    let balancing = call.balancing()?;
+    balancing.sole().or_else(|| balancing.ruling(&call.view(worker, head), call.portion()))
 }
 
 /// Picks as a rule says.
@@ -41,7 +44,9 @@ impl<'r> ByRule<'r> {
         rotation: &'r mut RoundRobin,
     ) -> Self {
         let asked = asked(worker, call, head, &ruling);
-        let (key, now) = (ruling.policy.key(&call.view(worker, head)), worker.now());
+        let hashes = ruling.policy.hash_key.is_some();
+        let key = hashes.then(|| ruling.policy.key(&call.view(worker, head))).flatten();
+        let now = call.now();
         Self { ruling, asked, key, now, is_call: true, rotation }
     }
 
@@ -72,7 +77,7 @@ pub(super) fn begin(worker: &Worker, call: &mut Invocation, head: &dyn HeadView,
     let Some(ruling) = ruling else { return };
     let load = call.endpoint.and_then(|place| ruling.loads().get(place));
     let Some((endpoint, load)) = call.current_endpoint().zip(load) else { return };
-    let now = worker.now();
+    let now = call.now();
     ruling.begins(now, endpoint.id);
     let asked = asked(worker, call, head, &ruling);
     // Who waits before the try is no matter of the endpoint's.
@@ -92,10 +97,12 @@ fn asked(
 
 /// The try came to an answer's head, or failed. Its call counts at the endpoint until its end, or until the next try.
 pub(super) fn response(worker: &Worker, call: &mut Invocation, reply: &Result<Code, Failure>) {
-    let Some(balanced) = call.permits.balanced.take() else { return };
+    let Some(balanced) = &call.permits.balanced else { return };
     let found = call.current_endpoint().zip(call.balancing().and_then(|all| all.rule(balanced.rule)));
-    let Some((endpoint, ruling)) = found else { return };
-    let now = worker.now();
+    let Some((endpoint, ruling)) = found else {
+        call.permits.balanced = None;
+        return;
+    };
     let (status, end) = match reply {
         Ok(Code::Status(status)) => (Some(*status), TryEnd::Answered),
         Ok(_) => (None, TryEnd::Answered),
@@ -104,19 +111,23 @@ pub(super) fn response(worker: &Worker, call: &mut Invocation, reply: &Result<Co
     };
     let advised = reply.as_ref().err().and_then(|failure| failure.advice.as_ref()?.retry_after);
     let load = balanced.in_flight.load();
-    load.record(now, now.saturating_sub(balanced.began), end, ruling.policy.strategy.decay());
+    if ruling.policy.strategy.weighs_time() {
+        let now = call.now();
+        load.record(now, now.saturating_sub(balanced.began), end, ruling.policy.strategy.decay());
+    }
     ruling.ended(endpoint.id, end == TryEnd::Failed);
-    let is_busy = status.is_some_and(|status| BUSY.contains(&status)) && ruling.policy.heeds_retry_after;
+    let is_busy = status.is_some_and(is_busy) && ruling.policy.heeds_retry_after;
     let of_proxy = advised.filter(|_| end == TryEnd::Failed && ruling.policy.heeds_retry_after);
     let of_answer = || is_busy.then(|| reply::retry_after(&worker.response.borrow())).flatten();
     if let Some(pause) = of_proxy.or_else(of_answer) {
-        load.avoid(now, pause);
+        load.avoid(call.now(), pause);
     }
-    let session = reply.is_ok().then(|| ruling.session_field(call.endpoint?, balanced.asked)).flatten();
+    if reply.is_err() {
+        (call.session_field, call.permits.balanced) = (None, None);
+        return;
+    }
+    let session = call.endpoint.and_then(|place| ruling.session_field(place, balanced.asked));
     call.session_field = session.map(|(name, value)| Box::new((name.into(), value.into())));
-    if reply.is_ok() {
-        call.permits.balanced = Some(balanced);
-    }
 }
 
 /// How an endpoint stands for a rule, in words.

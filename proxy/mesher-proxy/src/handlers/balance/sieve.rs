@@ -8,7 +8,6 @@ use mesher_traffic::breaker::{Breaker, BreakerRule, Permit, Seen};
 use mesher_traffic::bulkhead::{Bulkhead, BulkheadRule, Place};
 use mesher_traffic::selection::Entry;
 
-use crate::clock;
 use crate::handlers::{breaker, bulkhead};
 use crate::request::blame;
 use crate::request::failure::Failure;
@@ -47,7 +46,7 @@ impl<'c> Sieve<'c> {
         let view = call.view(worker, head);
         Some(Self {
             cluster: call.cluster(),
-            now: clock::now(),
+            now: call.now(),
             is_first_try: call.tries == 0,
             health,
             breakers: guards.instance_breakers.as_ref().and_then(|rules| rules.pick(&view)),
@@ -113,7 +112,7 @@ pub(super) fn end(call: &mut Invocation, reply: &Result<Code, Failure>) {
     if permit.is_none() && health.is_none() {
         return;
     }
-    let now = clock::now();
+    let now = call.now();
     let elapsed = now.saturating_sub(call.sent_at);
     if let Some((health, place)) = health.zip(call.endpoint)
         && let Some(has_failed) = blame::has_callee_failed(reply, |status| health.is_failure(status))

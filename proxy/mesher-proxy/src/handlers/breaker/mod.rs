@@ -3,6 +3,8 @@
 
 mod words;
 
+use std::time::Duration;
+
 use mesher_model::explain::{Explanation, GuardTold};
 use mesher_model::rule::BreakerMode;
 use mesher_traffic::HeadView;
@@ -35,7 +37,7 @@ impl Handler for Breaker {
             return Ok(());
         }
         let Some((entry, breaker)) = of(worker, call, head) else { return Ok(()) };
-        match breaker.ask(clock::now()) {
+        match breaker.ask(call.now()) {
             Ok(permit) => {
                 call.permits.breaker = Some(permit);
                 Ok(())
@@ -47,7 +49,8 @@ impl Handler for Breaker {
     fn response(&self, _: &Worker, call: &mut Invocation, reply: &Result<Code, Failure>) -> Next {
         let Some(permit) = call.permits.breaker.take() else { return Next::Pass };
         if let Some(is_failure) = blame::has_callee_failed(reply, |status| permit.is_failure(status)) {
-            permit.record(clock::now(), Seen { is_failure, elapsed: call.started.elapsed() });
+            let elapsed = if permit.weighs_time() { call.age() } else { Duration::ZERO };
+            permit.record(call.now(), Seen { is_failure, elapsed });
         }
         Next::Pass
     }
@@ -77,7 +80,7 @@ type Found<'c> = (&'c Entry<BreakerRule>, &'c std::sync::Arc<breaker::Breaker>);
 /// The breaker that a call meets.
 fn of<'c>(worker: &'c Worker, call: &'c Invocation, head: &'c dyn HeadView) -> Option<Found<'c>> {
     let breakers = call.governance()?.guards.breakers.as_ref()?;
-    breakers.pick(&call.view(worker, head))
+    breakers.sole().or_else(|| breakers.pick(&call.view(worker, head)))
 }
 
 /// Why a breaker refuses a call.

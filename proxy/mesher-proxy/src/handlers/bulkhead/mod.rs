@@ -10,7 +10,6 @@ use mesher_traffic::bulkhead::{self, BulkheadPolicy, BulkheadRule, Full};
 use mesher_traffic::selection::Entry;
 use serde_json::{Value, json};
 
-use crate::clock;
 use crate::handlers::{Handler, Next, refuses};
 use crate::request::failure::{Advice, Failure, FailureKind};
 use crate::request::invocation::{Code, Invocation};
@@ -33,15 +32,16 @@ impl Handler for Bulkhead {
 
     fn request(&self, worker: &Worker, call: &mut Invocation, head: &dyn HeadView) -> Result<(), Failure> {
         // One that falls back on another part of the service keeps its place.
+        let now = call.now();
         if call.fallback.is_elsewhere()
             && let Some((_, entered)) = &mut call.permits.bulkhead
         {
-            *entered = clock::now();
+            *entered = now;
             return Ok(());
         }
         let Some((entry, bulkhead)) = of(worker, call, head) else { return Ok(()) };
         let place = bulkhead.enter().map_err(|full| refusal(call.cluster(), entry, full))?;
-        call.permits.bulkhead = Some((place, clock::now()));
+        call.permits.bulkhead = Some((place, now));
         Ok(())
     }
 
@@ -53,7 +53,7 @@ impl Handler for Bulkhead {
             Err(failure) => failure.kind == FailureKind::ResponseTimeout,
         };
         if let (true, Some((place, entered))) = (is_sample, &call.permits.bulkhead) {
-            let now = clock::now();
+            let now = call.now();
             place.learn(now, now.saturating_sub(*entered));
         }
         Next::Pass

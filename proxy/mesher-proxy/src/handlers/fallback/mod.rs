@@ -149,6 +149,13 @@ fn failure_of<'r>(
     }
 }
 
+/// Whether an answer is one that a rule takes for a failure.
+pub(crate) fn is_bad(call: &Invocation, code: Code) -> bool {
+    let Code::Status(status) = code else { return false };
+    call.fallback.rule.is_some()
+        && call.fallback_rule().is_some_and(|entry| entry.item.failures.contains(status))
+}
+
 /// Whether a call that ended so fell short by its callee, or by what stands before it. What the caller did, and what nobody may
 /// call, is told as it is.
 fn is_failure(statuses: &Statuses, failure: &Failure) -> bool {

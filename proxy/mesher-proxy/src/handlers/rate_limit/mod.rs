@@ -25,7 +25,7 @@ impl Handler for RateLimit {
         };
         let shared = &worker.shared;
         let hash = |text: &[u8]| shared.hash(text);
-        let wait = match limit::check(limits, &call.view(worker, head), &hash, shared.now()) {
+        let wait = match limit::check(limits, &call.view(worker, head), &hash, call.now()) {
             Ok(wait) => wait,
             Err(denial) => {
                 worker.counters.borrow_mut().guarded(call.row, self.name(), &denial.name);
