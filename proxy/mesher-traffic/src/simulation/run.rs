@@ -52,9 +52,6 @@ pub(super) struct Run {
     hasher: DefaultHasher,
 }
 
-/// The part of the callers who may not wait for an answer.
-const LEAVING: f64 = 0.05;
-
 const fn name(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Good => "good",
@@ -134,7 +131,7 @@ impl Run {
         }
         let number = self.calls.len();
         self.calls.push(None);
-        if self.chance.happens(LEAVING) {
+        if self.chance.happens(self.consumer.setting.leaving) {
             let patience = Duration::from_secs_f64(self.chance.exponential(0.05));
             self.at(now + patience, Event::Leave { call: number });
         }
@@ -237,13 +234,14 @@ impl Run {
         assert!(tries as f64 <= most, "{tries} further tries, {most:.0} are allowed");
     }
 
-    /// Nobody is passed over for ever. Who weighs by latency gives calls only later to an instance that has failed, and who has
+    /// Nobody is passed over for ever. A caller who leaves may leave the call that was to find out, and another one does so only
+    /// seconds later. Who weighs by latency gives calls only later to an instance that has failed, and who has
     /// refused connections for long is suspected for longer than a rule says: both find out later.
     fn demand_readmission(&self) {
         let Consumer { watch: Some(watch), setting, suspects, .. } = &self.consumer else { return };
         let weighs =
             matches!(setting.balance.strategy, Strategy::PeakEwma { .. } | Strategy::WeightedResponse);
-        if weighs || watch.policy().time_max > AWAY_MAX {
+        if weighs || setting.leaving > 0.0 || watch.policy().time_max > AWAY_MAX {
             return;
         }
         for (place, member) in watch.members().iter().enumerate() {

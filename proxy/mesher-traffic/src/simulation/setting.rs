@@ -47,6 +47,8 @@ pub(super) struct Setting {
     pub(super) limit: Option<Limit>,
     pub(super) balance: BalancePolicy,
     pub(super) instances: Vec<Instance>,
+    /// The part of the callers who may not wait for an answer.
+    pub(super) leaving: f64,
 }
 
 fn percent(of: usize) -> Percent {
@@ -73,6 +75,7 @@ impl Setting {
             }),
             balance: BalancePolicy { strategy: strategy(chance), ..BalancePolicy::default() },
             instances: (0..count).map(|_| instance(chance)).collect(),
+            leaving: if chance.happens(0.5) { 0.05 } else { 0.0 },
         }
     }
 
