@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use mesher_model::rule::{BreakerMode, Percent};
 
-use super::items::Check;
-use super::last_good::unusable;
+use super::items::{Check, Held, is_true};
 use super::sorted::Entry;
 use crate::breaker::{BreakerPolicy, BreakerRule, Span};
 use crate::bulkhead::{BulkheadPolicy, BulkheadRule};
@@ -50,7 +49,7 @@ type Place = (bool, &'static str, String, &'static str);
 
 /// The keys that hold, each with its value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Commands(BTreeMap<Place, (String, String)>);
+pub(super) struct Commands(Held<Place>);
 
 /// What the keys of one service say.
 #[derive(Debug, Default)]
@@ -67,23 +66,7 @@ impl Commands {
         before: &Self,
         problems: &mut Vec<String>,
     ) -> Self {
-        let mut all = BTreeMap::new();
-        for (rest, (key, value)) in entries {
-            let Some((place, check)) = place(rest) else { continue };
-            match check.holds(value.trim()) {
-                Ok(()) => {
-                    all.insert(place, ((*key).to_owned(), value.trim().to_owned()));
-                }
-                Err(fault) => {
-                    let last = before.0.get(&place).filter(|(other, _)| other == key);
-                    problems.push(unusable(key, fault, last.is_some()));
-                    if let Some(last) = last {
-                        all.insert(place, last.clone());
-                    }
-                }
-            }
-        }
-        Self(all)
+        Self(Held::read(place, entries, &before.0, problems))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -92,7 +75,7 @@ impl Commands {
 
     /// The keys with the values that hold.
     pub(super) fn holding(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.values().map(|(key, value)| (key.as_str(), value.as_str()))
+        self.0.holding()
     }
 
     /// What holds for the calls to a service, or, where none is named, for those that the application takes.
@@ -132,12 +115,11 @@ struct Look<'k, 's> {
 impl<'k> Look<'k, '_> {
     fn find(self, area: &'static str, item: &'static str) -> Option<(&'k str, &'k str)> {
         let of = |service: &str| self.all.0.get(&(self.is_provider, area, service.to_owned(), item));
-        let found = of(self.service).or_else(|| of(""));
-        found.map(|(key, value)| (key.as_str(), value.as_str()))
+        of(self.service).or_else(|| of(""))
     }
 
     fn is_set(self, area: &'static str, item: &'static str) -> Option<bool> {
-        self.find(area, item).map(|(_, value)| value.eq_ignore_ascii_case("true"))
+        self.find(area, item).map(|(_, value)| is_true(value))
     }
 
     fn number<N: FromStr>(self, area: &'static str, item: &'static str, default: N) -> N {

@@ -55,25 +55,28 @@ impl Table {
     }
 }
 
-/// Which calls a key is about, and what it says of them.
-type Place = (Option<String>, &'static str);
+/// The keys of one family that hold, by what each is about, with its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Held<P>(BTreeMap<P, (String, String)>);
 
-/// The keys of one family that hold, each with its value.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Items(BTreeMap<Place, (String, String)>);
+impl<P> Default for Held<P> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
 
-impl Items {
-    /// Reads those of `entries` that are of a table.
+impl<P: Ord> Held<P> {
+    /// Reads those of `entries` for which `place` says what they are about, and what their value has to be. One whose value is
+    /// no use keeps the last good one.
     pub(super) fn read(
-        table: &Table,
+        place: impl Fn(&str) -> Option<(P, Check)>,
         entries: &BTreeMap<&str, Entry<'_>>,
         before: &Self,
         problems: &mut Vec<String>,
     ) -> Self {
         let mut all = BTreeMap::new();
         for (rest, (key, value)) in entries {
-            let Some((service, item, check)) = table.split(rest) else { continue };
-            let place = (service.map(str::to_owned), item);
+            let Some((place, check)) = place(rest) else { continue };
             match check.holds(value.trim()) {
                 Ok(()) => {
                     all.insert(place, ((*key).to_owned(), value.trim().to_owned()));
@@ -95,6 +98,38 @@ impl Items {
     /// The keys with the values that hold.
     pub(super) fn holding(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.values().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// The key that is about something, with its value.
+    pub(super) fn get(&self, place: &P) -> Option<(&str, &str)> {
+        self.0.get(place).map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+}
+
+/// What a value says yes or no to.
+pub(super) const fn is_true(value: &str) -> bool {
+    value.eq_ignore_ascii_case("true")
+}
+
+/// Which calls a key is about, and what it says of them.
+type Place = (Option<String>, &'static str);
+
+/// The keys of one table that hold.
+pub(super) type Items = Held<Place>;
+
+impl Items {
+    /// Reads those of `entries` that are of a table.
+    pub(super) fn of(
+        table: &Table,
+        entries: &BTreeMap<&str, Entry<'_>>,
+        before: &Self,
+        problems: &mut Vec<String>,
+    ) -> Self {
+        let place = |rest: &str| {
+            let (service, item, check) = table.split(rest)?;
+            Some(((service.map(str::to_owned), item), check))
+        };
+        Self::read(place, entries, before, problems)
     }
 
     /// Each item that is set, with its key and its value.
@@ -119,14 +154,14 @@ impl<'i> Look<'i> {
     /// The key of an item with its value, and whether it is about this service alone.
     pub(super) fn find(self, item: &'static str) -> Option<(&'i str, &'i str, bool)> {
         self.names.into_iter().find_map(|name| {
-            let (key, value) = self.all.0.get(&(name.map(str::to_owned), item))?;
-            Some((key.as_str(), value.as_str(), name.is_some()))
+            let (key, value) = self.all.get(&(name.map(str::to_owned), item))?;
+            Some((key, value, name.is_some()))
         })
     }
 
     /// What it says yes or no to; `None` where it is not set.
     pub(super) fn is_set(self, item: &'static str) -> Option<bool> {
-        self.find(item).map(|(_, value, _)| value.eq_ignore_ascii_case("true"))
+        self.find(item).map(|(_, value, _)| is_true(value))
     }
 
     /// A number, which was checked where it was read.

@@ -228,9 +228,9 @@ impl KeyRules {
         let last = &before.group_balances;
         self.group_balances = Family::read(of(LOADBALANCE), own, last, problems, balance::read_governed);
         self.balances = Balances::read(&sorted.balances, &before.balances, problems);
-        self.tries = Items::read(&tries::TABLE, &sorted.further_balances, &before.tries, problems);
+        self.tries = Items::of(&tries::TABLE, &sorted.further_balances, &before.tries, problems);
         self.isolations =
-            Items::read(&isolation::TABLE, &sorted.further_balances, &before.isolations, problems);
+            Items::of(&isolation::TABLE, &sorted.further_balances, &before.isolations, problems);
         problems.extend(isolation::notices(&self.isolations));
         let limits = of(time_limiter::KIND);
         self.time_limits = Family::read(limits, own, &before.time_limits, problems, time_limiter::read);
