@@ -106,19 +106,18 @@ impl<T> Selection<T> {
         self.entries.iter().map(|entry| entry.name.as_ref()).collect()
     }
 
-    /// The only rule, where there is one alone and it is about every call: to find it takes no look at the call.
-    #[must_use]
-    pub fn sole(&self) -> Option<&Entry<T>> {
-        match &*self.entries {
-            [entry] if entry.is_about_all() => Some(entry),
-            _ => None,
-        }
-    }
-
     /// The place of the first rule that is about a call, and the rule.
     #[must_use]
     pub fn pick(&self, call: &CallView<'_>) -> Option<(usize, &Entry<T>)> {
         self.entries.iter().enumerate().find(|(_, entry)| entry.is_about(call))
+    }
+
+    /// As [`Self::pick`]; the call is only looked at where a rule asks for anything of it.
+    pub fn pick_of<'v>(&self, call: impl FnOnce() -> CallView<'v>) -> Option<(usize, &Entry<T>)> {
+        match &*self.entries {
+            [first, ..] if first.is_about_all() => Some((0, first)),
+            _ => self.pick(&call()),
+        }
     }
 }
 
@@ -153,16 +152,16 @@ impl<T: PartialEq, S> Standing<T, S> {
         Some((entry, self.states.get(place)?))
     }
 
+    /// As [`Selection::pick_of`], with what is remembered for it.
+    pub fn pick_of<'v>(&self, call: impl FnOnce() -> CallView<'v>) -> Option<(&Entry<T>, &Arc<S>)> {
+        let (place, entry) = self.rules.pick_of(call)?;
+        Some((entry, self.states.get(place)?))
+    }
+
     /// The rule at a place, with what is remembered for it.
     #[must_use]
     pub fn at(&self, place: usize) -> Option<(&Entry<T>, &Arc<S>)> {
         Some((self.rules.entries.get(place)?, self.states.get(place)?))
-    }
-
-    /// As [`Selection::sole`], with what is remembered for it.
-    #[must_use]
-    pub fn sole(&self) -> Option<(&Entry<T>, &Arc<S>)> {
-        self.only().filter(|(entry, _)| entry.is_about_all())
     }
 
     /// The only rule, where there is one alone.

@@ -112,8 +112,7 @@ impl<'c> HttpExchange<'c> {
                     Ok(_) => Safety::MayHaveActed,
                     Err(failure) => self.safety_of(failure),
                 };
-                let may_repeat = safety == Safety::NothingSent
-                    || (safety == Safety::MayHaveActed && call.is_idempotent && !self.is_body_gone());
+                let may_repeat = safety.may_repeat(call.is_idempotent && !self.is_body_gone());
                 self.worker.counters.borrow_mut().met_stale(call.row, may_repeat);
                 if may_repeat {
                     must_be_new = true;

@@ -82,19 +82,20 @@ impl Balancing {
         })
     }
 
-    /// The rule that is about a call which a route sends to `portion`.
-    pub(crate) fn ruling(&self, call: &CallView<'_>, portion: Option<u16>) -> Option<Ruling<'_>> {
+    /// The rule that is about a call which a route sends to `portion`; the call is only looked at where a rule asks for anything
+    /// of it.
+    pub(crate) fn ruling<'v>(
+        &self,
+        call: impl FnOnce() -> CallView<'v>,
+        portion: Option<u16>,
+    ) -> Option<Ruling<'_>> {
+        let call = std::cell::LazyCell::new(call);
         let is_about = |(place, field): (usize, &Field)| {
             let (entry, _) = self.rules.at(place)?;
-            (field.is_about(portion) && entry.is_about(call)).then(|| self.rule(place)).flatten()
+            let is_it = field.is_about(portion) && (entry.is_about_all() || entry.is_about(&call));
+            is_it.then(|| self.rule(place)).flatten()
         };
         self.fields.iter().enumerate().find_map(is_about)
-    }
-
-    /// The only rule, where there is one alone and it is about every call.
-    pub(crate) fn sole(&self) -> Option<Ruling<'_>> {
-        self.rules.sole()?;
-        self.rule(0).filter(|ruling| ruling.field.about.is_none())
     }
 
     /// The rule at a place.

@@ -23,6 +23,18 @@ pub enum Safety {
     Spent,
 }
 
+impl Safety {
+    /// Whether a further try makes nothing happen twice that must not (idempotent methods: RFC 9110 §9.2.2).
+    #[must_use]
+    pub const fn may_repeat(self, is_idempotent: bool) -> bool {
+        match self {
+            Self::NothingSent => true,
+            Self::MayHaveActed => is_idempotent,
+            Self::Spent => false,
+        }
+    }
+}
+
 /// The longest pause before a further try that doubling makes.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
@@ -103,16 +115,9 @@ impl RetryPolicy {
     }
 
     /// Whether a further try is allowed after `tries` of them.
-    ///
-    /// Idempotent methods: RFC 9110 §9.2.2.
     #[must_use]
     pub const fn may_try_again(&self, tries: u32, safety: Safety, is_idempotent: bool) -> bool {
-        let is_safe = match safety {
-            Safety::NothingSent => true,
-            Safety::MayHaveActed => is_idempotent,
-            Safety::Spent => false,
-        };
-        is_safe && tries < self.tries_max
+        safety.may_repeat(is_idempotent) && tries < self.tries_max
     }
 }
 

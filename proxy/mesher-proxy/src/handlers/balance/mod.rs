@@ -194,20 +194,25 @@ fn choose(
     in_portion.or_else(|| if takes_any { pick_of(None, &|_| true) } else { None })
 }
 
+/// The endpoints that a call asks for, of a portion of its service; of the whole service without one.
+pub(crate) fn endpoints_of(call: &Invocation, portion: Option<u16>) -> impl Iterator<Item = &Endpoint> {
+    let (cluster, governance) = (call.cluster(), call.governance());
+    let belongs =
+        move |place| portion.is_none_or(|portion| governance.is_some_and(|all| all.is_part(portion, place)));
+    let endpoints = cluster.endpoints.iter().enumerate();
+    let own = endpoints.filter(move |(place, one)| is_eligible(one, call.target) && belongs(*place));
+    own.map(|(_, endpoint)| endpoint)
+}
+
+/// The first portion that has an endpoint: it takes the call.
+fn taking(call: &Invocation) -> Option<u16> {
+    call.portions().find(|portion| endpoints_of(call, Some(*portion)).next().is_some())
+}
+
 /// Whether there is an instance that this call has not tried, of the part of the service that takes it.
 pub(crate) fn has_another(call: &Invocation) -> bool {
-    let (cluster, governance) = (call.cluster(), call.governance());
-    let belongs = |portion: Option<u16>, place| {
-        portion.is_none_or(|portion| governance.is_some_and(|all| all.is_part(portion, place)))
-    };
-    let of_portion = |portion: Option<u16>| {
-        let endpoints = cluster.endpoints.iter().enumerate();
-        endpoints
-            .filter(move |(place, endpoint)| is_eligible(endpoint, call.target) && belongs(portion, *place))
-    };
-    // The first part that has an instance takes the call; where none has, a rule may let any take it.
-    let taking = call.portions().find(|portion| of_portion(Some(*portion)).next().is_some());
-    of_portion(taking).any(|(_, endpoint)| !call.has_tried(endpoint.id))
+    // Where no portion has an instance, a rule may let any take it.
+    endpoints_of(call, taking(call)).any(|endpoint| !call.has_tried(endpoint.id))
 }
 
 /// Whether the current try goes where it does because of a session.

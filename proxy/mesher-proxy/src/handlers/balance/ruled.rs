@@ -21,8 +21,7 @@ const fn is_busy(status: u16) -> bool {
 
 /// The rule that is about a call, where there is one.
 pub(super) fn ruling<'c>(worker: &Worker, call: &'c Invocation, head: &dyn HeadView) -> Option<Ruling<'c>> {
-    let balancing = call.balancing()?;
-    balancing.sole().or_else(|| balancing.ruling(&call.view(worker, head), call.portion()))
+    call.balancing()?.ruling(|| call.view(worker, head), call.portion())
 }
 
 /// Picks as a rule says.

@@ -29,7 +29,7 @@ pub(super) fn tell(
         suspects.as_ref().is_some_and(|(suspects, now)| !suspects.may_take(endpoint.id, *now, is_first_try))
     };
     let most = if told.call.is_some() { ENDPOINTS_REMEMBERED_MAX } else { ENDPOINTS_MAX };
-    let taking = taking(call);
+    let taking = super::taking(call).or(call.portion());
     let endpoints = call.cluster().endpoints.iter().enumerate();
     let mut places: Vec<_> = endpoints
         .map(|(place, endpoint)| {
@@ -52,18 +52,6 @@ pub(super) fn tell(
         row(endpoint, standing, add_rule(ruling, standing, place, why))
     };
     told.endpoints = shown.map(explain).collect();
-}
-
-/// The portion that takes the call: the first that has an endpoint, or the one that was chosen where none has.
-fn taking(call: &Invocation) -> Option<u16> {
-    let governance = call.governance()?;
-    let has_any = |portion: &u16| {
-        let mut endpoints = call.cluster().endpoints.iter().enumerate();
-        endpoints.any(|(place, endpoint)| {
-            is_eligible(endpoint, call.target) && governance.is_part(*portion, place)
-        })
-    };
-    call.portions().find(has_any).or(call.portion())
 }
 
 fn standing(

@@ -80,7 +80,7 @@ type Found<'c> = (&'c Entry<BreakerRule>, &'c std::sync::Arc<breaker::Breaker>);
 /// The breaker that a call meets.
 fn of<'c>(worker: &'c Worker, call: &'c Invocation, head: &'c dyn HeadView) -> Option<Found<'c>> {
     let breakers = call.governance()?.guards.breakers.as_ref()?;
-    breakers.sole().or_else(|| breakers.pick(&call.view(worker, head)))
+    breakers.pick_of(|| call.view(worker, head))
 }
 
 /// Why a breaker refuses a call.

@@ -7,8 +7,7 @@ use std::borrow::Cow;
 use mesher_model::explain::{Explanation, GuardTold};
 use mesher_traffic::{FallbackRule, FallbackWay, HeadView, Safety, Statuses};
 
-use crate::handlers::balance::is_eligible;
-use crate::handlers::{Handler, Next, retry};
+use crate::handlers::{Handler, Next, balance, retry};
 use crate::request::failure::{Failure, FailureKind, Side};
 use crate::request::falling::Fallen;
 use crate::request::invocation::{Code, Invocation};
@@ -177,13 +176,8 @@ fn may_go_elsewhere(worker: &Worker, call: &Invocation, failure: &Failure, porti
     // What was refused before its first try reached nobody, and is no further load.
     let is_first = call.tries == 0;
     let safety = if is_first { Safety::NothingSent } else { failure.safety };
-    let is_safe = match safety {
-        Safety::NothingSent => true,
-        Safety::MayHaveActed => call.is_idempotent,
-        Safety::Spent => false,
-    };
     let has_time = limits::left(call).is_none_or(|left| !left.is_zero());
-    let is_possible = is_safe && has_time && !call.retry.is_spent_below;
+    let is_possible = safety.may_repeat(call.is_idempotent) && has_time && !call.retry.is_spent_below;
     is_possible
         && may_enter(call, failure)
         && has_somebody(call, portion)
@@ -198,13 +192,7 @@ fn may_enter(call: &Invocation, failure: &Failure) -> bool {
 
 /// Whether there is an instance of a part that this call has not tried.
 fn has_somebody(call: &Invocation, portion: u16) -> bool {
-    let Some(governance) = call.governance() else { return false };
-    let mut endpoints = call.cluster().endpoints.iter().enumerate();
-    endpoints.any(|(place, endpoint)| {
-        is_eligible(endpoint, call.target)
-            && governance.is_part(portion, place)
-            && !call.has_tried(endpoint.id)
-    })
+    balance::endpoints_of(call, Some(portion)).any(|endpoint| !call.has_tried(endpoint.id))
 }
 
 fn count(worker: &Worker, call: &Invocation, came: FellBack) {

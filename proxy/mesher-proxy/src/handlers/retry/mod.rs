@@ -38,10 +38,7 @@ impl Handler for Retry {
         let Some(rules) = call.governance().and_then(|governance| governance.policy().retry.as_ref()) else {
             return Ok(());
         };
-        let sole = rules.sole().map(|entry| (0, entry));
-        let Some((place, entry)) = sole.or_else(|| rules.pick(&call.view(worker, head))) else {
-            return Ok(());
-        };
+        let Some((place, entry)) = rules.pick_of(|| call.view(worker, head)) else { return Ok(()) };
         let is_keyed = entry.item.takes_idempotency_key
             && head.any_field(IDEMPOTENCY_KEY, &mut |value| !value.is_empty());
         // A flow of bytes cannot be sent twice; of two calls with one key at once a service may refuse either; and a call that has
