@@ -16,7 +16,6 @@
 //! | `handover` | how a new process takes the place of a running one |
 //! | `application` | where the local application listens, and since when |
 //! | `health` | checks of the application, and of the instances that are called |
-//! | `clock` | time as decisions take it |
 //! | `stored` | the last good snapshot on disk |
 //! | `memory` | gives back what a burst leaves behind |
 //! | `overload` | what is left out when the proxy itself has too much to do |
